@@ -2,4 +2,12 @@
 //!
 //! Rooms and floors are drawn in `docs/ARCHITECTURE.md`; a room uses only the floors below it.
 
+pub mod accounts;
+pub mod config;
+pub mod db;
 pub mod domain;
+pub mod journey;
+pub mod mail;
+pub mod oidc;
+pub mod telemetry;
+pub mod web;

@@ -1,0 +1,1 @@
+//! What a person does with an account: one method a use case.

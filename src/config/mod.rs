@@ -1,0 +1,1 @@
+//! Configuration: environment variables, read once, all errors reported at once.

@@ -1,0 +1,1 @@
+//! PostgreSQL: one file a table group, every query a named function.

@@ -1,0 +1,1 @@
+//! What still stands between this person and where they are going?

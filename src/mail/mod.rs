@@ -1,0 +1,1 @@
+//! E-mails: rendered from typed structs, leaving only through the outbox.

@@ -1,0 +1,1 @@
+//! Logs: structured application log and the access log, neither with secrets nor personal data.

@@ -1,0 +1,1 @@
+//! HTTP only: the route table, middleware, extractors, forms, page models, error pages.
