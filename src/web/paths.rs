@@ -1,0 +1,60 @@
+//! Paths are case-insensitive and tolerate one trailing slash; the values inside them keep their case.
+
+/// The path that the route table knows for what a browser asked. Gives `None` when `path` already is that path.
+#[must_use]
+pub fn canonical(path: &str) -> Option<String> {
+    let without_slash = match path.strip_suffix('/') {
+        Some("") | None => path,
+        Some(shorter) => shorter,
+    };
+    let values_from = first_value_segment(without_slash);
+    let has_capital = without_slash.bytes().any(|byte| byte.is_ascii_uppercase());
+    if without_slash.len() == path.len() && !has_capital {
+        return None;
+    }
+    let canonical = without_slash
+        .split('/')
+        .enumerate()
+        .map(|(index, segment)| {
+            if Some(index) == values_from { segment.to_owned() } else { segment.to_ascii_lowercase() }
+        })
+        .collect::<Vec<_>>()
+        .join("/");
+    (canonical != path).then_some(canonical)
+}
+
+/// The segment that holds a value, for the few paths whose value tells capitals apart (1 is the first segment).
+fn first_value_segment(path: &str) -> Option<usize> {
+    let mut segments = path.split('/').skip(1);
+    let first = segments.next()?;
+    let second = segments.next();
+    let is = |segment: Option<&str>, name: &str| segment.is_some_and(|segment| segment.eq_ignore_ascii_case(name));
+    if is(Some(first), "interaction") || is(Some(first), "delete-passkeys") || is(Some(first), "dist") {
+        Some(2)
+    } else if is(Some(first), "oauth") && is(second, "authorize") {
+        Some(3)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn capitals_and_one_trailing_slash_do_not_matter() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/users/start-sign-in", "/users/start-sign-in"),
+            ("/USERS/Start-Sign-In/", "/users/start-sign-in"),
+            ("/users/start-sign-in//", "/users/start-sign-in/"),
+            ("/Interaction/AbC/Login/", "/interaction/AbC/login"),
+            ("/oauth/Authorize/AbC", "/oauth/authorize/AbC"),
+            ("/delete-passkeys/AbC", "/delete-passkeys/AbC"),
+            ("/dist/Main-AbC.css", "/dist/Main-AbC.css"),
+        ] {
+            assert_eq!(canonical(path).as_deref().unwrap_or(path), expected, "{path}");
+        }
+    }
+}
