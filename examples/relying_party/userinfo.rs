@@ -109,11 +109,11 @@ fn verified_payload(
     }
 
     let signature = decode(signature_part)?;
-    let signing_input = token[..header_part.len() + 1 + payload_part.len()].as_bytes();
+    let signing_input = &token.as_bytes()[..header_part.len() + 1 + payload_part.len()];
     let signed_by_known_key = expected
         .keys
         .iter()
-        .filter(|key| fits(*key, header.kid.as_deref(), algorithm))
+        .filter(|key| fits(key, header.kid.as_deref(), algorithm))
         .any(|key| key.verify_signature(algorithm, signing_input, &signature).is_ok());
     if !signed_by_known_key {
         return Err("the signature fits none of the provider's keys".into());
