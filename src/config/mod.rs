@@ -1,1 +1,162 @@
-//! Configuration: environment variables, read once, all errors reported at once.
+//! Configuration: environment variables and `.env*` files, read once before anything starts; every violation is
+//! reported at once, by variable name. `docs/OPERATIONS.md` lists the variables.
+
+mod connectors;
+mod dotenv;
+mod environment;
+mod error;
+mod kept_secrets;
+mod masking;
+mod passwords;
+mod people;
+mod profiles;
+mod reader;
+mod secrets;
+mod server;
+mod sources;
+mod tools;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use connectors::{
+    AnnuairesConfig, ApiEntrepriseConfig, ConnectorsConfig, CrispConfig, DebounceConfig, FranceConnectConfig,
+    InseeConfig, RneConfig,
+};
+pub use environment::{DeployEnv, LogFormat, LogLevel, NodeEnv};
+pub use error::{ConfigError, Issue};
+pub use passwords::{Argon2Config, PasswordsConfig};
+pub use people::{AccountsConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig, SmtpTarget};
+pub use reader::Setting;
+pub use secrets::{SecretsConfig, SymmetricKey};
+pub use server::{DatabaseConfig, LogsConfig, PagesConfig, ServerConfig, StateBackend};
+pub use tools::ToolsConfig;
+pub use warnings::ConfigWarning;
+
+use environment::Surroundings;
+use reader::Reader;
+
+/// Everything the server can be told, with its types checked and its defaults filled in.
+#[derive(Debug)]
+pub struct Config {
+    /// `DEPLOY_ENV`: which deployment this is.
+    pub deploy_env: DeployEnv,
+    /// `NODE_ENV`: which profile of defaults and caching applies.
+    pub node_env: NodeEnv,
+    pub server: ServerConfig,
+    pub logs: LogsConfig,
+    pub pages: PagesConfig,
+    pub database: DatabaseConfig,
+    /// `REDIS_URL`: where the state that requests share lives.
+    pub state: StateBackend,
+    pub secrets: SecretsConfig,
+    pub sessions: SessionsConfig,
+    pub passwords: PasswordsConfig,
+    pub accounts: AccountsConfig,
+    pub organizations: OrganizationsConfig,
+    pub oidc: OidcConfig,
+    pub mail: MailConfig,
+    pub connectors: ConnectorsConfig,
+    pub tools: ToolsConfig,
+    /// What an operator should know about these values. `identite serve` logs them, `identite check` fails on them.
+    pub warnings: Vec<ConfigWarning>,
+    settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads the process environment and the `.env*` files of the working directory.
+    ///
+    /// On `DEPLOY_ENV=localhost` a secret that nobody gave is made once and kept in `.dev/secrets`, so that a restart
+    /// signs nobody out; `generate_jwks` is called only if the signing keys are to be made (it gives a private JWKS
+    /// as JSON text).
+    ///
+    /// # Errors
+    /// All violations at once ([`ConfigError::Invalid`]), or the development secrets could not be kept.
+    pub fn load(generate_jwks: impl FnOnce() -> String) -> Result<Self, ConfigError> {
+        Self::load_from(Path::new("."), &|name| std::env::var(name).ok(), generate_jwks)
+    }
+
+    /// [`Config::load`] with the working directory and the process environment as parameters.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_from(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        generate_jwks: impl FnOnce() -> String,
+    ) -> Result<Self, ConfigError> {
+        let files = sources::DotenvFiles::read(directory, environment);
+        let layered = |name: &str| files.lookup(environment, name);
+
+        let made = if Surroundings::of(&layered).deploy_env.is_localhost() {
+            kept_secrets::fill_in(&secrets_directory(directory), &layered, generate_jwks)?
+        } else {
+            kept_secrets::KeptSecrets::default()
+        };
+
+        let complete = |name: &str| made.replacing(layered(name), name);
+        let mut config = Self::from_source(&complete)?;
+        config.warnings.extend(files.into_warnings());
+        Ok(config)
+    }
+
+    /// Reads a configuration from any source of variables. Pure: no file, no environment, no randomness; hence the
+    /// three secrets must be in the source (or in the development profile).
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] with every violation.
+    pub fn from_source(source: &impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let surroundings = Surroundings::of(source);
+        let with_profile = |name: &str| source(name).or_else(|| profiles::value(&surroundings, name));
+        let mut reader = Reader::new(&with_profile);
+
+        let deploy_env = reader.choice("DEPLOY_ENV", DeployEnv::Localhost);
+        let node_env = reader.choice("NODE_ENV", NodeEnv::Development);
+        let server = ServerConfig::read(&mut reader);
+        let mut config = Self {
+            deploy_env,
+            node_env,
+            logs: LogsConfig::read(&mut reader),
+            pages: PagesConfig::read(&mut reader),
+            database: DatabaseConfig::read(&mut reader),
+            state: StateBackend::read(&mut reader, deploy_env),
+            secrets: SecretsConfig::read(&mut reader, deploy_env),
+            sessions: SessionsConfig::read(&mut reader),
+            passwords: PasswordsConfig::read(&mut reader),
+            accounts: AccountsConfig::read(&mut reader),
+            organizations: OrganizationsConfig::read(&mut reader),
+            oidc: OidcConfig::read(&mut reader),
+            mail: MailConfig::read(&mut reader, deploy_env),
+            connectors: ConnectorsConfig::read(&mut reader, deploy_env, server.base_url()),
+            tools: ToolsConfig::read(&mut reader),
+            server,
+            warnings: Vec::new(),
+            settings: Vec::new(),
+        };
+
+        config.settings = reader.finish()?;
+        config.warnings = warnings::find(&config);
+        Ok(config)
+    }
+
+    /// The effective configuration, a variable a row in the order of reading, with secrets masked (also the passwords
+    /// inside URLs). Safe to print and to log.
+    #[must_use]
+    pub fn describe(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// Whether the mocks of the remote systems are served under `/___testing___`.
+    #[must_use]
+    pub fn serves_mocks(&self) -> bool {
+        self.deploy_env.is_localhost()
+    }
+}
+
+/// Where made secrets are kept, next to the other things of a development machine.
+fn secrets_directory(directory: &Path) -> PathBuf {
+    directory.join(".dev").join("secrets")
+}

@@ -1,0 +1,40 @@
+//! What is wrong with a configuration.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One violation: what is wrong with which variable. Never holds the value, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    pub variable: &'static str,
+    pub problem: String,
+}
+
+impl fmt::Display for Issue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} at \"{}\"", self.problem, self.variable)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Every violation that was found.
+    #[error("Validation error: {}", join(.0))]
+    Invalid(Vec<Issue>),
+    /// The secrets that a development machine keeps could not be read or written.
+    #[error("cannot keep the development secret {}", path.display())]
+    KeptSecret {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+fn join(issues: &[Issue]) -> String {
+    issues
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,321 @@
+//! Defaults, profiles and derived values.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::{read, read_in_production, warned};
+use crate::config::{DeployEnv, LogLevel, NodeEnv, SmtpTarget, StateBackend};
+
+/// The effective value of a variable, as shown.
+fn shown(config: &crate::config::Config, variable: &str) -> String {
+    let setting = config
+        .describe()
+        .iter()
+        .find(|setting| setting.variable == variable);
+    setting
+        .unwrap_or_else(|| panic!("{variable} is not described"))
+        .value
+        .clone()
+}
+
+#[test]
+fn a_developer_needs_no_variable() {
+    let config = read(&[]).expect("valid");
+
+    assert_eq!(
+        (config.deploy_env, config.node_env),
+        (DeployEnv::Localhost, NodeEnv::Development)
+    );
+    assert_eq!(config.server.host, "http://localhost:3000");
+    assert_eq!(config.server.port, 3000);
+    assert_eq!(config.logs.level, LogLevel::Debug);
+    assert!(config.serves_mocks());
+    assert!(matches!(config.state, StateBackend::Memory));
+    assert_eq!(
+        config.database.url.expose_secret(),
+        "postgres://proconnect-identite:proconnect-identite@127.0.0.1:5432/proconnect-identite"
+    );
+    assert!(
+        matches!(&config.mail.smtp, SmtpTarget::Server(url) if url.expose_secret() == "smtp://localhost:1025")
+    );
+    assert!(!config.connectors.verify_tls_certificates);
+    assert_eq!(warned(&config), Vec::<&str>::new());
+}
+
+#[test]
+fn documented_defaults() {
+    let config = read_in_production(&[]).expect("valid");
+
+    for (variable, default) in DEFAULTS {
+        assert_eq!(shown(&config, variable), *default, "{variable}");
+    }
+    assert_eq!(
+        config.connectors.api_entreprise.token.expose_secret(),
+        "🎭 Mocked Entreprise Api Token"
+    );
+    assert!(config.connectors.verify_tls_certificates);
+    assert!(!config.serves_mocks());
+}
+
+#[test]
+fn units_of_durations() {
+    let config = read(&[
+        ("SESSION_MAX_AGE_IN_SECONDS", "5"),
+        ("MAGIC_LINK_TOKEN_EXPIRATION_DURATION_IN_MINUTES", "5"),
+        ("HTTP_CLIENT_TIMEOUT", "5"),
+    ])
+    .expect("valid");
+
+    assert_eq!(config.sessions.max_age, Duration::from_secs(5));
+    assert_eq!(config.accounts.magic_link_lifetime, Duration::from_mins(5));
+    assert_eq!(config.connectors.http_client_timeout, Duration::from_millis(5));
+}
+
+#[test]
+fn mocks_follow_the_host_on_a_developers_machine() {
+    let config = read(&[("HOST", "http://localhost:3999")]).expect("valid");
+
+    let mocks = "http://localhost:3999/___testing___";
+    let connectors = &config.connectors;
+    assert_eq!(
+        connectors.pwned_passwords_url,
+        format!("{mocks}/api.pwnedpasswords.com")
+    );
+    assert_eq!(
+        connectors.api_entreprise.url,
+        format!("{mocks}/entreprise.api.gouv.fr")
+    );
+    assert_eq!(
+        connectors.franceconnect.issuer,
+        format!("{mocks}/oidc.franceconnect.gouv.fr/api/v2")
+    );
+    assert_eq!(
+        connectors.annuaires.service_public_url,
+        format!("{mocks}/api-lannuaire.service-public.fr")
+    );
+    assert_eq!(
+        connectors.rne.url,
+        format!("{mocks}/registre-national-entreprises.inpi.fr")
+    );
+}
+
+#[test]
+fn the_test_profile() {
+    let config = read(&[("NODE_ENV", "test")]).expect("valid");
+
+    assert!(config.accounts.check_email_deliverability);
+    assert!(config.organizations.use_annuaire_emails);
+    assert!(!config.organizations.consider_all_email_domains_as_non_free);
+    assert_eq!(config.logs.level, LogLevel::Info);
+}
+
+#[test]
+fn values_derived_from_others() {
+    let config = read_in_production(&[("DEPLOY_ENV", "sandbox"), ("HOST", "https://identite.example/")])
+        .expect("valid");
+
+    assert_eq!(config.server.website_identifier(), "identite.example");
+    assert_eq!(
+        config.server.host, "https://identite.example/",
+        "the issuer, as given"
+    );
+    assert_eq!(config.server.base_url(), "https://identite.example");
+    assert_eq!(config.mail.subject_prefix, "Test - ");
+    assert!(config.server.is_served_over_tls());
+}
+
+#[test]
+fn where_the_state_lives() {
+    for (variables, expected) in [
+        (&[][..], None),
+        (
+            &[("REDIS_URL", "redis://cache:6379/2")][..],
+            Some("redis://cache:6379/2"),
+        ),
+        (
+            &[("REDIS_URL", "rediss://u:p@cache:6379")][..],
+            Some("rediss://u:p@cache:6379"),
+        ),
+        (&[("REDIS_URL", "memory:")][..], None),
+    ] {
+        let config = read(variables).expect("valid");
+        let url = match &config.state {
+            StateBackend::Memory => None,
+            StateBackend::Redis(url) => Some(url.expose_secret()),
+        };
+        assert_eq!(url, expected, "{variables:?}");
+    }
+    let elsewhere = read_in_production(&[]).expect("valid");
+    assert!(
+        matches!(&elsewhere.state, StateBackend::Redis(url) if url.expose_secret() == "redis://:@127.0.0.1:6379")
+    );
+    let asked_for = read_in_production(&[("REDIS_URL", "memory:")]).expect("valid");
+    assert!(matches!(asked_for.state, StateBackend::Memory));
+}
+
+#[test]
+fn blanks_and_empty_values() {
+    let config = read(&[
+        ("SESSION_COOKIE_SECRET", " new , old ,"),
+        ("USE_SMTP_FROM_ALT_FOR_DOMAINS", "example.org, example.edu"),
+        ("SESSION_MAX_AGE_IN_SECONDS", ""),
+        ("ENTREPRISE_API_TOKEN", ""),
+        ("ACCESS_LOG_PATH", ""),
+        ("CRISP_MODERATION_TAG", ""),
+    ])
+    .expect("valid");
+
+    let secrets: Vec<_> = config
+        .secrets
+        .cookie_secrets
+        .iter()
+        .map(ExposeSecret::expose_secret)
+        .collect();
+    assert_eq!(secrets, ["new", "old"]);
+    assert_eq!(config.mail.from_alt_domains, ["example.org", "example.edu"]);
+    assert_eq!(config.sessions.max_age, Duration::from_hours(24));
+    assert_eq!(
+        config.connectors.api_entreprise.token.expose_secret(),
+        "🎭 Mocked Entreprise Api Token"
+    );
+    assert_eq!(config.logs.access_log_path, None);
+    assert_eq!(config.connectors.crisp.moderation_tags, Vec::<String>::new());
+}
+
+#[test]
+fn mails_on_the_console() {
+    let config = read(&[("SMTP_URL", "console:")]).expect("valid");
+    assert!(matches!(config.mail.smtp, SmtpTarget::Console));
+}
+
+#[test]
+fn nothing_secret_is_described() {
+    let config = read_in_production(&[
+        ("SESSION_COOKIE_SECRET", "topsecret-a,topsecret-b"),
+        ("REDIS_URL", "redis://:topsecret@cache:6379"),
+        ("DATABASE_URL", "postgres://app:topsecret@db/app"),
+        ("SMTP_URL", "smtp://app:topsecret@mail"),
+        ("SENTRY_DSN", "https://key:topsecret@sentry.example/1"),
+        ("ENTREPRISE_API_TOKEN", "topsecret"),
+        ("OPERATOR_TOKEN", "topsecret"),
+        ("CRISP_KEY", "topsecret"),
+    ])
+    .expect("valid");
+
+    let described: Vec<String> = config.describe().iter().map(ToString::to_string).collect();
+    assert!(described.contains(&"SESSION_COOKIE_SECRET=****,****".to_owned()));
+    assert!(described.contains(&"REDIS_URL=redis://:****@cache:6379".to_owned()));
+    assert!(described.contains(&"PORT=3000 (default)".to_owned()));
+    assert!(!described.join("\n").contains("topsecret"));
+    assert!(!format!("{config:?}").contains("topsecret"));
+}
+
+#[test]
+fn every_variable_is_described_once() {
+    let config = read(&[]).expect("valid");
+    let mut variables: Vec<_> = config.describe().iter().map(|setting| setting.variable).collect();
+    let count = variables.len();
+    variables.sort_unstable();
+    variables.dedup();
+    assert_eq!(variables.len(), count);
+}
+
+const DEFAULTS: &[(&str, &str)] = &[
+    (
+        "ANNUAIRE_SERVICE_PUBLIC_API_URL",
+        "https://api-lannuaire.service-public.fr",
+    ),
+    (
+        "ANNUAIRE_EDUCATION_NATIONALE_API_URL",
+        "https://data.education.gouv.fr",
+    ),
+    ("APPLICATION_NAME", "ProConnect"),
+    ("ARGON2_ITERATIONS", "2"),
+    ("ARGON2_MEMORY_KIB", "19456"),
+    ("ARGON2_PARALLELISM", "1"),
+    ("AUTHORIZATION_CODE_TTL_IN_SECONDS", "600"),
+    ("CERTIFICATION_DIRIGEANT_MAX_AGE_IN_MINUTES", "1440"),
+    ("CRISP_BASE_URL", "https://api.crisp.chat"),
+    ("CRISP_MODERATION_TAG", "identite,moderation"),
+    ("CRISP_RESOLVE_DELAY", "1000"),
+    ("CRISP_USER_NICKNAME", "ProConnect"),
+    ("CRISP_WEBSITE_ID", ""),
+    ("DATABASE_POOL_SIZE", "10"),
+    ("DEBOUNCE_API_KEY", ""),
+    ("DEBOUNCE_API_URL", "https://api.debounce.io"),
+    ("ENTREPRISE_API_TRACKING_CONTEXT", "ProConnect Identité"),
+    ("ENTREPRISE_API_TRACKING_RECIPIENT", "13002526500013"),
+    ("ENTREPRISE_API_URL", "https://entreprise.api.gouv.fr"),
+    ("FEATURE_AUTHENTICATE_BROWSER", "False"),
+    ("FEATURE_BYPASS_MODERATION", "False"),
+    ("FEATURE_CHECK_EMAIL_DELIVERABILITY", "False"),
+    ("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_FREE", "False"),
+    ("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_NON_FREE", "True"),
+    ("FEATURE_DISPLAY_TEST_ENV_WARNING", "False"),
+    ("FEATURE_LOAD_THIRD_PARTY_TRACKING_SCRIPTS", "False"),
+    ("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "True"),
+    ("FEATURE_PASSWORD_UPGRADE", "True"),
+    ("FEATURE_RATE_LIMIT_BY_EMAIL", "False"),
+    ("FEATURE_RATE_LIMIT_BY_IP", "False"),
+    ("FEATURE_USE_ANNUAIRE_EMAILS", "False"),
+    ("FEATURE_USE_SECURE_COOKIES", "False"),
+    ("FEATURE_USE_SECURITY_RESPONSE_HEADERS", "False"),
+    ("FRANCECONNECT_CLIENT_ID", "🎭 Mocked FranceConnect Client ID"),
+    ("FRANCECONNECT_ID_TOKEN_SIGNED_RESPONSE_ALG", "ES256"),
+    (
+        "FRANCECONNECT_ISSUER",
+        "https://oidc.franceconnect.gouv.fr/api/v2",
+    ),
+    (
+        "FRANCECONNECT_SCOPES",
+        "birthcountry,birthplace,birthdate,family_name,gender,given_name,openid,preferred_username",
+    ),
+    ("FRANCECONNECT_VERIFICATION_MAX_AGE_IN_MINUTES", "129600"),
+    ("HTTP_CLIENT_TIMEOUT", "55000"),
+    ("INSEE_API_CLIENT_ID", "🎭 Mocked Insee API Client ID"),
+    ("INSEE_API_URL", "https://api.insee.fr/api-sirene/prive/3.11"),
+    ("INSEE_API_USERNAME", "🎭 Mocked Insee API Username"),
+    (
+        "INSEE_AUTH_URL",
+        "https://auth.insee.net/auth/realms/apim-gravitee/protocol/openid-connect/token",
+    ),
+    ("LOG_FORMAT", "human"),
+    ("LOG_LEVEL", "info"),
+    ("MAGIC_LINK_TOKEN_EXPIRATION_DURATION_IN_MINUTES", "60"),
+    (
+        "MAX_DURATION_BETWEEN_TWO_EMAIL_ADDRESS_VERIFICATION_IN_MINUTES",
+        "129600",
+    ),
+    ("MAX_SUGGESTED_ORGANIZATIONS", "3"),
+    (
+        "MIN_DURATION_BETWEEN_TWO_VERIFICATION_CODE_SENDING_IN_SECONDS",
+        "1200",
+    ),
+    ("OPERATOR_LISTEN", "127.0.0.1:9464"),
+    ("OPERATOR_TOKEN", ""),
+    ("PASSWORD_HASHER_QUEUE", "64"),
+    ("PORT", "3000"),
+    ("PWNED_PASSWORDS_API_URL", "https://api.pwnedpasswords.com"),
+    ("RECENT_LOGIN_INTERVAL_IN_SECONDS", "900"),
+    (
+        "RECHERCHE_ENTREPRISES_API_URL",
+        "https://recherche-entreprises.api.gouv.fr",
+    ),
+    ("REDIS_URL", "redis://:@127.0.0.1:6379"),
+    ("RESET_PASSWORD_TOKEN_EXPIRATION_DURATION_IN_MINUTES", "60"),
+    ("RNE_API_HTTP_CLIENT_TIMEOUT", "3000"),
+    ("RNE_API_URL", "https://registre-national-entreprises.inpi.fr"),
+    ("RNE_API_USERNAME", "🎭 Mocked RNE API Username"),
+    ("SENTRY_DSN", ""),
+    ("SESSION_ABSOLUTE_MAX_AGE_IN_SECONDS", "2592000"),
+    ("SESSION_MAX_AGE_IN_SECONDS", "86400"),
+    ("SHUTDOWN_DEADLINE_IN_SECONDS", "8"),
+    ("SMTP_FROM", "nepasrepondre@email.proconnect.gouv.fr"),
+    ("SMTP_FROM_ALT", "nepasrepondre@email.proconnect.gouv.fr"),
+    ("SMTP_FROM_ALT_RATIO_PERCENT", "10"),
+    ("TEST_CONTACT_EMAIL", "mairie@yopmail.com"),
+    ("TRUSTED_BROWSER_COOKIE_MAX_AGE_IN_SECONDS", "7776000"),
+    ("USE_SMTP_FROM_ALT_FOR_DOMAINS", ""),
+    ("VERIFY_EMAIL_TOKEN_EXPIRATION_DURATION_IN_MINUTES", "60"),
+];

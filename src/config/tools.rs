@@ -1,0 +1,54 @@
+//! Variables of the command-line tools. None of them can keep the server from starting.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::reader::Reader;
+
+/// What the subcommands besides `serve` are told.
+#[derive(Debug, Clone)]
+pub struct ToolsConfig {
+    /// `ENABLE_DATABASE_DELETION`: without it the deletion of all rows does nothing.
+    pub enable_database_deletion: bool,
+    /// `RUN_FIXTURES`: `migrate` loads the fixtures, too.
+    pub run_fixtures: bool,
+    /// `INPUT_FILE` of the imports.
+    pub input_file: PathBuf,
+    /// `OUTPUT_FILE` of the imports.
+    pub output_file: PathBuf,
+    /// `APP`: name that the hosting platform gives to this application.
+    pub app: Option<String>,
+    /// `SCALINGO_POSTGRESQL_URL`: source of the anonymised copy for statistics.
+    pub statistics_source_url: Option<SecretString>,
+    /// `METABASE_DB_URL`: destination of the anonymised copy for statistics.
+    pub statistics_destination_url: Option<SecretString>,
+    /// `GRIST_API_URL`: base URL of the service that holds the lists of public administrations.
+    pub grist_url: String,
+    /// `ADMINISTRATION_GRIST_DOC_ID`
+    pub grist_document_id: Option<String>,
+    /// `ADMINISTRATION_GRIST_API_KEY`
+    pub grist_api_key: Option<SecretString>,
+    /// `VITE_BREVO_API_KEY`: lets the preview of mails send one to a real mailbox.
+    pub brevo_api_key: Option<SecretString>,
+}
+
+impl ToolsConfig {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let file =
+            |given: Option<String>, default: &str| PathBuf::from(given.unwrap_or_else(|| default.to_owned()));
+        Self {
+            enable_database_deletion: reader.exactly_true("ENABLE_DATABASE_DELETION"),
+            run_fixtures: reader.exactly_true("RUN_FIXTURES"),
+            input_file: file(reader.optional_text("INPUT_FILE"), "./input.csv"),
+            output_file: file(reader.optional_text("OUTPUT_FILE"), "./output.csv"),
+            app: reader.optional_text("APP"),
+            statistics_source_url: reader.optional_url("SCALINGO_POSTGRESQL_URL"),
+            statistics_destination_url: reader.optional_url("METABASE_DB_URL"),
+            grist_url: reader.url("GRIST_API_URL", "https://grist.numerique.gouv.fr"),
+            grist_document_id: reader.optional_text("ADMINISTRATION_GRIST_DOC_ID"),
+            grist_api_key: reader.optional_secret("ADMINISTRATION_GRIST_API_KEY"),
+            brevo_api_key: reader.optional_secret("VITE_BREVO_API_KEY"),
+        }
+    }
+}
