@@ -1,1 +1,0 @@
-//! Logs: structured application log and the access log, neither with secrets nor personal data.
