@@ -32,7 +32,8 @@ pub struct ShiftedClock {
 impl ShiftedClock {
     /// Moves this clock forward (or back) by `step`.
     pub fn advance(&self, step: TimeDelta) {
-        self.offset_milliseconds.fetch_add(step.num_milliseconds(), Ordering::SeqCst);
+        self.offset_milliseconds
+            .fetch_add(step.num_milliseconds(), Ordering::SeqCst);
     }
 }
 

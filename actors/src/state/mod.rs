@@ -1,7 +1,15 @@
 //! The port to shared, short-lived state: sessions, interactions, authorization codes, tokens, counters.
 //!
-//! Two implementations with one behaviour: `RedisStore` for several nodes and `MemoryStore` for one.
-//! Both pass the same suite (`state::suite`).
+//! Two implementations with one behaviour: [`RedisStore`] for several nodes and [`MemoryStore`] for one.
+//! Both pass the same suite (`tests/suite/state.rs`).
+//!
+//! A key holds either a value or a set, for life: callers name them apart.
+
+mod memory;
+mod redis;
+
+pub use memory::MemoryStore;
+pub use redis::{InvalidRedisUrl, RedisStore};
 
 use std::time::Duration;
 
@@ -11,11 +19,19 @@ use async_trait::async_trait;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// Store `value` under `key` for `ttl`, replacing what is there.
-    Put { key: String, value: Vec<u8>, ttl: Duration },
+    Put {
+        key: String,
+        value: Vec<u8>,
+        ttl: Duration,
+    },
     /// Forget `key`, be it a value or a set.
     Delete { key: String },
     /// Add `member` to the set `set`, whose life becomes at least `ttl`.
-    AddMember { set: String, member: String, ttl: Duration },
+    AddMember {
+        set: String,
+        member: String,
+        ttl: Duration,
+    },
     /// Take `member` out of the set `set`.
     RemoveMember { set: String, member: String },
 }

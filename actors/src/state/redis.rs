@@ -1,0 +1,177 @@
+//! [`StateStore`] in Redis: what several nodes share.
+//!
+//! Commands of all callers travel over one multiplexed connection, which a task of the given runtime keeps open:
+//! a caller on a single-threaded worker only waits for its answer. When a command fails or is not answered in
+//! time, the line is declared down at once: later calls get [`StateError::Unavailable`] without waiting, and the
+//! task opens a new connection in the background.
+
+mod line;
+mod scripts;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Cmd;
+
+use self::line::Line;
+use self::scripts::Script;
+use super::{Counter, StateError, StateStore, Write};
+
+/// `REDIS_URL` cannot be used. The message never contains the URL, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("not a usable redis URL: {0}")]
+pub struct InvalidRedisUrl(String);
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct RedisStore {
+    line: std::sync::Arc<Line>,
+    namespace: String,
+}
+
+impl RedisStore {
+    /// Opens a connection to `url` (`redis://` or `rediss://`) on the runtime `io`, and waits up to a second for it.
+    /// A server that does not answer is no error: the store starts as unavailable and connects when it can.
+    /// `namespace` is put before every key, for tests that share one server.
+    ///
+    /// # Errors
+    /// When the URL cannot be used.
+    pub async fn connect(
+        url: &str,
+        namespace: Option<&str>,
+        io: tokio::runtime::Handle,
+    ) -> Result<Self, InvalidRedisUrl> {
+        let manager = bb8_redis::RedisConnectionManager::new(url)
+            .map_err(|error| InvalidRedisUrl(error.category().to_owned()))?;
+        let line = Line::open(manager, &io);
+        line.settled(Duration::from_secs(1)).await;
+        Ok(Self {
+            line,
+            namespace: namespace.unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn key(&self, key: &str) -> String {
+        if self.namespace.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}{key}", self.namespace)
+        }
+    }
+}
+
+#[async_trait]
+impl StateStore for RedisStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.line.query(Cmd::new().arg("GET").arg(self.key(key))).await
+    }
+
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
+        self.line.query(Cmd::new().arg("GETDEL").arg(self.key(key))).await
+    }
+
+    async fn write(&self, unless_present: &[String], writes: Vec<Write>) -> Result<bool, StateError> {
+        if let ([], [Write::Put { key, value, ttl }]) = (unless_present, writes.as_slice()) {
+            let mut put = Cmd::new();
+            put.arg("SET")
+                .arg(self.key(key))
+                .arg(value)
+                .arg("PX")
+                .arg(milliseconds(*ttl));
+            return self.line.query::<()>(&put).await.map(|()| true);
+        }
+        let mut keys: Vec<String> = unless_present.iter().map(|key| self.key(key)).collect();
+        let mut arguments: Vec<Vec<u8>> = vec![keys.len().to_string().into_bytes()];
+        for write in writes {
+            let (key, operation) = match write {
+                Write::Put { key, value, ttl } => (key, [b"put".to_vec(), value, decimal(ttl)]),
+                Write::Delete { key } => (key, [b"del".to_vec(), Vec::new(), Vec::new()]),
+                Write::AddMember { set, member, ttl } => {
+                    (set, [b"add".to_vec(), member.into_bytes(), decimal(ttl)])
+                }
+                Write::RemoveMember { set, member } => {
+                    (set, [b"rem".to_vec(), member.into_bytes(), Vec::new()])
+                }
+            };
+            keys.push(self.key(&key));
+            arguments.extend(operation);
+        }
+        self.line.run(Script::write(), &keys, &arguments).await
+    }
+
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: Vec<u8>,
+        ttl: Duration,
+    ) -> Result<bool, StateError> {
+        let key = self.key(key);
+        match expected {
+            None => {
+                let mut create = Cmd::new();
+                create
+                    .arg("SET")
+                    .arg(key)
+                    .arg(new)
+                    .arg("PX")
+                    .arg(milliseconds(ttl))
+                    .arg("NX");
+                self.line
+                    .query::<Option<String>>(&create)
+                    .await
+                    .map(|created| created.is_some())
+            }
+            Some(expected) => {
+                let arguments = [expected.to_vec(), new, decimal(ttl)];
+                self.line.run(Script::swap(), &[key], &arguments).await
+            }
+        }
+    }
+
+    async fn touch(&self, key: &str, ttl: Duration) -> Result<bool, StateError> {
+        self.line
+            .query(
+                Cmd::new()
+                    .arg("PEXPIRE")
+                    .arg(self.key(key))
+                    .arg(milliseconds(ttl)),
+            )
+            .await
+    }
+
+    async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {
+        let (count, resets_in): (u64, i64) = self
+            .line
+            .run(Script::increment(), &[self.key(key)], &[decimal(window)])
+            .await?;
+        Ok(Counter {
+            count,
+            resets_in: Duration::from_millis(u64::try_from(resets_in).unwrap_or_default()),
+        })
+    }
+
+    async fn members(&self, set: &str) -> Result<Vec<String>, StateError> {
+        self.line
+            .query(Cmd::new().arg("SMEMBERS").arg(self.key(set)))
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), StateError> {
+        self.line
+            .query::<String>(Cmd::new().arg("PING"))
+            .await
+            .map(|_| ())
+    }
+}
+
+/// Redis refuses a life of zero.
+fn milliseconds(ttl: Duration) -> u64 {
+    u64::try_from(ttl.as_millis())
+        .unwrap_or(u64::MAX)
+        .clamp(1, 100 * 365 * 86_400_000)
+}
+
+fn decimal(ttl: Duration) -> Vec<u8> {
+    milliseconds(ttl).to_string().into_bytes()
+}

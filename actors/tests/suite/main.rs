@@ -1,0 +1,8 @@
+//! What the actors promise, each as a test.
+
+mod rate_limiter;
+mod redis_away;
+mod sessions;
+mod state;
+mod supervision;
+mod support;
