@@ -1,1 +1,12 @@
 //! PostgreSQL: one file a table group, every query a named function.
+
+pub mod catalog;
+mod dsn;
+mod error;
+pub mod migrate;
+mod pool;
+
+pub use deadpool_postgres::{Client, GenericClient, Transaction};
+pub use dsn::{Dsn, InvalidDsn};
+pub use error::{Error, Fault};
+pub use pool::{Pool, PoolSettings, PoolStatus};

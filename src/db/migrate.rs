@@ -1,0 +1,305 @@
+//! Brings a database to the shape that this version needs, be it empty, ours, or the reference implementation's.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use deadpool_postgres::{ClientWrapper, Object};
+use refinery::Target;
+
+use super::catalog::Catalog;
+use super::error::Error;
+use super::pool::Pool;
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// Where we note which of our migrations ran. The reference has a table of its own, which we only read.
+const HISTORY_TABLE: &str = "identite_schema_history";
+/// The migration that stands for all of the reference's.
+const BASELINE_VERSION: i32 = 1;
+/// The session-level advisory lock that the reference takes as well: one migration at a time, whoever runs it.
+const MIGRATION_LOCK: i64 = 7_241_865_325_823_964;
+/// How long another migration is waited for.
+const LOCK_PATIENCE: &str = "60s";
+/// How long a change of tables waits for statements that use them, while new ones queue behind it.
+const TABLE_PATIENCE: &str = "10s";
+
+/// What [`migrate`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The tables were there already, made by somebody else; they were checked and taken over as they are.
+    pub adopted: bool,
+    /// The migrations that ran, in their order.
+    pub applied: Vec<String>,
+    /// Departures of an adopted database that do no harm but may deserve a look.
+    pub remarks: Vec<String>,
+}
+
+/// Why a database was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database could not be asked.
+    #[error(transparent)]
+    Database(#[from] Error),
+    /// Another migration, ours or the reference's, did not end in time.
+    #[error("another migration is running on this database and did not end within {LOCK_PATIENCE}")]
+    Locked,
+    /// The reference began its migrations and did not finish them.
+    #[error(
+        "the reference implementation has run {recorded} of its migrations on this database and misses {}: \
+         finish them with its own migration command first",
+        .missing.join(", ")
+    )]
+    HalfWay { recorded: usize, missing: Vec<String> },
+    /// `pgmigrations` tells of another history than the reference's.
+    #[error("pgmigrations holds {found:?} where {expected:?} is expected: not a database that we know")]
+    UnknownHistory { expected: String, found: String },
+    /// The tables are there but not in the shape that our statements are written for.
+    #[error("the tables of this database cannot be adopted{}", list(.0))]
+    Unfit(Vec<String>),
+    /// A migration of ours failed, or one that already ran has been changed since.
+    #[error("{0}")]
+    Failed(String),
+}
+
+fn list(differences: &[String]) -> String {
+    differences.iter().fold(String::new(), |mut text, difference| {
+        let _ = write!(text, "\n  - {difference}");
+        text
+    })
+}
+
+/// The migrations of this version, in their order.
+static MIGRATIONS: LazyLock<Vec<(i32, String)>> = LazyLock::new(|| {
+    let runner = embedded::migrations::runner();
+    let mut migrations: Vec<_> =
+        runner.get_migrations().iter().map(|migration| (migration.version(), migration.to_string())).collect();
+    migrations.sort();
+    migrations
+});
+
+/// The migrations of this version that have not run on the database: one short statement.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn pending(pool: &Pool) -> Result<Vec<String>, Error> {
+    let client = pool.get().await?;
+    let applied: Vec<i32> = match applied_versions(&client).await {
+        Err(error) if error.is_undefined_table() => Vec::new(),
+        other => other?,
+    };
+    Ok(MIGRATIONS
+        .iter()
+        .filter(|(version, _)| !applied.contains(version))
+        .map(|(_, name)| name.clone())
+        .collect())
+}
+
+async fn applied_versions(client: &deadpool_postgres::Client) -> Result<Vec<i32>, Error> {
+    let statement = client.prepare_cached("SELECT version FROM identite_schema_history").await?;
+    let rows = client.query(&statement, &[]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Brings the database to the shape of this version. Does nothing when it already has it; waits for another node that
+/// does the same.
+///
+/// An empty database gets every table, and the bookkeeping that tells the reference implementation that it has nothing
+/// to do. A database that the reference migrated is adopted: its tables, rows and bookkeeping stay as they are and our
+/// own tables are added.
+///
+/// # Errors
+/// When the database is unavailable, belongs to another history, stands half-way of the reference's migrations, or has
+/// tables that our statements do not fit. It is then left as it was.
+pub async fn migrate(pool: &Pool) -> Result<Report, MigrateError> {
+    // Out of the pool: its settings, its locks and the connection itself end with this function, however it ends.
+    let mut client = Object::take(pool.get().await?);
+    lock(&client).await?;
+
+    let mut report = Report::default();
+    if !baseline_is_recorded(&client).await? {
+        match examine(&client).await? {
+            Start::Empty => {}
+            Start::Adoptable { remarks } => {
+                report.adopted = true;
+                report.remarks = remarks;
+                run(&mut client, Target::FakeVersion(BASELINE_VERSION)).await?;
+            }
+        }
+    }
+    report.applied = run(&mut client, Target::Latest).await?;
+    Ok(report)
+}
+
+async fn lock(client: &ClientWrapper) -> Result<(), MigrateError> {
+    let take = format!(
+        "SET statement_timeout = 0; SET lock_timeout = '{LOCK_PATIENCE}'; SELECT pg_advisory_lock({MIGRATION_LOCK})"
+    );
+    client.batch_execute(&take).await.map_err(|error| {
+        if error.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE) {
+            MigrateError::Locked
+        } else {
+            MigrateError::Database(error.into())
+        }
+    })?;
+    client.batch_execute(&format!("SET lock_timeout = '{TABLE_PATIENCE}'")).await.map_err(Error::from)?;
+    Ok(())
+}
+
+async fn baseline_is_recorded(client: &ClientWrapper) -> Result<bool, Error> {
+    let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY_TABLE]).await?;
+    if !row.try_get::<_, bool>(0)? {
+        return Ok(false);
+    }
+    let row = client
+        .query_one(
+            "SELECT EXISTS (SELECT FROM identite_schema_history WHERE version = $1)",
+            &[&BASELINE_VERSION],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// What a database that we never migrated turns out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Start {
+    Empty,
+    Adoptable { remarks: Vec<String> },
+}
+
+async fn examine(client: &ClientWrapper) -> Result<Start, MigrateError> {
+    let catalog = Catalog::read(client).await?;
+    let recorded = if catalog.tables.contains_key("pgmigrations") {
+        let rows = client.query("SELECT name FROM pgmigrations ORDER BY run_on, id", &[]).await.map_err(Error::from)?;
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>().map_err(Error::from)?
+    } else {
+        Vec::new()
+    };
+    judge(&catalog, &recorded)
+}
+
+/// Decides from the tables there are and the names in the reference's bookkeeping.
+///
+/// Names after the known ones are later migrations of the reference: accepted if the tables still fit.
+fn judge(catalog: &Catalog, recorded: &[String]) -> Result<Start, MigrateError> {
+    let known = reference_migrations();
+    for (expected, found) in known.iter().zip(recorded) {
+        if expected != found {
+            return Err(MigrateError::UnknownHistory { expected: expected.clone(), found: found.clone() });
+        }
+    }
+    if !recorded.is_empty() && recorded.len() < known.len() {
+        let missing = known[recorded.len()..].to_vec();
+        return Err(MigrateError::HalfWay { recorded: recorded.len(), missing });
+    }
+
+    let baseline = Catalog::baseline();
+    let has_application_tables = baseline.tables.keys().any(|name| catalog.tables.contains_key(name));
+    if recorded.is_empty() && !has_application_tables {
+        return Ok(Start::Empty);
+    }
+    let differences = catalog.differences_from(&baseline);
+    if !differences.blocking.is_empty() {
+        return Err(MigrateError::Unfit(differences.blocking));
+    }
+    Ok(Start::Adoptable { remarks: differences.remarks })
+}
+
+/// The names that the reference records once all its migrations have run, in order.
+fn reference_migrations() -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Baseline {
+        bookkeeping_tables: Tables,
+    }
+    #[derive(serde::Deserialize)]
+    struct Tables {
+        pgmigrations: Bookkeeping,
+    }
+    #[derive(serde::Deserialize)]
+    struct Bookkeeping {
+        recorded_migrations: Vec<String>,
+    }
+    let baseline: Baseline = serde_json::from_str(include_str!("../../migrations/baseline.json"))
+        .expect("the baseline names the migrations of the reference");
+    baseline.bookkeeping_tables.pgmigrations.recorded_migrations
+}
+
+/// Runs what is pending up to `target`, all in one transaction.
+async fn run(client: &mut ClientWrapper, target: Target) -> Result<Vec<String>, MigrateError> {
+    let mut runner = embedded::migrations::runner()
+        .set_grouped(true)
+        .set_abort_divergent(true)
+        // A newer version may have been here: its additions do not hinder us.
+        .set_abort_missing(false)
+        .set_target(target);
+    runner.set_migration_table_name(HISTORY_TABLE);
+    let connection: &mut tokio_postgres::Client = client;
+    let report = runner.run_async(connection).await.map_err(describe)?;
+    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+}
+
+/// The text of a failed migration with that of its causes, which say what the server had against it.
+fn describe(error: refinery::Error) -> MigrateError {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(current) = cause {
+        let _ = write!(text, ": {current}");
+        cause = current.source();
+    }
+    MigrateError::Failed(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty() -> Catalog {
+        Catalog { tables: std::collections::BTreeMap::default(), sequences: Vec::new() }
+    }
+
+    #[test]
+    fn a_database_without_our_tables_is_empty() {
+        assert_eq!(judge(&empty(), &[]).unwrap(), Start::Empty);
+    }
+
+    #[test]
+    fn a_database_of_the_reference_is_adopted_also_when_it_went_on() {
+        let mut names = reference_migrations();
+        assert_eq!(names.len(), 92);
+        assert_eq!(judge(&Catalog::baseline(), &names).unwrap(), Start::Adoptable { remarks: vec![] });
+        names.push("1999999999999_something-later".to_owned());
+        assert_eq!(judge(&Catalog::baseline(), &names).unwrap(), Start::Adoptable { remarks: vec![] });
+    }
+
+    #[test]
+    fn a_database_restored_from_the_published_schema_has_no_bookkeeping_and_is_adopted() {
+        assert_eq!(judge(&Catalog::baseline(), &[]).unwrap(), Start::Adoptable { remarks: vec![] });
+    }
+
+    #[test]
+    fn a_half_migrated_database_is_refused_with_what_is_missing() {
+        let names = reference_migrations();
+        let message = judge(&Catalog::baseline(), &names[..90]).unwrap_err().to_string();
+        assert!(message.contains("has run 90 of its migrations"), "{message}");
+        assert!(message.contains(&names[90]) && message.contains(&names[91]), "{message}");
+    }
+
+    #[test]
+    fn another_history_is_refused() {
+        let mut names = reference_migrations();
+        names[3] = "1545318057804_another-application".to_owned();
+        assert!(matches!(judge(&Catalog::baseline(), &names), Err(MigrateError::UnknownHistory { .. })));
+    }
+
+    #[test]
+    fn bookkeeping_without_tables_is_refused() {
+        assert!(matches!(judge(&empty(), &reference_migrations()), Err(MigrateError::Unfit(_))));
+    }
+
+    #[test]
+    fn migrations_are_numbered_without_holes() {
+        let versions: Vec<i32> = MIGRATIONS.iter().map(|(version, _)| *version).collect();
+        assert_eq!(versions, (1..=i32::try_from(versions.len()).unwrap()).collect::<Vec<_>>());
+    }
+}

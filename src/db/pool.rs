@@ -1,0 +1,160 @@
+//! Connections to PostgreSQL, shared by everybody and driven by one runtime.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
+use futures::future::BoxFuture;
+use postgres_openssl::MakeTlsConnector;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::dsn::{Dsn, InvalidDsn};
+use super::error::Error;
+
+/// Without traffic for this long, a connection is checked by the operating system.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Bytes that the server has not acknowledged for this long end the connection.
+const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(10);
+/// Establishing a TCP connection may take this long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many connections, and how long anything may take.
+#[derive(Debug, Clone)]
+pub struct PoolSettings {
+    /// At most this many connections.
+    pub size: usize,
+    /// How long a caller waits for a connection before it is told [`Error::Unavailable`].
+    pub acquisition_timeout: Duration,
+    /// How long one statement may run on the server before it is cancelled and told [`Error::Unavailable`].
+    pub statement_timeout: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            size: 10,
+            acquisition_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Connections to the database; clones share them.
+#[derive(Clone)]
+pub struct Pool {
+    connections: deadpool_postgres::Pool,
+}
+
+/// The pool as an operator sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections at most.
+    pub limit: usize,
+    /// Connections that exist, in use or not.
+    pub open: usize,
+    /// Connections that nobody uses now.
+    pub idle: usize,
+    /// Callers who wait for one.
+    pub waiting: usize,
+}
+
+impl Pool {
+    /// A pool towards `database_url`. Nothing is connected yet.
+    ///
+    /// Whoever asks for a connection, it is opened and driven on `runtime`, which must outlive the pool.
+    ///
+    /// # Errors
+    /// When the connection string is not understood, or names a certificate file that cannot be read.
+    pub fn new(database_url: &str, settings: &PoolSettings, runtime: &Handle) -> Result<Self, InvalidDsn> {
+        let dsn = Dsn::parse(database_url)?;
+        let mut config = dsn.config().clone();
+        let own_options =
+            format!("-c statement_timeout={} -c timezone=UTC", settings.statement_timeout.as_millis());
+        let options = match config.get_options() {
+            Some(options) => format!("{options} {own_options}"),
+            None => own_options,
+        };
+        config.options(options);
+        config.keepalives_idle(KEEPALIVE_IDLE);
+        config.tcp_user_timeout(UNACKNOWLEDGED_LIMIT);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("identite");
+        }
+
+        let connect = OnRuntime { runtime: runtime.clone(), tls: dsn.tls_connector()? };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let connections = deadpool_postgres::Pool::builder(Manager::from_connect(config, connect, recycling))
+            .max_size(settings.size)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(settings.acquisition_timeout),
+                create: Some(settings.acquisition_timeout),
+                recycle: Some(settings.acquisition_timeout),
+            })
+            .build()
+            .expect("a pool with timeouts and a runtime is complete");
+        Ok(Self { connections })
+    }
+
+    /// A connection, which goes back to the pool when dropped.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when none is free, or none can be opened, within the acquisition timeout.
+    pub async fn get(&self) -> Result<deadpool_postgres::Client, Error> {
+        Ok(self.connections.get().await?)
+    }
+
+    /// How the pool is doing.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        let status = self.connections.status();
+        PoolStatus {
+            limit: status.max_size,
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+        }
+    }
+
+    /// Closes what is idle and refuses further callers; connections in use are closed when they come back.
+    pub fn close(&self) {
+        self.connections.close();
+    }
+}
+
+/// Opens connections on a runtime of its own, so that no connection dies or starves with the single-threaded runtime
+/// of the web worker that happened to need it first.
+struct OnRuntime {
+    runtime: Handle,
+    tls: MakeTlsConnector,
+}
+
+impl Connect for OnRuntime {
+    fn connect(
+        &self,
+        config: &tokio_postgres::Config,
+    ) -> BoxFuture<'_, Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>> {
+        let config = config.clone();
+        let tls = self.tls.clone();
+        Box::pin(async move {
+            let opening = self.runtime.spawn(async move {
+                let (client, connection) = config.connect(tls).await?;
+                let driving = tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::warn!(error = %Error::from(error), "a connection to the database ended");
+                    }
+                });
+                Ok((client, driving))
+            });
+            match opening.await {
+                Ok(opened) => opened,
+                Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
+                // The runtime is stopping: nobody will ever connect. The acquisition timeout tells the caller.
+                Err(_) => std::future::pending().await,
+            }
+        })
+    }
+}
