@@ -44,3 +44,5 @@ CREATE TABLE identite_outbox (
 );
 CREATE INDEX identite_outbox_due ON identite_outbox (next_attempt_at, id)
   WHERE delivered_at IS NULL AND dead_at IS NULL;
+-- Dead letters are looked at by operators and counted by every scrape.
+CREATE INDEX identite_outbox_dead ON identite_outbox (dead_at) WHERE dead_at IS NOT NULL;

@@ -121,7 +121,8 @@ impl Catalog {
     /// Never: the text is part of the program and read by a test.
     #[must_use]
     pub fn baseline() -> Self {
-        serde_json::from_str(include_str!("../../migrations/baseline.json")).expect("the baseline is a catalog")
+        serde_json::from_str(include_str!("../../migrations/baseline.json"))
+            .expect("the baseline is a catalog")
     }
 
     /// What `self` lacks or has otherwise, for statements written for `expected`. What it has more is left alone, as
@@ -142,43 +143,77 @@ impl Catalog {
 impl Table {
     fn compare(&self, table: &str, expected: &Self, differences: &mut Differences) {
         for expected_column in &expected.columns {
-            match self.columns.iter().find(|column| column.name == expected_column.name) {
+            match self
+                .columns
+                .iter()
+                .find(|column| column.name == expected_column.name)
+            {
                 Some(column) => column.compare(table, expected_column, differences),
-                None => differences.blocking.push(format!("column {table}.{} is missing", expected_column.name)),
+                None => differences
+                    .blocking
+                    .push(format!("column {table}.{} is missing", expected_column.name)),
             }
         }
         for column in &self.columns {
-            let is_ours = expected.columns.iter().any(|expected| expected.name == column.name);
+            let is_ours = expected
+                .columns
+                .iter()
+                .any(|expected| expected.name == column.name);
             if !is_ours && !column.nullable && column.default.is_none() {
-                differences.blocking.push(format!("column {table}.{} wants a value that we do not know", column.name));
+                differences.blocking.push(format!(
+                    "column {table}.{} wants a value that we do not know",
+                    column.name
+                ));
             }
         }
 
         let key_columns = |table: &Self| table.primary_key.as_ref().map(|key| key.columns.clone());
         if key_columns(self) != key_columns(expected) {
-            differences.blocking.push(format!("the primary key of {table} is another"));
+            differences
+                .blocking
+                .push(format!("the primary key of {table} is another"));
         }
         for key in &expected.foreign_keys {
-            if !self.foreign_keys.iter().any(|candidate| candidate.does_the_same_as(key)) {
-                differences.blocking.push(format!("foreign key {table}.{} is missing or acts otherwise", key.name));
+            if !self
+                .foreign_keys
+                .iter()
+                .any(|candidate| candidate.does_the_same_as(key))
+            {
+                differences.blocking.push(format!(
+                    "foreign key {table}.{} is missing or acts otherwise",
+                    key.name
+                ));
             }
         }
         for check in &self.check_constraints {
-            if !expected.check_constraints.iter().any(|expected| expected.definition == check.definition) {
-                differences.remarks.push(format!("{table} has one more check: {} {}", check.name, check.definition));
+            if !expected
+                .check_constraints
+                .iter()
+                .any(|expected| expected.definition == check.definition)
+            {
+                differences.remarks.push(format!(
+                    "{table} has one more check: {} {}",
+                    check.name, check.definition
+                ));
             }
         }
         for index in &expected.indexes {
             let has_same = |unique: bool| {
-                self.indexes.iter().any(|candidate| candidate.unique == unique && candidate.target() == index.target())
+                self.indexes
+                    .iter()
+                    .any(|candidate| candidate.unique == unique && candidate.target() == index.target())
             };
             if has_same(index.unique) {
                 continue;
             }
             if index.unique {
-                differences.blocking.push(format!("unique index {} on {table} is missing", index.name));
+                differences
+                    .blocking
+                    .push(format!("unique index {} on {table} is missing", index.name));
             } else if !has_same(true) {
-                differences.remarks.push(format!("index {} on {table} is missing", index.name));
+                differences
+                    .remarks
+                    .push(format!("index {} on {table} is missing", index.name));
             }
         }
     }
@@ -188,7 +223,10 @@ impl Column {
     fn compare(&self, table: &str, expected: &Self, differences: &mut Differences) {
         let name = format!("{table}.{}", self.name);
         if self.data_type != expected.data_type {
-            differences.blocking.push(format!("{name} is {} instead of {}", self.data_type, expected.data_type));
+            differences.blocking.push(format!(
+                "{name} is {} instead of {}",
+                self.data_type, expected.data_type
+            ));
         }
         match (self.nullable, expected.nullable) {
             (true, false) => differences.blocking.push(format!("{name} may be null")),
@@ -196,9 +234,13 @@ impl Column {
             _ => {}
         }
         match (&self.default, &expected.default) {
-            (None, Some(default)) => differences.blocking.push(format!("{name} lacks its default {default}")),
+            (None, Some(default)) => differences
+                .blocking
+                .push(format!("{name} lacks its default {default}")),
             (Some(found), Some(default)) if found != default => {
-                differences.remarks.push(format!("{name} has the default {found} instead of {default}"));
+                differences
+                    .remarks
+                    .push(format!("{name} has the default {found} instead of {default}"));
             }
             _ => {}
         }
@@ -208,14 +250,22 @@ impl Column {
 impl ForeignKey {
     /// Whether the two differ in name at most.
     fn does_the_same_as(&self, other: &Self) -> bool {
-        Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
+        Self {
+            name: String::new(),
+            ..self.clone()
+        } == Self {
+            name: String::new(),
+            ..other.clone()
+        }
     }
 }
 
 impl Index {
     /// What is indexed and how, without the names of index and schema.
     fn target(&self) -> &str {
-        self.definition.split_once(" USING ").map_or(self.definition.as_str(), |(_, target)| target)
+        self.definition
+            .split_once(" USING ")
+            .map_or(self.definition.as_str(), |(_, target)| target)
     }
 }
 
@@ -350,7 +400,9 @@ mod tests {
         let differences = differences_after(|catalog| {
             catalog.tables.remove("moderations");
             users(catalog).columns.retain(|column| column.name != "force_2fa");
-            users(catalog).indexes.retain(|index| index.name != "index_users_on_email");
+            users(catalog)
+                .indexes
+                .retain(|index| index.name != "index_users_on_email");
             users(catalog).columns[1].data_type = "text".to_owned();
             users(catalog).columns[1].nullable = true;
         });
@@ -369,7 +421,9 @@ mod tests {
     #[test]
     fn additions_that_do_not_hinder_us_are_accepted() {
         let differences = differences_after(|catalog| {
-            catalog.tables.insert("somebody_elses".to_owned(), catalog.tables["users"].clone());
+            catalog
+                .tables
+                .insert("somebody_elses".to_owned(), catalog.tables["users"].clone());
             let mut column = users(catalog).columns[1].clone();
             column.name = "nickname".to_owned();
             column.nullable = true;
@@ -385,7 +439,10 @@ mod tests {
             column.name = "nickname".to_owned();
             users(catalog).columns.push(column);
         });
-        assert_eq!(differences.blocking, ["column users.nickname wants a value that we do not know"]);
+        assert_eq!(
+            differences.blocking,
+            ["column users.nickname wants a value that we do not know"]
+        );
     }
 
     #[test]

@@ -93,7 +93,13 @@ impl Dsn {
             None if config.get_hosts().iter().all(is_this_machine) => config.ssl_mode(SslMode::Disable),
             None => &mut config,
         };
-        Ok(Self { config, verification, root_certificates, client_certificate, client_key })
+        Ok(Self {
+            config,
+            verification,
+            root_certificates,
+            client_certificate,
+            client_key,
+        })
     }
 
     /// What the driver needs to connect.
@@ -142,7 +148,10 @@ fn is_this_machine(host: &Host) -> bool {
     match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => {
-            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            name == "localhost"
+                || name
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
         }
     }
 }
@@ -165,20 +174,37 @@ mod tests {
         assert_eq!(at("?sslmode=prefer"), (SslMode::Prefer, Verification::None));
         assert_eq!(at("?sslmode=require"), (SslMode::Require, Verification::None));
         assert_eq!(at("?ssl=true"), (SslMode::Require, Verification::None));
-        assert_eq!(at("?sslmode=verify-ca&connect_timeout=2"), (SslMode::Require, Verification::Chain));
-        assert_eq!(at("?sslmode=verify-full&sslrootcert=system"), (SslMode::Require, Verification::ChainAndHost));
+        assert_eq!(
+            at("?sslmode=verify-ca&connect_timeout=2"),
+            (SslMode::Require, Verification::Chain)
+        );
+        assert_eq!(
+            at("?sslmode=verify-full&sslrootcert=system"),
+            (SslMode::Require, Verification::ChainAndHost)
+        );
     }
 
     #[test]
     fn this_machine_is_spoken_to_in_clear_unless_asked_otherwise() {
         assert_eq!(mode("postgres://u:p@127.0.0.1/identite").0, SslMode::Disable);
-        assert_eq!(mode("postgres:///identite?host=/run/postgresql").0, SslMode::Disable);
-        assert_eq!(mode("postgres://u@localhost/identite?sslmode=require").0, SslMode::Require);
+        assert_eq!(
+            mode("postgres:///identite?host=/run/postgresql").0,
+            SslMode::Disable
+        );
+        assert_eq!(
+            mode("postgres://u@localhost/identite?sslmode=require").0,
+            SslMode::Require
+        );
     }
 
     #[test]
     fn a_bad_connection_string_is_told_without_its_password() {
-        for url in ["", "https://u:secret@h/", "postgres://u:secret@h/db?sslmode=perhaps", "postgres://u:secret@h:x/db"] {
+        for url in [
+            "",
+            "https://u:secret@h/",
+            "postgres://u:secret@h/db?sslmode=perhaps",
+            "postgres://u:secret@h:x/db",
+        ] {
             let message = Dsn::parse(url).err().expect(url).to_string();
             assert!(!message.contains("secret"), "{message}");
         }

@@ -54,7 +54,11 @@ impl Error {
 
     /// An answer which does not have the shape that the statement asked for.
     pub(super) fn unreadable(message: impl Into<String>) -> Self {
-        Self::Fault(Fault { code: None, message: message.into(), constraint: None })
+        Self::Fault(Fault {
+            code: None,
+            message: message.into(),
+            constraint: None,
+        })
     }
 }
 
@@ -88,7 +92,11 @@ impl From<tokio_postgres::Error> for Error {
             });
         }
         let lost_on_the_way = error.is_closed() || has_io_cause(&error);
-        if lost_on_the_way { Self::Unavailable(error.to_string()) } else { Self::unreadable(error.to_string()) }
+        if lost_on_the_way {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::unreadable(error.to_string())
+        }
     }
 }
 
@@ -132,7 +140,11 @@ mod tests {
         ] {
             assert!(is_passing(&state), "{state:?}");
         }
-        for state in [SqlState::UNIQUE_VIOLATION, SqlState::UNDEFINED_COLUMN, SqlState::NOT_NULL_VIOLATION] {
+        for state in [
+            SqlState::UNIQUE_VIOLATION,
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::NOT_NULL_VIOLATION,
+        ] {
             assert!(!is_passing(&state), "{state:?}");
         }
     }

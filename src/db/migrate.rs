@@ -73,11 +73,25 @@ fn list(differences: &[String]) -> String {
 /// The migrations of this version, in their order.
 static MIGRATIONS: LazyLock<Vec<(i32, String)>> = LazyLock::new(|| {
     let runner = embedded::migrations::runner();
-    let mut migrations: Vec<_> =
-        runner.get_migrations().iter().map(|migration| (migration.version(), migration.to_string())).collect();
+    let mut migrations: Vec<_> = runner
+        .get_migrations()
+        .iter()
+        .map(|migration| (migration.version(), migration.to_string()))
+        .collect();
     migrations.sort();
     migrations
 });
+
+/// Names and contents of the migrations of this version, to tell whether two builds have the same.
+#[must_use]
+pub fn fingerprint() -> Vec<(String, u64)> {
+    let runner = embedded::migrations::runner();
+    runner
+        .get_migrations()
+        .iter()
+        .map(|migration| (migration.to_string(), migration.checksum()))
+        .collect()
+}
 
 /// The migrations of this version that have not run on the database: one short statement.
 ///
@@ -97,7 +111,9 @@ pub async fn pending(pool: &Pool) -> Result<Vec<String>, Error> {
 }
 
 async fn applied_versions(client: &deadpool_postgres::Client) -> Result<Vec<i32>, Error> {
-    let statement = client.prepare_cached("SELECT version FROM identite_schema_history").await?;
+    let statement = client
+        .prepare_cached("SELECT version FROM identite_schema_history")
+        .await?;
     let rows = client.query(&statement, &[]).await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
@@ -143,12 +159,17 @@ async fn lock(client: &ClientWrapper) -> Result<(), MigrateError> {
             MigrateError::Database(error.into())
         }
     })?;
-    client.batch_execute(&format!("SET lock_timeout = '{TABLE_PATIENCE}'")).await.map_err(Error::from)?;
+    client
+        .batch_execute(&format!("SET lock_timeout = '{TABLE_PATIENCE}'"))
+        .await
+        .map_err(Error::from)?;
     Ok(())
 }
 
 async fn baseline_is_recorded(client: &ClientWrapper) -> Result<bool, Error> {
-    let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY_TABLE]).await?;
+    let row = client
+        .query_one("SELECT to_regclass($1) IS NOT NULL", &[&HISTORY_TABLE])
+        .await?;
     if !row.try_get::<_, bool>(0)? {
         return Ok(false);
     }
@@ -171,8 +192,14 @@ enum Start {
 async fn examine(client: &ClientWrapper) -> Result<Start, MigrateError> {
     let catalog = Catalog::read(client).await?;
     let recorded = if catalog.tables.contains_key("pgmigrations") {
-        let rows = client.query("SELECT name FROM pgmigrations ORDER BY run_on, id", &[]).await.map_err(Error::from)?;
-        rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>().map_err(Error::from)?
+        let rows = client
+            .query("SELECT name FROM pgmigrations ORDER BY run_on, id", &[])
+            .await
+            .map_err(Error::from)?;
+        rows.iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<Vec<String>, _>>()
+            .map_err(Error::from)?
     } else {
         Vec::new()
     };
@@ -186,16 +213,25 @@ fn judge(catalog: &Catalog, recorded: &[String]) -> Result<Start, MigrateError> 
     let known = reference_migrations();
     for (expected, found) in known.iter().zip(recorded) {
         if expected != found {
-            return Err(MigrateError::UnknownHistory { expected: expected.clone(), found: found.clone() });
+            return Err(MigrateError::UnknownHistory {
+                expected: expected.clone(),
+                found: found.clone(),
+            });
         }
     }
     if !recorded.is_empty() && recorded.len() < known.len() {
         let missing = known[recorded.len()..].to_vec();
-        return Err(MigrateError::HalfWay { recorded: recorded.len(), missing });
+        return Err(MigrateError::HalfWay {
+            recorded: recorded.len(),
+            missing,
+        });
     }
 
     let baseline = Catalog::baseline();
-    let has_application_tables = baseline.tables.keys().any(|name| catalog.tables.contains_key(name));
+    let has_application_tables = baseline
+        .tables
+        .keys()
+        .any(|name| catalog.tables.contains_key(name));
     if recorded.is_empty() && !has_application_tables {
         return Ok(Start::Empty);
     }
@@ -203,7 +239,9 @@ fn judge(catalog: &Catalog, recorded: &[String]) -> Result<Start, MigrateError> 
     if !differences.blocking.is_empty() {
         return Err(MigrateError::Unfit(differences.blocking));
     }
-    Ok(Start::Adoptable { remarks: differences.remarks })
+    Ok(Start::Adoptable {
+        remarks: differences.remarks,
+    })
 }
 
 /// The names that the reference records once all its migrations have run, in order.
@@ -235,14 +273,21 @@ async fn run(client: &mut ClientWrapper, target: Target) -> Result<Vec<String>, 
         .set_target(target);
     runner.set_migration_table_name(HISTORY_TABLE);
     let connection: &mut tokio_postgres::Client = client;
-    let report = runner.run_async(connection).await.map_err(describe)?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+    let report = runner
+        .run_async(connection)
+        .await
+        .map_err(|error| describe(&error))?;
+    Ok(report
+        .applied_migrations()
+        .iter()
+        .map(ToString::to_string)
+        .collect())
 }
 
 /// The text of a failed migration with that of its causes, which say what the server had against it.
-fn describe(error: refinery::Error) -> MigrateError {
+fn describe(error: &refinery::Error) -> MigrateError {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
         let _ = write!(text, ": {current}");
         cause = current.source();
@@ -255,7 +300,10 @@ mod tests {
     use super::*;
 
     fn empty() -> Catalog {
-        Catalog { tables: std::collections::BTreeMap::default(), sequences: Vec::new() }
+        Catalog {
+            tables: std::collections::BTreeMap::default(),
+            sequences: Vec::new(),
+        }
     }
 
     #[test]
@@ -267,14 +315,23 @@ mod tests {
     fn a_database_of_the_reference_is_adopted_also_when_it_went_on() {
         let mut names = reference_migrations();
         assert_eq!(names.len(), 92);
-        assert_eq!(judge(&Catalog::baseline(), &names).unwrap(), Start::Adoptable { remarks: vec![] });
+        assert_eq!(
+            judge(&Catalog::baseline(), &names).unwrap(),
+            Start::Adoptable { remarks: vec![] }
+        );
         names.push("1999999999999_something-later".to_owned());
-        assert_eq!(judge(&Catalog::baseline(), &names).unwrap(), Start::Adoptable { remarks: vec![] });
+        assert_eq!(
+            judge(&Catalog::baseline(), &names).unwrap(),
+            Start::Adoptable { remarks: vec![] }
+        );
     }
 
     #[test]
     fn a_database_restored_from_the_published_schema_has_no_bookkeeping_and_is_adopted() {
-        assert_eq!(judge(&Catalog::baseline(), &[]).unwrap(), Start::Adoptable { remarks: vec![] });
+        assert_eq!(
+            judge(&Catalog::baseline(), &[]).unwrap(),
+            Start::Adoptable { remarks: vec![] }
+        );
     }
 
     #[test]
@@ -282,24 +339,36 @@ mod tests {
         let names = reference_migrations();
         let message = judge(&Catalog::baseline(), &names[..90]).unwrap_err().to_string();
         assert!(message.contains("has run 90 of its migrations"), "{message}");
-        assert!(message.contains(&names[90]) && message.contains(&names[91]), "{message}");
+        assert!(
+            message.contains(&names[90]) && message.contains(&names[91]),
+            "{message}"
+        );
     }
 
     #[test]
     fn another_history_is_refused() {
         let mut names = reference_migrations();
         names[3] = "1545318057804_another-application".to_owned();
-        assert!(matches!(judge(&Catalog::baseline(), &names), Err(MigrateError::UnknownHistory { .. })));
+        assert!(matches!(
+            judge(&Catalog::baseline(), &names),
+            Err(MigrateError::UnknownHistory { .. })
+        ));
     }
 
     #[test]
     fn bookkeeping_without_tables_is_refused() {
-        assert!(matches!(judge(&empty(), &reference_migrations()), Err(MigrateError::Unfit(_))));
+        assert!(matches!(
+            judge(&empty(), &reference_migrations()),
+            Err(MigrateError::Unfit(_))
+        ));
     }
 
     #[test]
     fn migrations_are_numbered_without_holes() {
         let versions: Vec<i32> = MIGRATIONS.iter().map(|(version, _)| *version).collect();
-        assert_eq!(versions, (1..=i32::try_from(versions.len()).unwrap()).collect::<Vec<_>>());
+        assert_eq!(
+            versions,
+            (1..=i32::try_from(versions.len()).unwrap()).collect::<Vec<_>>()
+        );
     }
 }

@@ -3,6 +3,7 @@
 pub mod catalog;
 mod dsn;
 mod error;
+pub mod fixtures;
 pub mod migrate;
 mod pool;
 

@@ -65,11 +65,16 @@ impl Pool {
     ///
     /// # Errors
     /// When the connection string is not understood, or names a certificate file that cannot be read.
+    ///
+    /// # Panics
+    /// Never: a pool with timeouts has the runtime that they need.
     pub fn new(database_url: &str, settings: &PoolSettings, runtime: &Handle) -> Result<Self, InvalidDsn> {
         let dsn = Dsn::parse(database_url)?;
         let mut config = dsn.config().clone();
-        let own_options =
-            format!("-c statement_timeout={} -c timezone=UTC", settings.statement_timeout.as_millis());
+        let own_options = format!(
+            "-c statement_timeout={} -c timezone=UTC",
+            settings.statement_timeout.as_millis()
+        );
         let options = match config.get_options() {
             Some(options) => format!("{options} {own_options}"),
             None => own_options,
@@ -84,8 +89,13 @@ impl Pool {
             config.application_name("identite");
         }
 
-        let connect = OnRuntime { runtime: runtime.clone(), tls: dsn.tls_connector()? };
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let connect = OnRuntime {
+            runtime: runtime.clone(),
+            tls: dsn.tls_connector()?,
+        };
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
         let connections = deadpool_postgres::Pool::builder(Manager::from_connect(config, connect, recycling))
             .max_size(settings.size)
             .runtime(Runtime::Tokio1)

@@ -1,0 +1,11 @@
+//! Tests that need a PostgreSQL server: one binary, one module a subject.
+
+#[path = "integration/support/mod.rs"]
+mod support;
+
+#[path = "integration/fixtures.rs"]
+mod fixtures;
+#[path = "integration/pool.rs"]
+mod pool;
+#[path = "integration/schema.rs"]
+mod schema;

@@ -1,0 +1,181 @@
+//! A database a test, cloned from a template that has the migrations and the development data.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use identite::db::migrate::migrate;
+use identite::db::{Pool, PoolSettings, fixtures};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+use tokio_postgres::NoTls;
+
+use super::postgres::maintenance_url;
+
+/// Connections of a test's pool.
+const POOL_SIZE: usize = 4;
+/// Advisory lock of whoever makes a template, so that several test processes make it once.
+const TEMPLATE_LOCK: i64 = 0x1de7_717e;
+
+/// The runtime that drives the connections of every pool: it outlives each test, as the server's outlives each worker.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("database")
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    })
+}
+
+/// A database of one test, dropped with this value.
+pub struct TestDatabase {
+    /// The URL that a server under test is given.
+    pub url: String,
+    name: String,
+    pool: Pool,
+}
+
+impl TestDatabase {
+    /// A database with the migrations and the development data.
+    pub async fn create() -> Self {
+        static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+        let template = TEMPLATE.get_or_init(make_template).await;
+        Self::create_from(template).await
+    }
+
+    /// A database without any table.
+    pub async fn create_empty() -> Self {
+        Self::create_from("template0").await
+    }
+
+    async fn create_from(template: &str) -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "identite_test_{}_{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        );
+        administer(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        let url = url_of(&name);
+        Self {
+            pool: pool_to(&url),
+            url,
+            name,
+        }
+    }
+
+    /// Connections to it.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Runs statements whose answer does not matter.
+    pub async fn execute(&self, statements: &str) {
+        self.pool
+            .get()
+            .await
+            .unwrap()
+            .batch_execute(statements)
+            .await
+            .unwrap();
+    }
+
+    /// The one number that `query` gives.
+    pub async fn count(&self, query: &str) -> i64 {
+        self.pool
+            .get()
+            .await
+            .unwrap()
+            .query_one(query, &[])
+            .await
+            .unwrap()
+            .get(0)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        self.pool.close();
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // A test may end inside a runtime, which must not wait for another: a thread of its own may.
+        let dropping = std::thread::spawn(move || runtime().block_on(administer(&statement)));
+        if dropping.join().is_err() {
+            eprintln!("the database {} could not be dropped", self.name);
+        }
+    }
+}
+
+fn pool_to(url: &str) -> Pool {
+    let settings = PoolSettings {
+        size: POOL_SIZE,
+        ..PoolSettings::default()
+    };
+    Pool::new(url, &settings, runtime().handle()).expect("a pool")
+}
+
+/// The URL of the database `name` on the server of the tests.
+fn url_of(name: &str) -> String {
+    let mut url = url::Url::parse(maintenance_url()).expect("TEST_DATABASE_URL is a URL");
+    url.set_path(name);
+    url.to_string()
+}
+
+/// Makes the template, unless one of the same migrations and data is there, and gives its name.
+async fn make_template() -> String {
+    let mut hasher = DefaultHasher::new();
+    identite::db::migrate::fingerprint().hash(&mut hasher);
+    fixtures::STATEMENTS.hash(&mut hasher);
+    let template = format!("identite_template_{:016x}", hasher.finish());
+
+    let maintenance = connect().await;
+    maintenance
+        .batch_execute(&format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})"))
+        .await
+        .unwrap();
+    let exists = maintenance
+        .query_opt(
+            "SELECT FROM pg_database WHERE datname = $1 AND datistemplate",
+            &[&template],
+        )
+        .await
+        .unwrap();
+    if exists.is_none() {
+        // What a process that died half-way left behind.
+        maintenance
+            .batch_execute(&format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)"))
+            .await
+            .unwrap();
+        maintenance
+            .batch_execute(&format!("CREATE DATABASE {template} TEMPLATE template0"))
+            .await
+            .unwrap();
+        let pool = pool_to(&url_of(&template));
+        migrate(&pool).await.unwrap();
+        fixtures::load(&pool).await.unwrap();
+        pool.close();
+        maintenance
+            .batch_execute(&format!("ALTER DATABASE {template} IS_TEMPLATE true"))
+            .await
+            .unwrap();
+    }
+    template
+}
+
+async fn administer(statement: &str) {
+    connect().await.batch_execute(statement).await.expect(statement);
+}
+
+/// A connection to the maintenance database, driven by the runtime of the pools.
+async fn connect() -> tokio_postgres::Client {
+    let connecting = runtime().spawn(async {
+        let (client, connection) = tokio_postgres::connect(maintenance_url(), NoTls)
+            .await
+            .expect("a PostgreSQL server");
+        tokio::spawn(connection);
+        client
+    });
+    connecting.await.expect("a connection")
+}
