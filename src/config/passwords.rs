@@ -12,7 +12,7 @@ pub struct PasswordsConfig {
     /// `PASSWORD_HASHER_QUEUE`: hashes that may wait; beyond, sign-ins are answered 503 with `Retry-After`.
     pub hasher_queue: usize,
     /// `FEATURE_PASSWORD_UPGRADE`: hashes of an older kind are replaced at the next sign-in. An operator sets it to
-    /// `False` while a return to a server that reads bcrypt only is still possible: new hashes are then bcrypt, too.
+    /// `False` while a return to a server that reads bcrypt only is still possible.
     pub upgrade: bool,
 }
 

@@ -221,6 +221,39 @@ fn every_variable_is_described_once() {
     assert_eq!(variables.len(), count);
 }
 
+/// The rows of the tables of variables: name and the text of the default's column.
+fn documented() -> Vec<(&'static str, &'static str)> {
+    let manual = include_str!("../../../docs/OPERATIONS.md");
+    let cells = |line: &'static str| line.split('|').map(str::trim).collect::<Vec<_>>();
+    let rows = manual.lines().map(cells).filter(|cells| cells.len() == 6);
+    rows.filter_map(|cells| Some((cells[1].strip_prefix('`')?.strip_suffix('`')?, cells[3])))
+        .collect()
+}
+
+#[test]
+fn the_manual_lists_every_variable() {
+    let config = read(&[]).expect("valid");
+    let mut read: Vec<_> = config.describe().iter().map(|setting| setting.variable).collect();
+    let mut listed: Vec<_> = documented().into_iter().map(|(variable, _)| variable).collect();
+    read.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(read, listed);
+}
+
+#[test]
+fn the_manual_tells_the_defaults() {
+    for (variable, cell) in documented() {
+        let Some((_, default)) = DEFAULTS.iter().find(|(name, _)| *name == variable) else {
+            continue;
+        };
+        if default.is_empty() {
+            assert_eq!(cell, "", "{variable}");
+        } else {
+            assert!(cell.contains(&format!("`{default}`")), "{variable}: {cell}");
+        }
+    }
+}
+
 const DEFAULTS: &[(&str, &str)] = &[
     (
         "ANNUAIRE_SERVICE_PUBLIC_API_URL",
