@@ -29,7 +29,7 @@ impl Behaviour for Adder {
         assert!(!self.panicking_ticks || ticks != 1, "second tick");
         let panicking = self.panicking_ticks;
         Some(Box::pin(async move {
-            assert!(!panicking || ticks != 3, "fourth tick")
+            assert!(!panicking || ticks != 3, "fourth tick");
         }))
     }
 }

@@ -1,0 +1,247 @@
+//! The CPU for password hashing.
+//!
+//! A fixed number of threads (an actix `SyncArbiter`) hash and verify; each keeps its argon2 memory block from one
+//! password to the next. What waits for them is bounded: a sign-in that finds the mailbox full is refused at once,
+//! with a hint when to try again, so that a flood of sign-ins never starves the rest. Work whose caller has gone
+//! away (its future was dropped) is skipped.
+//!
+//! Upgrades of old hashes wait in a lane of their own: they are done when no sign-in waits, and never on the last
+//! free thread when there is more than one.
+//!
+//! One hash with the default cost takes about 13 ms of one core. The argon2 crate uses AVX2 where the CPU has it;
+//! optimised builds matter (`opt-level` 2 or 3), and `RUSTFLAGS="-C target-cpu=native"` lets the compiler use
+//! what else the machine knows: see `examples/costs.rs` for figures of the machine at hand.
+
+mod formats;
+mod lanes;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::{Addr, SyncArbiter};
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+
+use self::lanes::{Job, Lane, Lanes, Work};
+use self::worker::{Next, Worker};
+use crate::instrumentation::{ActorMeter, Instruments};
+
+/// Cost of new argon2id hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argon2Cost {
+    /// Memory in KiB.
+    pub memory: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    pub parallelism: u32,
+}
+
+impl Default for Argon2Cost {
+    /// OWASP's recommendation: 19 MiB, two passes.
+    fn default() -> Self {
+        Self {
+            memory: 19_456,
+            iterations: 2,
+            parallelism: 1,
+        }
+    }
+}
+
+/// The kind of work that is done for an account without a usable hash, so that answers take the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoy {
+    /// As for a hash of the configured cost: right once most accounts have been upgraded.
+    Argon2id,
+    /// As for a legacy hash of this cost: right while most accounts have one.
+    Bcrypt { cost: u32 },
+}
+
+#[derive(Debug, Clone)]
+pub struct PasswordHasherSettings {
+    pub threads: usize,
+    /// Sign-ins that may wait or be in progress.
+    pub mailbox_capacity: usize,
+    /// Upgrades that may wait or be in progress.
+    pub upgrades_capacity: usize,
+    pub cost: Argon2Cost,
+    pub decoy: Decoy,
+}
+
+impl Default for PasswordHasherSettings {
+    /// As many threads as there are cores; sign-ins wait for about half a second at most.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+        Self {
+            threads,
+            mailbox_capacity: threads * 32,
+            upgrades_capacity: 1_000,
+            cost: Argon2Cost::default(),
+            decoy: Decoy::Argon2id,
+        }
+    }
+}
+
+/// What the check of a password gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// `needs_upgrade` when the stored hash is not argon2id with the configured cost.
+    Match {
+        needs_upgrade: bool,
+    },
+    Mismatch,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HashingError {
+    /// Too many passwords wait already. Known at once.
+    #[error("too many passwords are being hashed")]
+    Overloaded {
+        /// An estimate of when there will be room, in whole seconds, at least one.
+        retry_after: Duration,
+    },
+    /// The hashing panicked or the memory could not be had.
+    #[error("the password could not be hashed")]
+    Failed,
+}
+
+/// The configured cost cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("not a usable argon2id cost: {0}")]
+pub struct InvalidCost(argon2::Error);
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct PasswordHasher {
+    workers: Addr<Worker>,
+    lanes: Arc<Lanes>,
+    sign_ins: Arc<ActorMeter>,
+    upgrades: Arc<ActorMeter>,
+    pace: Arc<Pace>,
+}
+
+/// How long one password takes, of late.
+pub(crate) struct Pace {
+    threads: u64,
+    microseconds: AtomicU64,
+}
+
+impl Pace {
+    pub(crate) fn note(&self, duration: Duration) {
+        let latest = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let before = self.microseconds.load(Ordering::Relaxed);
+        self.microseconds
+            .store(before - before / 8 + latest / 8, Ordering::Relaxed);
+    }
+
+    fn until_done(&self, jobs: usize) -> Duration {
+        let each = self.microseconds.load(Ordering::Relaxed);
+        let total = each.saturating_mul(jobs as u64) / self.threads;
+        Duration::from_secs(total.div_ceil(1_000_000).max(1))
+    }
+}
+
+impl PasswordHasher {
+    /// Starts the threads; must be called where an actix `System` runs.
+    ///
+    /// # Errors
+    /// When the configured cost cannot be used.
+    pub fn start(instruments: &Instruments, settings: &PasswordHasherSettings) -> Result<Self, InvalidCost> {
+        let threads = settings.threads.max(1);
+        formats::parameters(settings.cost).map_err(InvalidCost)?;
+        let lanes = Arc::new(Lanes::new(threads));
+        let pace = Arc::new(Pace {
+            threads: threads as u64,
+            microseconds: AtomicU64::new(15_000),
+        });
+        let sign_ins = instruments.meter("password_hasher", settings.mailbox_capacity, &["hash", "verify"]);
+        let upgrades = instruments.meter("password_upgrades", settings.upgrades_capacity, &["upgrade"]);
+        let observed = lanes.clone();
+        sign_ins.describe_with(move || observed.describe());
+        let (worker_lanes, worker_pace, worker_meter) = (lanes.clone(), pace.clone(), sign_ins.clone());
+        let (cost, decoy) = (settings.cost, settings.decoy);
+        let mut number = 0;
+        let name_thread = move || {
+            number += 1;
+            std::thread::Builder::new().name(format!("password-{number}"))
+        };
+        let workers = SyncArbiter::start_with_thread_builder(threads, name_thread, move || {
+            Worker::new(
+                worker_lanes.clone(),
+                worker_pace.clone(),
+                worker_meter.clone(),
+                cost,
+                decoy,
+            )
+        });
+        Ok(Self {
+            workers,
+            lanes,
+            sign_ins,
+            upgrades,
+            pace,
+        })
+    }
+
+    /// A new argon2id hash of `password`, as a PHC string.
+    ///
+    /// # Errors
+    /// See [`HashingError`].
+    pub async fn hash(&self, password: SecretString) -> Result<String, HashingError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Lane::SignIns, "hash", Work::Hash { password, reply })?;
+        answer.await.unwrap_or(Err(HashingError::Failed))
+    }
+
+    /// Checks `password` against what is stored for the account: an argon2id PHC string, or bcrypt (`$2a$`, `$2b$`,
+    /// `$2y$`, 60 characters; the first 72 bytes of the password count). Anything else, and `None` for an account that
+    /// is unknown or has no password, is a mismatch that takes the time of a real check.
+    ///
+    /// # Errors
+    /// See [`HashingError`].
+    pub async fn verify(
+        &self,
+        password: SecretString,
+        stored: Option<String>,
+    ) -> Result<Verification, HashingError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(
+            Lane::SignIns,
+            "verify",
+            Work::Verify {
+                password,
+                stored,
+                reply,
+            },
+        )?;
+        answer.await.unwrap_or(Err(HashingError::Failed))
+    }
+
+    /// Like [`PasswordHasher::hash`], when nobody waits: for the upgrade of an old hash after the sign-in was answered.
+    /// Dropping the future gives the upgrade up.
+    ///
+    /// # Errors
+    /// See [`HashingError`].
+    pub async fn upgrade(&self, password: SecretString) -> Result<String, HashingError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Lane::Upgrades, "upgrade", Work::Hash { password, reply })?;
+        answer.await.unwrap_or(Err(HashingError::Failed))
+    }
+
+    fn send(&self, lane: Lane, message: &'static str, work: Work) -> Result<(), HashingError> {
+        let meter = match lane {
+            Lane::SignIns => &self.sign_ins,
+            Lane::Upgrades => &self.upgrades,
+        };
+        let Some(measure) = meter.accept(message) else {
+            return Err(HashingError::Overloaded {
+                retry_after: self.pace.until_done(self.sign_ins.depth()),
+            });
+        };
+        self.lanes.push(lane, Job { work, measure });
+        self.workers.do_send(Next);
+        Ok(())
+    }
+}
