@@ -1,6 +1,5 @@
 //! Tests that need a PostgreSQL server: one binary, one module a subject.
 
-#[path = "integration/support/mod.rs"]
 mod support;
 
 #[path = "integration/fixtures.rs"]

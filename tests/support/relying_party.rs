@@ -1,0 +1,178 @@
+//! Relying parties: rows of the client table, and the demo program that uses one.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use url::Url;
+
+use super::database::TestDatabase;
+use super::process::Process;
+use super::server::TestServer;
+
+/// How long the demo relying party may take to listen.
+const START_PATIENCE: Duration = Duration::from_secs(15);
+
+/// A relying party as the server knows it. [`RelyingParty::default`] is an ordinary service.
+#[derive(Clone, Debug)]
+pub struct RelyingParty {
+    pub client_id: String,
+    pub client_secret: String,
+    pub redirect_uri: String,
+    pub post_logout_redirect_uri: String,
+    pub scope: String,
+    /// Signature algorithm of ID tokens; the provider's default when absent.
+    pub id_token_alg: Option<String>,
+    /// Signature algorithm of userinfo; plain JSON when absent.
+    pub userinfo_alg: Option<String>,
+    pub is_federation: bool,
+}
+
+impl Default for RelyingParty {
+    fn default() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(1);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        Self {
+            client_id: format!("test_client_{number}"),
+            client_secret: format!("secret of test client {number}"),
+            // Nothing listens there: tests read the answer from the redirect.
+            redirect_uri: "http://localhost:9/login-callback".into(),
+            post_logout_redirect_uri: "http://localhost:9/".into(),
+            scope: "openid email profile organization".into(),
+            id_token_alg: None,
+            userinfo_alg: None,
+            is_federation: false,
+        }
+    }
+}
+
+impl RelyingParty {
+    /// A federation: other scopes, everything signed with ES256.
+    pub fn federation() -> Self {
+        Self {
+            scope: "openid uid given_name usual_name email phone siret is_service_public is_public_service"
+                .into(),
+            id_token_alg: Some("ES256".into()),
+            userinfo_alg: Some("ES256".into()),
+            is_federation: true,
+            ..Self::default()
+        }
+    }
+
+    /// Writes the row.
+    pub async fn register(&self, database: &TestDatabase) {
+        let connection = database.pool().get().await.expect("a connection");
+        connection
+            .execute(
+                "INSERT INTO oidc_clients (
+                   client_name, client_id, client_secret, redirect_uris, post_logout_redirect_uris, scope, client_uri,
+                   id_token_signed_response_alg, userinfo_signed_response_alg, is_proconnect_federation
+                 ) VALUES ($1, $1, $2, ARRAY[$3], ARRAY[$4], $5, $4, $6, $7, $8)",
+                &[
+                    &self.client_id,
+                    &self.client_secret,
+                    &self.redirect_uri,
+                    &self.post_logout_redirect_uri,
+                    &self.scope,
+                    &self.id_token_alg,
+                    &self.userinfo_alg,
+                    &self.is_federation,
+                ],
+            )
+            .await
+            .expect("the row is written");
+    }
+
+    /// An authorization request of this client, with `parameters` over the usual ones.
+    pub fn authorization_url(&self, server: &TestServer, parameters: &[(&str, &str)]) -> Url {
+        let usual = [
+            ("client_id", self.client_id.as_str()),
+            ("response_type", "code"),
+            ("redirect_uri", &self.redirect_uri),
+            ("scope", &self.scope),
+            ("state", "the-state"),
+            ("nonce", "the-nonce"),
+        ];
+        let mut url = server.base_url.join("oauth/authorize").expect("a path");
+        url.query_pairs_mut()
+            .extend_pairs(
+                usual
+                    .iter()
+                    .filter(|(name, _)| parameters.iter().all(|(replaced, _)| name != replaced)),
+            )
+            .extend_pairs(parameters);
+        url
+    }
+}
+
+/// The demo relying party (`examples/relying_party.rs`), registered at a server under test.
+pub struct DemoRelyingParty {
+    /// Its origin, with a slash at its end.
+    pub url: Url,
+    /// How the server knows it.
+    pub client: RelyingParty,
+    _process: Process,
+}
+
+impl DemoRelyingParty {
+    /// Starts it on a free port for `client`, whose addresses become those of the program, and registers it.
+    /// `arguments` are those of the command line, beside what the client says.
+    pub async fn start(
+        server: &TestServer,
+        mut client: RelyingParty,
+        name: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let mut command = Command::new(program());
+        command
+            .args(["--port", "0", "--name", name, "--issuer", server.issuer()])
+            .args([
+                "--client-id",
+                &client.client_id,
+                "--client-secret",
+                &client.client_secret,
+            ])
+            .args(["--scopes", &client.scope])
+            .args(
+                client
+                    .id_token_alg
+                    .iter()
+                    .flat_map(|algorithm| ["--id-token-alg", algorithm.as_str()]),
+            )
+            .args(
+                client
+                    .userinfo_alg
+                    .iter()
+                    .flat_map(|algorithm| ["--userinfo-alg", algorithm.as_str()]),
+            )
+            .args(arguments);
+        let mut process = Process::start("the demo relying party", &mut command);
+        let url = process.wait_for_line("listening on ", START_PATIENCE).await;
+        let url = Url::parse(&url).expect("the address of the demo relying party");
+
+        client.redirect_uri = url.join("login-callback").expect("a path").into();
+        client.post_logout_redirect_uri = url.to_string();
+        client.register(server.database()).await;
+        Self {
+            url,
+            client,
+            _process: process,
+        }
+    }
+}
+
+/// Cargo builds examples next to the folder of test programs.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let folder = test
+        .parent()
+        .and_then(std::path::Path::parent)
+        .expect("the build folder");
+    let program = folder.join("examples/relying_party");
+    assert!(
+        program.exists(),
+        "run `cargo build --example relying_party` first"
+    );
+    program
+}
