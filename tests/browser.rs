@@ -1,0 +1,12 @@
+//! People in a real browser (headless Chromium): from a service to the sign-in pages, back with claims, and out again.
+//!
+//! One module a subject. Pictures of the pages are left in `target/screenshots`.
+
+#[path = "browser/harness/mod.rs"]
+mod harness;
+mod support;
+
+#[path = "browser/relying_party.rs"]
+mod relying_party;
+#[path = "browser/sign_in.rs"]
+mod sign_in;
