@@ -166,9 +166,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // One worker: every connection to the provider then lives on the one runtime there is.
     HttpServer::new(move || {
         App::new()
-            .app_data(relying_party.clone())
             .wrap(routes::security_headers())
-            .configure(routes::configure)
+            .configure(|app| routes::configure(app, &relying_party))
     })
     .workers(1)
     .listen(listener)?

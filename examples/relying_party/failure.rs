@@ -21,7 +21,7 @@ pub enum Failure {
     /// The answer carries neither an error nor a code.
     #[error("the answer has no authorization code")]
     MissingCode,
-    /// What was asked for cannot be turned into an authorization request.
+    /// What was asked for cannot be turned into an authorization request, or what came back cannot be read.
     #[error("{0}")]
     InvalidParameters(String),
     /// The metadata or the keys of the provider cannot be read.
@@ -65,7 +65,9 @@ impl Failure {
             }
             Self::WrongIssuer(_) => "Cette réponse ne vient pas du fournisseur d’identité attendu.",
             Self::MissingCode => "La réponse du fournisseur d’identité est incomplète.",
-            Self::InvalidParameters(_) => "Les paramètres demandés ne peuvent pas être envoyés.",
+            Self::InvalidParameters(_) => {
+                "Les paramètres ne peuvent pas être lus ou ne peuvent pas être envoyés."
+            }
             Self::Discovery(_) => "Le fournisseur d’identité est injoignable ou mal configuré.",
             Self::TokenRequest(_) => "Le fournisseur d’identité n’a pas délivré de jetons.",
             Self::IdToken(_) => "Le jeton d’identité reçu n’est pas valide.",

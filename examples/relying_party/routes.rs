@@ -1,5 +1,6 @@
 //! The routes: thin handlers between the browser, its session and the provider.
 
+use actix_web::error::InternalError;
 use actix_web::middleware::DefaultHeaders;
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::Deserialize;
@@ -23,14 +24,19 @@ pub struct RelyingParty {
 type App = web::Data<RelyingParty>;
 
 /// Every path of this service.
-pub fn configure(app: &mut web::ServiceConfig) {
+pub fn configure(app: &mut web::ServiceConfig, relying_party: &App) {
     let variation = |variation: Variation| {
         web::post().to(move |app: App, request: HttpRequest| async move {
             let parameters = variation.of(&app.default_parameters);
             or_error_page(&app, send_to_provider(&app, &request, &parameters).await)
         })
     };
-    app.route("/", web::get().to(home))
+    // Answers with a parameter twice, forms in another encoding: an error page like any other.
+    let (for_queries, for_forms) = (relying_party.clone(), relying_party.clone());
+    app.app_data(relying_party.clone())
+        .app_data(web::QueryConfig::default().error_handler(move |error, _| unreadable(&for_queries, error)))
+        .app_data(web::FormConfig::default().error_handler(move |error, _| unreadable(&for_forms, error)))
+        .route("/", web::get().to(home))
         .route("/style.css", web::get().to(style))
         .route("/login", variation(Variation::Ordinary))
         .route("/select-organization", variation(Variation::SelectOrganization))
@@ -179,6 +185,15 @@ async fn logout(app: App, request: HttpRequest) -> HttpResponse {
             .finish()
     });
     or_error_page(&app, answer)
+}
+
+fn unreadable<E>(app: &RelyingParty, error: E) -> actix_web::Error
+where
+    E: std::fmt::Display + std::fmt::Debug + 'static,
+{
+    let failure = Failure::InvalidParameters(format!("what was sent cannot be read: {error}"));
+    let page = app.pages.failure(&failure);
+    InternalError::from_response(error, page).into()
 }
 
 fn or_error_page(app: &RelyingParty, answer: Result<HttpResponse, Failure>) -> HttpResponse {
