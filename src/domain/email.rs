@@ -38,7 +38,9 @@ impl Email {
         let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else {
             return Err(InvalidEmail);
         };
-        let domain_is_plain = domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+        let domain_is_plain = domain
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
         if !domain_is_plain || !has_public_suffix(domain) {
             return Err(InvalidEmail);
         }
@@ -67,7 +69,9 @@ impl Email {
     /// separator outside a quoted local part, and a host name of proper labels. Demanded of new accounts.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        let Some((local, domain)) = self.0.split_once('@') else { return false };
+        let Some((local, domain)) = self.0.split_once('@') else {
+            return false;
+        };
         if local.is_empty() || domain.contains('@') {
             return false;
         }
@@ -135,7 +139,8 @@ mod tests {
 
     #[test]
     fn addresses_are_judged_as_the_vectors_say() {
-        let vectors: Vectors = serde_json::from_str(include_str!("../../tests/vectors/validation.json")).unwrap();
+        let vectors: Vectors =
+            serde_json::from_str(include_str!("../../tests/vectors/validation.json")).unwrap();
         for case in vectors.email {
             let address = case.email.unwrap_or_default();
             assert_eq!(is_valid(&address), case.valid, "{address:?}");
@@ -145,15 +150,30 @@ mod tests {
     #[test]
     fn the_table_of_the_specification_holds() {
         for address in [
-            "jean@exemple.fr", "jean+tag@exemple.gouv.fr", "jean@gouv.fr", "a@co.uk", "#!$%&'*+-/=?^_`{}|~@example.org",
-            "\" \"@example.org", "üñîçøðé@example.com", "jean@sub.github.io",
+            "jean@exemple.fr",
+            "jean+tag@exemple.gouv.fr",
+            "jean@gouv.fr",
+            "a@co.uk",
+            "#!$%&'*+-/=?^_`{}|~@example.org",
+            "\" \"@example.org",
+            "üñîçøðé@example.com",
+            "jean@sub.github.io",
         ] {
             let email = Email::parse(address).unwrap_or_else(|_| panic!("{address:?} is an address"));
             assert!(email.is_well_formed(), "{address:?}");
         }
         for address in [
-            "", "test", "test@", "test@test@test", "a@localhost", "a@1.2.3.4", "a@[127.0.0.1]", "a@exemple.intranet",
-            "a@exämple.fr", "test@test_test", "a\0b@exemple.fr",
+            "",
+            "test",
+            "test@",
+            "test@test@test",
+            "a@localhost",
+            "a@1.2.3.4",
+            "a@[127.0.0.1]",
+            "a@exemple.intranet",
+            "a@exämple.fr",
+            "test@test_test",
+            "a\0b@exemple.fr",
         ] {
             assert!(Email::parse(address).is_err(), "{address:?}");
         }
@@ -165,7 +185,16 @@ mod tests {
     #[test]
     fn an_address_that_means_another_one_opens_no_account() {
         for address in [
-            "a@@b.fr", "@a@b.fr", "a@b.fr@", "a b@x.fr", "x,y@gouv.fr", "<a@x.fr", "a\nb@x.fr", "a@x.fr.", "a@.fr", "a@-x.fr",
+            "a@@b.fr",
+            "@a@b.fr",
+            "a@b.fr@",
+            "a b@x.fr",
+            "x,y@gouv.fr",
+            "<a@x.fr",
+            "a\nb@x.fr",
+            "a@x.fr.",
+            "a@.fr",
+            "a@-x.fr",
             "a@x..fr",
         ] {
             if let Ok(email) = Email::parse(address) {
@@ -176,8 +205,14 @@ mod tests {
 
     #[test]
     fn typing_habits_do_not_matter() {
-        assert_eq!(Email::parse("  Jean@Exemple.FR\u{a0}").unwrap().as_str(), "jean@exemple.fr");
-        assert_eq!(format!("{:?}", Email::parse("jean@exemple.fr").unwrap()), "Email(…@exemple.fr)");
+        assert_eq!(
+            Email::parse("  Jean@Exemple.FR\u{a0}").unwrap().as_str(),
+            "jean@exemple.fr"
+        );
+        assert_eq!(
+            format!("{:?}", Email::parse("jean@exemple.fr").unwrap()),
+            "Email(…@exemple.fr)"
+        );
     }
 
     proptest! {

@@ -59,10 +59,23 @@ mod tests {
 
     #[test]
     fn identifiers_are_read_as_forms_carry_them() {
-        for (text, expected) in [("12", Some(12)), (" 007 ", Some(7)), ("2147483647", Some(i32::MAX))] {
+        for (text, expected) in [
+            ("12", Some(12)),
+            (" 007 ", Some(7)),
+            ("2147483647", Some(i32::MAX)),
+        ] {
             assert_eq!(text.parse::<UserId>().ok().map(|id| id.0), expected, "{text:?}");
         }
-        for text in ["", " ", "-1", "1.5", "+1", "2147483648", "9".repeat(400).as_str(), "١٢"] {
+        for text in [
+            "",
+            " ",
+            "-1",
+            "1.5",
+            "+1",
+            "2147483648",
+            "9".repeat(400).as_str(),
+            "١٢",
+        ] {
             assert_eq!(text.parse::<UserId>(), Err(InvalidId), "{text:?}");
         }
     }

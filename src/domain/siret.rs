@@ -70,9 +70,19 @@ mod tests {
 
     #[test]
     fn a_siret_is_fourteen_digits_whatever_the_blanks() {
-        assert_eq!(" 123 456 789 01234 ".parse::<Siret>().unwrap().as_str(), "12345678901234");
+        assert_eq!(
+            " 123 456 789 01234 ".parse::<Siret>().unwrap().as_str(),
+            "12345678901234"
+        );
         assert_eq!("12345678901234".parse::<Siret>().unwrap().siren(), "123456789");
-        for text in ["", "1234567890123", "123456789012345", "1234567890123a", "123-456-789-01234", "١٢٣٤٥٦٧٨٩٠١٢٣٤"] {
+        for text in [
+            "",
+            "1234567890123",
+            "123456789012345",
+            "1234567890123a",
+            "123-456-789-01234",
+            "١٢٣٤٥٦٧٨٩٠١٢٣٤",
+        ] {
             assert_eq!(text.parse::<Siret>(), Err(InvalidSiret), "{text:?}");
         }
     }

@@ -20,7 +20,9 @@ pub fn ecmascript_trim(text: &str) -> &str {
 /// `text` without any ECMAScript white space.
 #[must_use]
 pub fn without_whitespace(text: &str) -> String {
-    text.chars().filter(|&character| !is_ecmascript_whitespace(character)).collect()
+    text.chars()
+        .filter(|&character| !is_ecmascript_whitespace(character))
+        .collect()
 }
 
 #[cfg(test)]
@@ -29,7 +31,10 @@ mod tests {
 
     #[test]
     fn trimming_is_the_one_of_ecmascript() {
-        assert_eq!(ecmascript_trim("\t\n\u{b}\u{c}\r \u{a0}\u{feff}\u{2028}\u{2029}\u{3000}a b "), "a b");
+        assert_eq!(
+            ecmascript_trim("\t\n\u{b}\u{c}\r \u{a0}\u{feff}\u{2028}\u{2029}\u{3000}a b "),
+            "a b"
+        );
         assert_eq!(ecmascript_trim("\u{85}a\u{85}"), "\u{85}a\u{85}");
         assert_eq!(ecmascript_trim("\u{200b}"), "\u{200b}");
     }

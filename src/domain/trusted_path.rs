@@ -45,7 +45,10 @@ mod tests {
         for (reference, expected) in [
             ("", None),
             ("/users/join-organization", Some("/users/join-organization")),
-            ("https://idp.example/users/join-organization?x=1#frag", Some("/users/join-organization?x=1")),
+            (
+                "https://idp.example/users/join-organization?x=1#frag",
+                Some("/users/join-organization?x=1"),
+            ),
             ("https://www.google.com", None),
             ("http://idp.example/", None),
             ("//evil.example/x", None),
