@@ -1,0 +1,87 @@
+//! What the authorization endpoint answers, as values; and how answers are written into a redirection URI.
+
+use chrono::{DateTime, Utc};
+
+use super::authorization_request::{ResponseMode, ResponseTarget};
+use super::error::{ErrorCode, ProtocolError};
+use super::redirect_uri::{with_fragment, with_query};
+
+/// The answer to an authorization request, or to its resumption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorizationAnswer {
+    /// 303 to the relying party.
+    Redirect { url: String },
+    /// A page whose form posts `fields` to `action` by itself; `status` is 200, or 400 for an error.
+    FormPost { status: u16, action: String, fields: Vec<(&'static str, String)> },
+    /// Our own error page: the relying party cannot be told.
+    ErrorPage { status: u16, error: ProtocolError },
+    /// 303 to `/interaction/<uid>`, with the cookies that bind the interaction to this browser until `expires_at`.
+    Interaction { uid: String, expires_at: DateTime<Utc> },
+}
+
+impl AuthorizationAnswer {
+    /// The answer to a granted request.
+    #[must_use]
+    pub fn code(target: &ResponseTarget, issuer: &str, code: String) -> Self {
+        let mut parameters = vec![("code", code)];
+        parameters.extend(target.state.clone().map(|state| ("state", state)));
+        parameters.push(("iss", issuer.to_owned()));
+        Self::sent(target, 200, parameters)
+    }
+
+    /// The answer to a refused request whose redirection URI is trusted.
+    #[must_use]
+    pub fn error(target: &ResponseTarget, issuer: &str, error: ProtocolError) -> Self {
+        let mut parameters = vec![("error", error.code.as_str().to_owned())];
+        parameters.extend(error.description.map(|description| ("error_description", description.into_owned())));
+        parameters.extend(error.scope.map(|scope| ("scope", scope.to_owned())));
+        parameters.extend(target.state.clone().map(|state| ("state", state)));
+        parameters.push(("iss", issuer.to_owned()));
+        Self::sent(target, 400, parameters)
+    }
+
+    /// The error page for a request that is at fault itself, or for a fault of ours.
+    #[must_use]
+    pub fn page(error: ProtocolError) -> Self {
+        let status = if error.code == ErrorCode::ServerError { 500 } else { 400 };
+        Self::ErrorPage { status, error }
+    }
+
+    fn sent(target: &ResponseTarget, form_status: u16, parameters: Vec<(&'static str, String)>) -> Self {
+        match target.mode {
+            ResponseMode::Query => Self::Redirect { url: with_query(&target.redirect_uri, &parameters) },
+            ResponseMode::Fragment => Self::Redirect { url: with_fragment(&target.redirect_uri, &parameters) },
+            ResponseMode::FormPost => {
+                Self::FormPost { status: form_status, action: target.redirect_uri.clone(), fields: parameters }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(mode: ResponseMode) -> ResponseTarget {
+        ResponseTarget { redirect_uri: "https://rp.example/cb?a=1".into(), mode, state: Some("s t".into()) }
+    }
+
+    #[test]
+    fn a_code_travels_in_the_mode_that_was_asked_for() {
+        let query = AuthorizationAnswer::code(&target(ResponseMode::Query), "https://op", "C".into());
+        let url = "https://rp.example/cb?a=1&code=C&state=s+t&iss=https%3A%2F%2Fop".to_owned();
+        assert_eq!(query, AuthorizationAnswer::Redirect { url });
+        let fragment = AuthorizationAnswer::code(&target(ResponseMode::Fragment), "https://op", "C".into());
+        let url = "https://rp.example/cb?a=1#code=C&state=s+t&iss=https%3A%2F%2Fop".to_owned();
+        assert_eq!(fragment, AuthorizationAnswer::Redirect { url });
+    }
+
+    #[test]
+    fn an_error_by_form_is_a_400_with_its_parameters_in_order() {
+        let error = ProtocolError::new(ErrorCode::InvalidScope, "not allowed").about_scope("phone");
+        let answer = AuthorizationAnswer::error(&target(ResponseMode::FormPost), "https://op", error);
+        let AuthorizationAnswer::FormPost { status: 400, fields, .. } = answer else { panic!("{answer:?}") };
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["error", "error_description", "scope", "state", "iss"]);
+    }
+}

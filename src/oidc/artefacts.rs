@@ -1,0 +1,182 @@
+//! Codes and tokens: how they are made, named and kept.
+//!
+//! The secret itself leaves and is forgotten; what is stored is found under its SHA-256.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use identite_actors::state::Write;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::claims_request::ClaimsRequest;
+use crate::domain::{Acr, OrganizationId, ScopeSet, UserId};
+
+const SECRET_LENGTH_IN_BYTES: usize = 32;
+
+/// A new unguessable name: 256 random bits as 43 base64url characters.
+#[must_use]
+pub fn new_secret() -> String {
+    let mut bytes = [0_u8; SECRET_LENGTH_IN_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Whether `text` has the shape of [`new_secret`]: anything else is not worth a look-up.
+#[must_use]
+pub fn looks_like_a_secret(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// SHA-256 of `text`, base64url.
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+}
+
+/// The claim `sid`: one name for (session, client), the same in every token, telling nothing of either.
+#[must_use]
+pub fn sid(session_uid: &str, client_id: &str) -> String {
+    fingerprint(&format!("sid\0{session_uid}\0{client_id}"))
+}
+
+/// What a person's consent covers: who may know what about whom, as long as which session lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub client_id: String,
+    pub user_id: UserId,
+    /// The session without which nothing of this is usable.
+    pub session_uid: String,
+    pub scope: ScopeSet,
+    pub claims: ClaimsRequest,
+    /// The organization selected when the code was issued: what counts if the session forgets its choice.
+    pub organization_id: OrganizationId,
+}
+
+/// What is kept of an authorization code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationCode {
+    pub grant: Grant,
+    /// As the authorization request had it.
+    pub redirect_uri: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Acr>,
+    /// The claim `amr`.
+    pub amr: Vec<String>,
+    pub auth_time: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What is kept of an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessToken {
+    pub grant: Grant,
+    pub issued_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The key of an authorization code.
+#[must_use]
+pub fn code_key(code: &str) -> String {
+    format!("{CODE_PREFIX}{}", fingerprint(code))
+}
+
+/// The key of an access token.
+#[must_use]
+pub fn token_key(token: &str) -> String {
+    format!("oidc:token:{}", fingerprint(token))
+}
+
+/// The key of an interaction.
+#[must_use]
+pub fn interaction_key(uid: &str) -> String {
+    format!("oidc:interaction:{}", fingerprint(uid))
+}
+
+/// The key of a logout that waits for its confirmation.
+#[must_use]
+pub fn logout_key(xsrf: &str) -> String {
+    format!("oidc:logout:{}", fingerprint(xsrf))
+}
+
+/// The set that names every live code and token of one session and one client: what a revocation deletes.
+#[must_use]
+pub fn grant_set(session_uid: &str, client_id: &str) -> String {
+    format!("oidc:grant:{session_uid}:{client_id}")
+}
+
+const CODE_PREFIX: &str = "oidc:code:";
+
+/// The mark that a code was used, which outlives nothing but the code.
+#[must_use]
+pub fn consumed_key(code_key: &str) -> String {
+    let hash = code_key.strip_prefix(CODE_PREFIX).unwrap_or(code_key);
+    format!("oidc:consumed:{hash}")
+}
+
+/// What makes the members of a grant unusable: codes are also marked as used, so that a redemption that has already
+/// read its code fails too.
+#[must_use]
+pub fn revocation_of(set: &str, members: &[String], code_ttl: Duration) -> Vec<Write> {
+    let mut writes = Vec::with_capacity(members.len() * 3);
+    for member in members {
+        writes.push(Write::Delete { key: member.clone() });
+        if member.starts_with(CODE_PREFIX) {
+            writes.push(Write::Put { key: consumed_key(member), value: b"1".to_vec(), ttl: code_ttl });
+        }
+        writes.push(Write::RemoveMember { set: set.to_owned(), member: member.clone() });
+    }
+    writes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_have_256_bits_and_differ() {
+        let (one, other) = (new_secret(), new_secret());
+        assert!(looks_like_a_secret(&one), "{one}");
+        assert_ne!(one, other);
+        assert!(!looks_like_a_secret("short"));
+        assert!(!looks_like_a_secret(&"é".repeat(22)));
+    }
+
+    #[test]
+    fn keys_never_hold_the_secret() {
+        let secret = new_secret();
+        for key in [code_key(&secret), token_key(&secret), interaction_key(&secret), consumed_key(&code_key(&secret))] {
+            assert!(!key.contains(&secret), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_sid_is_stable_per_session_and_client() {
+        assert_eq!(sid("s", "c").len(), 43);
+        assert_eq!(sid("s", "c"), sid("s", "c"));
+        assert_ne!(sid("s", "c"), sid("s", "d"));
+        assert_ne!(sid("s", "c"), sid("t", "c"));
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_pkce_transformation() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert_eq!(fingerprint(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn a_revocation_deletes_and_blocks() {
+        let members = [code_key("c"), token_key("t")];
+        let writes = revocation_of("set", &members, Duration::from_secs(600));
+        assert_eq!(writes.len(), 5);
+        assert!(writes.contains(&Write::Delete { key: token_key("t") }));
+        assert!(writes.iter().any(|write| matches!(write, Write::Put { key, .. } if *key == consumed_key(&code_key("c")))));
+    }
+}

@@ -1,0 +1,285 @@
+//! The checks of an authorization request, one function each, in the order in which they are made (spec/oidc.md §4.2).
+
+use serde_json::Value;
+
+use super::authorization_request::{ClientLookup, Prompt, ReadContext, ResponseMode};
+use super::client::Client;
+use super::error::{ErrorCode, ProtocolError};
+use super::parameters::Parameters;
+use crate::domain::text::ecmascript_trim;
+use crate::domain::{Scope, ScopeSet};
+
+/// What the identifier of a pushed request begins with (RFC 9126).
+const PUSHED_REQUEST_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+/// Characters of a PKCE challenge or verifier (RFC 7636 §4.1).
+const PKCE_LENGTHS: std::ops::RangeInclusive<usize> = 43..=128;
+/// The largest integer that a double holds exactly.
+const LARGEST_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+type Check<T> = Result<T, ProtocolError>;
+
+pub(super) fn no_duplicates(parameters: &Parameters) -> Check<()> {
+    let duplicated = parameters.duplicated();
+    if duplicated.is_empty() {
+        return Ok(());
+    }
+    let names = duplicated.join(", ");
+    Err(ProtocolError::invalid_request(format!("parameters must not be given twice: {names}")))
+}
+
+pub(super) fn no_request_object(parameters: &Parameters) -> Check<()> {
+    refuse(parameters, "request", ErrorCode::RequestNotSupported)
+}
+
+pub(super) fn known_client<'a>(parameters: &Parameters, client: ClientLookup<'a>) -> Check<&'a Client> {
+    if !parameters.has("client_id") {
+        return Err(missing("client_id"));
+    }
+    match client {
+        ClientLookup::Known(client) => Ok(client),
+        ClientLookup::Broken(error) => Err(error.clone()),
+        ClientLookup::Unknown => Err(ProtocolError::new(ErrorCode::InvalidClient, "client is invalid")),
+    }
+}
+
+pub(super) fn no_request_uri(parameters: &Parameters) -> Check<()> {
+    match parameters.get("request_uri") {
+        None => Ok(()),
+        Some(uri) if uri.starts_with(PUSHED_REQUEST_PREFIX) => {
+            Err(ProtocolError::new(ErrorCode::InvalidRequestUri, "request_uri is invalid, expired, or was already used"))
+        }
+        Some(_) => Err(ProtocolError::bare(ErrorCode::RequestUriNotSupported)),
+    }
+}
+
+pub(super) fn response_mode(parameters: &Parameters) -> Check<ResponseMode> {
+    match parameters.get("response_mode") {
+        None => Ok(ResponseMode::default()),
+        Some(text) => ResponseMode::parse(text).ok_or_else(|| {
+            ProtocolError::new(ErrorCode::UnsupportedResponseMode, "unsupported response_mode requested")
+        }),
+    }
+}
+
+/// The mode for an error of a request that may be unsound in every respect.
+pub(super) fn error_mode(parameters: &Parameters) -> ResponseMode {
+    if let Some(text) = parameters.get("response_mode") {
+        return ResponseMode::parse(text).unwrap_or_default();
+    }
+    let response_type = parameters.get("response_type").unwrap_or_default();
+    let hands_out_tokens = response_type.split_ascii_whitespace().any(|word| matches!(word, "token" | "id_token"));
+    if hands_out_tokens { ResponseMode::Fragment } else { ResponseMode::Query }
+}
+
+pub(super) fn response_type_is_present(parameters: &Parameters) -> Check<()> {
+    if parameters.has("response_type") { Ok(()) } else { Err(missing("response_type")) }
+}
+
+pub(super) fn no_registration(parameters: &Parameters) -> Check<()> {
+    refuse(parameters, "registration", ErrorCode::RegistrationNotSupported)
+}
+
+pub(super) fn response_type_is_code(parameters: &Parameters) -> Check<()> {
+    let mut words = parameters.get("response_type").unwrap_or_default().split_ascii_whitespace();
+    if words.next() == Some("code") && words.all(|word| word == "code") {
+        return Ok(());
+    }
+    Err(ProtocolError::new(ErrorCode::UnsupportedResponseType, "unsupported response_type requested"))
+}
+
+/// The redirection URI as sent, or the single registered one.
+pub(super) fn redirect_uri_is_present<'a>(parameters: &'a Parameters, client: &'a Client) -> Check<&'a str> {
+    parameters
+        .get("redirect_uri")
+        .or_else(|| client.single_redirect_uri().map(|uri| uri.registered.as_str()))
+        .ok_or_else(|| missing("redirect_uri"))
+}
+
+pub(super) fn redirect_uri_is_registered(client: &Client, sent: &str) -> Check<String> {
+    client.redirect_uri(sent).map(|uri| uri.normalised.clone()).ok_or_else(|| {
+        let description = "redirect_uri did not match any of the client's registered redirect_uris";
+        ProtocolError::new(ErrorCode::InvalidRedirectUri, description)
+    })
+}
+
+pub(super) fn prompt(parameters: &Parameters) -> Check<Vec<Prompt>> {
+    let mut prompts = Vec::new();
+    for word in parameters.get("prompt").unwrap_or_default().split_ascii_whitespace() {
+        let Some(prompt) = Prompt::ALL.into_iter().find(|prompt| prompt.as_str() == word) else {
+            return Err(ProtocolError::invalid_request("unsupported prompt value requested"));
+        };
+        if !prompts.contains(&prompt) {
+            prompts.push(prompt);
+        }
+    }
+    if prompts.contains(&Prompt::None) && prompts.len() > 1 {
+        return Err(ProtocolError::invalid_request("prompt none must only be used alone"));
+    }
+    Ok(prompts)
+}
+
+/// An age of zero is a request to sign in again, unless no page may be shown.
+pub(super) fn with_login_for_zero_max_age(mut prompts: Vec<Prompt>, max_age: Option<u64>) -> Vec<Prompt> {
+    let may_ask = !prompts.contains(&Prompt::None) && !prompts.contains(&Prompt::Login);
+    if max_age == Some(0) && may_ask {
+        prompts.push(Prompt::Login);
+    }
+    prompts
+}
+
+/// The known scopes asked for, all of which the client may ask for.
+pub(super) fn scope(parameters: &Parameters, client: &Client) -> Check<ScopeSet> {
+    let Some(text) = parameters.get("scope") else {
+        return Err(ProtocolError::new(ErrorCode::InvalidScope, "missing required parameter: scope"));
+    };
+    let asked = ScopeSet::parse_known(text);
+    match asked.first_outside(&client.allowed_scopes) {
+        None => Ok(asked),
+        Some(scope) => {
+            let description = "requested scope is not allowed";
+            Err(ProtocolError::new(ErrorCode::InvalidScope, description).about_scope(scope.as_str()))
+        }
+    }
+}
+
+pub(super) fn openid_only_parameters(parameters: &Parameters, scope: &ScopeSet) -> Check<()> {
+    const OPENID_ONLY: [&str; 6] =
+        ["acr_values", "claims", "claims_locales", "id_token_hint", "max_age", "nonce"];
+    if scope.contains(Scope::OpenId) {
+        return Ok(());
+    }
+    match OPENID_ONLY.into_iter().find(|name| parameters.has(name)) {
+        None => Ok(()),
+        Some(name) => {
+            Err(ProtocolError::invalid_request(format!("openid scope must be requested to use parameter {name}")))
+        }
+    }
+}
+
+pub(super) fn code_challenge(parameters: &Parameters) -> Check<Option<String>> {
+    let (challenge, method) = (parameters.get("code_challenge"), parameters.get("code_challenge_method"));
+    match (challenge, method) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => {
+            Err(ProtocolError::invalid_request("code_challenge must be provided with code_challenge_method"))
+        }
+        (Some(challenge), Some("S256")) if is_pkce_text(challenge) => Ok(Some(challenge.to_owned())),
+        (Some(_), Some("S256")) => Err(ProtocolError::invalid_request("code_challenge is not well-formed")),
+        (Some(_), _) => Err(ProtocolError::invalid_request("code_challenge_method must be S256")),
+    }
+}
+
+/// Whether `text` is a well-formed PKCE challenge or verifier.
+pub(super) fn is_pkce_text(text: &str) -> bool {
+    PKCE_LENGTHS.contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
+}
+
+pub(super) fn no_resource(parameters: &Parameters) -> Check<()> {
+    if parameters.has("resource") {
+        return Err(ProtocolError::new(ErrorCode::InvalidTarget, "resource indicators are not supported"));
+    }
+    Ok(())
+}
+
+pub(super) fn max_age(parameters: &Parameters) -> Check<Option<u64>> {
+    let Some(text) = parameters.get("max_age") else { return Ok(None) };
+    non_negative_integer(text)
+        .map(Some)
+        .ok_or_else(|| ProtocolError::invalid_request("max_age must be a non-negative integer"))
+}
+
+/// Reads a number as ECMAScript converts text to numbers: `1e3` is 1000, blanks are 0, `0x10` is 16.
+fn non_negative_integer(text: &str) -> Option<u64> {
+    let text = ecmascript_trim(text);
+    if text.is_empty() {
+        return Some(0);
+    }
+    for (prefix, radix) in [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2)] {
+        if let Some(digits) = text.strip_prefix(prefix) {
+            let is_plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let limit = 1 << 53;
+            return u64::from_str_radix(digits, radix).ok().filter(|number| is_plain && *number < limit);
+        }
+    }
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let number: f64 = text.parse().ok().filter(|_| is_decimal)?;
+    let is_safe = number.fract() == 0.0 && (0.0..=LARGEST_SAFE_INTEGER).contains(&number);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a safe non-negative integer")]
+    is_safe.then_some(number as u64)
+}
+
+/// The subject of the hint, whose expiry does not matter.
+pub(super) fn id_token_hint(
+    parameters: &Parameters,
+    client: &Client,
+    context: &ReadContext<'_>,
+) -> Check<Option<String>> {
+    let Some(jwt) = parameters.get("id_token_hint") else { return Ok(None) };
+    let invalid = || ProtocolError::invalid_request("could not validate id_token_hint");
+    let hint = context.signer.verify(jwt).ok_or_else(invalid)?;
+    let text_of = |name: &str| hint.claims.get(name).and_then(Value::as_str);
+    let is_ours = text_of("iss") == Some(context.issuer)
+        && text_of("aud") == Some(client.client_id.as_str())
+        && hint.algorithm == client.id_token_algorithm;
+    let subject = text_of("sub").filter(|_| is_ours).ok_or_else(invalid)?;
+    Ok(Some(subject.to_owned()))
+}
+
+fn refuse(parameters: &Parameters, name: &str, code: ErrorCode) -> Check<()> {
+    if parameters.has(name) { Err(ProtocolError::bare(code)) } else { Ok(()) }
+}
+
+fn missing(name: &'static str) -> ProtocolError {
+    ProtocolError::invalid_request(format!("missing required parameter: {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_ecmascript_does() {
+        let rows = [
+            ("0", Some(0)),
+            ("3600", Some(3600)),
+            ("1e3", Some(1000)),
+            (" 12 ", Some(12)),
+            (" ", Some(0)),
+            ("0x10", Some(16)),
+            ("1.0", Some(1)),
+            ("-0", Some(0)),
+            ("abc", None),
+            ("-1", None),
+            ("1.5", None),
+            ("Infinity", None),
+            ("inf", None),
+            ("nan", None),
+            ("1e400", None),
+            ("9007199254740993", None),
+            ("0x", None),
+            ("0x+1", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(non_negative_integer(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn pkce_texts_have_43_to_128_unreserved_characters() {
+        assert!(is_pkce_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"));
+        assert!(!is_pkce_text(&"a".repeat(42)));
+        assert!(is_pkce_text(&"~".repeat(128)));
+        assert!(!is_pkce_text(&"a".repeat(129)));
+        assert!(!is_pkce_text(&format!("{}+", "a".repeat(50))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_number_makes_the_parser_panic(text in ".*") {
+            let _ = non_negative_integer(&text);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! *Act*: the authorization endpoint and its resumption (spec/oidc.md §4, §5.6).
+
+use chrono::{DateTime, Utc};
+use identite_actors::state::Write;
+
+use super::answer::AuthorizationAnswer;
+use super::artefacts::{AuthorizationCode, Grant, code_key, grant_set, interaction_key, new_secret};
+use super::authentication::Authentication;
+use super::authorization_request::{
+    AUTHORIZATION_PARAMETERS, AuthorizationRequest, ClientLookup, ReadContext, read_authorization_request,
+};
+use super::client::Client;
+use super::decision::{Decision, Interact, Progress, decide};
+use super::error::{ErrorCode, Fault, ProtocolError};
+use super::interaction::Interaction;
+use super::parameters::Parameters;
+use super::service::{Oidc, Registered, Visitor, after, time_until};
+use crate::db::clients::ClientRow;
+use crate::db::connections::{self, NewConnection};
+use crate::domain::Acr;
+use crate::domain::amr::standardised_amr;
+
+/// What is kept of a `sp_name` in the journal, in characters.
+const SP_NAME_LIMIT: usize = 500;
+/// What is kept of an address in the journal, in characters: an IPv6 address with a zone fits.
+const ADDRESS_LIMIT: usize = 64;
+
+impl Oidc {
+    /// The `client_id` of a request, for a caller who loads its row together with other things.
+    #[must_use]
+    pub fn wanted_client_id(raw: &[(String, String)]) -> Option<&str> {
+        let mut values = raw.iter().filter(|(name, _)| name == "client_id").map(|(_, value)| value.as_str());
+        let only = values.next()?;
+        (values.next().is_none() && super::client::is_printable_ascii(only)).then_some(only)
+    }
+
+    /// The authorization endpoint: a code at once, an interaction, or an error for whom it concerns.
+    ///
+    /// `raw` are the parameters of the query (GET) or the form (POST); `authentication` is the session of this browser,
+    /// if somebody is signed in. Faults are logged and answered as `server_error`, to the relying party if it is known.
+    pub async fn authorize(
+        &self,
+        raw: Vec<(String, String)>,
+        authentication: Option<&Authentication>,
+        visitor: &Visitor,
+    ) -> AuthorizationAnswer {
+        let row = match Self::wanted_client_id(&raw) {
+            None => Ok(None),
+            Some(client_id) => self.client_row(client_id).await,
+        };
+        match row {
+            Ok(row) => self.authorize_client(raw, row, authentication, visitor).await,
+            Err(fault) => AuthorizationAnswer::page(reported(&fault)),
+        }
+    }
+
+    /// As [`Self::authorize`], with the client's row already loaded.
+    pub async fn authorize_client(
+        &self,
+        raw: Vec<(String, String)>,
+        row: Option<ClientRow>,
+        authentication: Option<&Authentication>,
+        visitor: &Visitor,
+    ) -> AuthorizationAnswer {
+        let parameters = Parameters::read(raw, AUTHORIZATION_PARAMETERS);
+        let registered = self.registered(row);
+        let lookup = match &registered {
+            Registered::Unknown => ClientLookup::Unknown,
+            Registered::Broken(error) => ClientLookup::Broken(error),
+            Registered::Known(client) => ClientLookup::Known(client),
+        };
+        let context = ReadContext {
+            issuer: &self.settings.issuer,
+            signer: &*self.signer,
+            limit_claims_to_client_scopes: self.settings.limit_claims_to_client_scopes,
+            now: self.now(),
+        };
+        let request = match read_authorization_request(&parameters, lookup, &context) {
+            Ok(request) => request,
+            Err(rejection) => {
+                return match rejection.target {
+                    Some(target) => AuthorizationAnswer::error(&target, &self.settings.issuer, rejection.error),
+                    None => AuthorizationAnswer::page(rejection.error),
+                };
+            }
+        };
+        let Registered::Known(client) = registered else {
+            return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidClient));
+        };
+        self.answer(request, &client, authentication, Progress::default(), visitor).await
+    }
+
+    /// The end of an interaction: the request goes on where it waited. An interaction is resumed once.
+    ///
+    /// The caller has checked that `uid` belongs to this browser (`oidc.interaction_resume`).
+    pub async fn resume(
+        &self,
+        uid: &str,
+        authentication: Option<&Authentication>,
+        visitor: &Visitor,
+    ) -> AuthorizationAnswer {
+        let interaction = match self.take_interaction(uid).await {
+            Ok(Some(interaction)) => interaction,
+            Ok(None) => return AuthorizationAnswer::page(expired()),
+            Err(fault) => return AuthorizationAnswer::page(reported(&fault)),
+        };
+        let request = interaction.request;
+        let client = match self.client_row(&request.client_id).await {
+            Ok(row) => self.registered(row),
+            Err(fault) => {
+                return AuthorizationAnswer::error(&request.target, &self.settings.issuer, reported(&fault));
+            }
+        };
+        let client = match client {
+            Registered::Known(client) => client,
+            Registered::Broken(error) => return AuthorizationAnswer::page(error),
+            Registered::Unknown => {
+                let error = ProtocolError::new(ErrorCode::InvalidClient, "client is invalid");
+                return AuthorizationAnswer::page(error);
+            }
+        };
+        if client.redirect_uri(&request.target.redirect_uri).is_none() {
+            return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidRedirectUri));
+        }
+        if let Some(error) = interaction.error {
+            let description = error.description.map(Into::into);
+            let error = ProtocolError { code: error.code, description, scope: None };
+            return AuthorizationAnswer::error(&request.target, &self.settings.issuer, error);
+        }
+        self.answer(request, &client, authentication, interaction.progress, visitor).await
+    }
+
+    async fn take_interaction(&self, uid: &str) -> Result<Option<Interaction>, Fault> {
+        let Some(bytes) = self.state.take(&interaction_key(uid)).await? else { return Ok(None) };
+        let interaction: Interaction = serde_json::from_slice(&bytes)?;
+        Ok((interaction.expires_at > self.now()).then_some(interaction))
+    }
+
+    async fn answer(
+        &self,
+        request: AuthorizationRequest,
+        client: &Client,
+        authentication: Option<&Authentication>,
+        progress: Progress,
+        visitor: &Visitor,
+    ) -> AuthorizationAnswer {
+        let now = self.now();
+        let target = request.target.clone();
+        let issuer = &self.settings.issuer;
+        let acted = match (decide(&request, authentication, &progress, now), authentication) {
+            (Decision::Refuse(error), _) => return AuthorizationAnswer::error(&target, issuer, error),
+            (Decision::Interact(interact), _) => self.interact(request, client, interact, progress, now).await,
+            (Decision::Grant { acr }, Some(authentication)) => {
+                self.grant(request, client, authentication, acr, visitor, now).await
+            }
+            (Decision::Grant { .. }, None) => Ok(None),
+        };
+        match acted {
+            Ok(Some(answer)) => answer,
+            Ok(None) => AuthorizationAnswer::error(&target, issuer, ProtocolError::bare(ErrorCode::LoginRequired)),
+            Err(fault) => AuthorizationAnswer::error(&target, issuer, reported(&fault)),
+        }
+    }
+
+    async fn interact(
+        &self,
+        request: AuthorizationRequest,
+        client: &Client,
+        interact: Interact,
+        progress: Progress,
+        now: DateTime<Utc>,
+    ) -> Result<Option<AuthorizationAnswer>, Fault> {
+        let uid = new_secret();
+        let expires_at = after(now, self.settings.interaction_ttl);
+        let interaction =
+            Interaction::new(request, client, interact.prompt, interact.reasons, progress, expires_at);
+        let write = Write::Put {
+            key: interaction_key(&uid),
+            value: serde_json::to_vec(&interaction)?,
+            ttl: time_until(expires_at, now),
+        };
+        self.state.write(&[], vec![write]).await?;
+        Ok(Some(AuthorizationAnswer::Interaction { uid, expires_at }))
+    }
+
+    /// Issues a code, then writes the connection down. Gives `None` when no organization is selected, which the
+    /// decision has excluded.
+    async fn grant(
+        &self,
+        request: AuthorizationRequest,
+        client: &Client,
+        authentication: &Authentication,
+        acr: Option<Acr>,
+        visitor: &Visitor,
+        now: DateTime<Utc>,
+    ) -> Result<Option<AuthorizationAnswer>, Fault> {
+        let Some(organization) = &authentication.selected_organization else { return Ok(None) };
+        let code = new_secret();
+        let expires_at = after(now, self.settings.code_ttl);
+        let AuthorizationRequest { target, sent_redirect_uri, scope, nonce, claims, sp_name, code_challenge, .. } =
+            request;
+        let record = AuthorizationCode {
+            grant: Grant {
+                client_id: client.client_id.clone(),
+                user_id: authentication.user_id,
+                session_uid: authentication.session_uid.clone(),
+                scope,
+                claims,
+                organization_id: organization.id,
+            },
+            redirect_uri: sent_redirect_uri,
+            nonce,
+            acr,
+            amr: standardised_amr(&authentication.amr).into_iter().map(str::to_owned).collect(),
+            auth_time: authentication.auth_time,
+            code_challenge,
+            expires_at,
+        };
+        let key = code_key(&code);
+        let set = grant_set(&authentication.session_uid, &client.client_id);
+        let writes = vec![
+            Write::Put { key: key.clone(), value: serde_json::to_vec(&record)?, ttl: self.settings.code_ttl },
+            Write::AddMember { set, member: key, ttl: self.settings.code_ttl },
+        ];
+        self.state.write(&[], writes).await?;
+
+        let sp_name = sp_name.map(|name| printable(&name, SP_NAME_LIMIT));
+        let address = visitor.address.as_deref().map(|address| printable(address, ADDRESS_LIMIT));
+        let connection = NewConnection {
+            user_id: authentication.user_id.0,
+            oidc_client_id: client.row_id,
+            organization_id: Some(organization.id.0),
+            sp_name: sp_name.as_deref(),
+            user_ip_address: address.as_deref(),
+            now,
+        };
+        if let Err(fault) = self.record_connection(&connection).await {
+            tracing::warn!(error = %fault, client_id = %client.client_id, "a connection was not written down");
+        }
+        Ok(Some(AuthorizationAnswer::code(&target, &self.settings.issuer, code)))
+    }
+
+    async fn record_connection(&self, connection: &NewConnection<'_>) -> Result<(), Fault> {
+        let database = self.database().await?;
+        Ok(connections::insert(&database, connection).await?)
+    }
+}
+
+/// The error of a request whose interaction is over.
+pub(super) fn expired() -> ProtocolError {
+    ProtocolError::invalid_request("the authorization request expired or was already answered")
+}
+
+/// Logs a fault and gives what may be said of it.
+pub(super) fn reported(fault: &Fault) -> ProtocolError {
+    tracing::error!(error = %fault, "an authorization failed");
+    ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred")
+}
+
+fn printable(text: &str, limit: usize) -> String {
+    text.chars().filter(|character| !character.is_control()).take(limit).collect()
+}

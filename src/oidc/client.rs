@@ -1,0 +1,289 @@
+//! Relying parties: rows of `oidc_clients`, validated when they are used (spec/oidc.md §3).
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use super::error::{ErrorCode, ProtocolError};
+use super::redirect_uri::{RegisteredUri, find_registered};
+use super::signer::SigningAlgorithm;
+use crate::db::clients::ClientRow;
+use crate::domain::ScopeSet;
+
+/// Validated clients kept at a time; the least recently used goes first.
+const MEMOISED_CLIENTS: NonZeroUsize = NonZeroUsize::new(500).expect("500 is not zero");
+
+/// What is used when the row names no algorithm for ID tokens (`OpenID Connect` Registration §2).
+const DEFAULT_ID_TOKEN_ALGORITHM: SigningAlgorithm = SigningAlgorithm::RS256;
+
+/// A relying party whose registration is sound.
+#[derive(Debug)]
+pub struct Client {
+    /// `oidc_clients.id`
+    pub row_id: i32,
+    pub client_id: String,
+    pub name: String,
+    pub secret: SecretString,
+    /// At least one.
+    pub redirect_uris: Vec<RegisteredUri>,
+    pub post_logout_redirect_uris: Vec<RegisteredUri>,
+    /// The scopes that it may ask for.
+    pub allowed_scopes: ScopeSet,
+    pub id_token_algorithm: SigningAlgorithm,
+    /// `None`: userinfo is plain JSON.
+    pub userinfo_algorithm: Option<SigningAlgorithm>,
+    /// It is the hub of the federation, which changes some pages.
+    pub is_proconnect_federation: bool,
+}
+
+impl Client {
+    /// Validates a row.
+    ///
+    /// # Errors
+    /// `invalid_redirect_uri` or `invalid_client_metadata`, saying which column is wrong.
+    pub fn validate(row: &ClientRow, supported: &[SigningAlgorithm]) -> Result<Self, ProtocolError> {
+        if !is_printable_ascii(&row.client_id) {
+            return Err(invalid_metadata("client_id must be printable ASCII"));
+        }
+        if row.client_secret.is_empty() || !is_printable_ascii(&row.client_secret) {
+            return Err(invalid_metadata("client_secret must be non-empty printable ASCII"));
+        }
+        if row.client_name.is_empty() {
+            return Err(invalid_metadata("client_name must not be empty"));
+        }
+        let redirect_uris = read_uris(&row.redirect_uris).ok_or_else(|| {
+            ProtocolError::new(ErrorCode::InvalidRedirectUri, "redirect_uris must only contain web uris")
+        })?;
+        if redirect_uris.is_empty() {
+            let description = "redirect_uris must contain members";
+            return Err(ProtocolError::new(ErrorCode::InvalidRedirectUri, description));
+        }
+        let post_logout_redirect_uris = read_uris(&row.post_logout_redirect_uris)
+            .ok_or_else(|| invalid_metadata("post_logout_redirect_uris must only contain web uris"))?;
+        let allowed_scopes = ScopeSet::parse_strict(&row.scope)
+            .ok()
+            .filter(|scopes| !scopes.is_empty())
+            .ok_or_else(|| invalid_metadata("scope must only contain supported values"))?;
+        if row.client_uri.as_deref().is_some_and(|uri| !is_web_url(uri)) {
+            return Err(invalid_metadata("client_uri must be a web uri"));
+        }
+        let algorithm = |name: Option<&str>, column: &'static str| match name {
+            None => Ok(None),
+            Some(name) => name
+                .parse()
+                .ok()
+                .filter(|algorithm| supported.contains(algorithm))
+                .map(Some)
+                .ok_or_else(|| invalid_metadata(column)),
+        };
+        Ok(Self {
+            row_id: row.id,
+            client_id: row.client_id.clone(),
+            name: row.client_name.clone(),
+            secret: SecretString::from(row.client_secret.as_str()),
+            redirect_uris,
+            post_logout_redirect_uris,
+            allowed_scopes,
+            id_token_algorithm: algorithm(
+                row.id_token_signed_response_alg.as_deref(),
+                "id_token_signed_response_alg must be a supported value",
+            )?
+            .unwrap_or(DEFAULT_ID_TOKEN_ALGORITHM),
+            userinfo_algorithm: algorithm(
+                row.userinfo_signed_response_alg.as_deref(),
+                "userinfo_signed_response_alg must be a supported value",
+            )?,
+            is_proconnect_federation: row.is_proconnect_federation,
+        })
+    }
+
+    /// Whether `secret` is this client's, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn has_secret(&self, secret: &str) -> bool {
+        self.secret.expose_secret().as_bytes().ct_eq(secret.as_bytes()).into()
+    }
+
+    /// The only registered redirection URI, when there is only one.
+    #[must_use]
+    pub fn single_redirect_uri(&self) -> Option<&RegisteredUri> {
+        match self.redirect_uris.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The registered redirection URI that `sent` means.
+    #[must_use]
+    pub fn redirect_uri(&self, sent: &str) -> Option<&RegisteredUri> {
+        find_registered(&self.redirect_uris, sent)
+    }
+
+    /// The registered post-logout URI that `sent` means.
+    #[must_use]
+    pub fn post_logout_redirect_uri(&self, sent: &str) -> Option<&RegisteredUri> {
+        find_registered(&self.post_logout_redirect_uris, sent)
+    }
+
+    /// Whether one of the redirection URIs lies on `origin`.
+    #[must_use]
+    pub fn has_origin(&self, origin: &str) -> bool {
+        self.redirect_uris.iter().any(|uri| uri.has_origin(origin))
+    }
+}
+
+/// Whether a `client_id` could be one at all: anything else is not worth a look-up.
+#[must_use]
+pub fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+fn is_web_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+fn read_uris(uris: &[Option<String>]) -> Option<Vec<RegisteredUri>> {
+    uris.iter().map(|uri| RegisteredUri::parse(uri.as_deref()?)).collect()
+}
+
+fn invalid_metadata(description: &'static str) -> ProtocolError {
+    ProtocolError::new(ErrorCode::InvalidClientMetadata, description)
+}
+
+/// Remembers validated clients for as long as their row does not change.
+///
+/// The row itself is read on every request; what is saved is its validation. A remembered client is used only when its
+/// row is equal, column by column, to the one just read: a change is effective on the next request, on every node.
+pub struct ClientMemo {
+    clients: Mutex<LruCache<i32, Memoised>>,
+}
+
+struct Memoised {
+    row: ClientRow,
+    supported: Vec<SigningAlgorithm>,
+    client: Arc<Client>,
+}
+
+impl Default for ClientMemo {
+    fn default() -> Self {
+        Self { clients: Mutex::new(LruCache::new(MEMOISED_CLIENTS)) }
+    }
+}
+
+impl ClientMemo {
+    /// The client of `row`.
+    ///
+    /// # Errors
+    /// As [`Client::validate`].
+    pub fn client_of(
+        &self,
+        row: ClientRow,
+        supported: &[SigningAlgorithm],
+    ) -> Result<Arc<Client>, ProtocolError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = clients.get(&row.id)
+            && known.row == row
+            && known.supported == supported
+        {
+            return Ok(Arc::clone(&known.client));
+        }
+        let client = Arc::new(Client::validate(&row, supported)?);
+        let memoised = Memoised { row, supported: supported.to_vec(), client: Arc::clone(&client) };
+        clients.put(client.row_id, memoised);
+        Ok(client)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) const ALL_ALGORITHMS: [SigningAlgorithm; 5] = [
+        SigningAlgorithm::PS256,
+        SigningAlgorithm::RS256,
+        SigningAlgorithm::ES256,
+        SigningAlgorithm::EdDsa,
+        SigningAlgorithm::Ed25519,
+    ];
+
+    pub(crate) fn standard_row() -> ClientRow {
+        ClientRow {
+            id: 1,
+            client_id: "standard_client_id".into(),
+            client_secret: "standard_client_secret".into(),
+            client_name: "Oidc Test Client".into(),
+            redirect_uris: vec![Some("http://localhost:4000/login-callback".into())],
+            post_logout_redirect_uris: vec![Some("http://localhost:4000/".into())],
+            scope: "openid email profile organization".into(),
+            client_uri: Some("http://localhost:4000/".into()),
+            userinfo_signed_response_alg: None,
+            id_token_signed_response_alg: None,
+            is_proconnect_federation: false,
+        }
+    }
+
+    pub(crate) fn standard_client() -> Client {
+        Client::validate(&standard_row(), &ALL_ALGORITHMS).unwrap()
+    }
+
+    fn code_of(change: impl FnOnce(&mut ClientRow)) -> ErrorCode {
+        let mut row = standard_row();
+        change(&mut row);
+        Client::validate(&row, &ALL_ALGORITHMS).unwrap_err().code
+    }
+
+    #[test]
+    fn a_sound_row_is_a_client() {
+        let client = standard_client();
+        assert_eq!(client.id_token_algorithm, SigningAlgorithm::RS256);
+        assert_eq!(client.userinfo_algorithm, None);
+        assert!(client.has_secret("standard_client_secret"));
+        assert!(!client.has_secret("standard_client_secre"));
+        assert!(client.has_origin("http://localhost:4000"));
+        assert!(!client.has_origin("http://localhost:4001"));
+    }
+
+    #[test]
+    fn a_broken_row_says_which_rule_it_breaks() {
+        let metadata = ErrorCode::InvalidClientMetadata;
+        let redirect = ErrorCode::InvalidRedirectUri;
+        assert_eq!(code_of(|row| row.client_id = "é".into()), metadata);
+        assert_eq!(code_of(|row| row.client_secret = String::new()), metadata);
+        assert_eq!(code_of(|row| row.client_name = String::new()), metadata);
+        assert_eq!(code_of(|row| row.redirect_uris = vec![]), redirect);
+        assert_eq!(code_of(|row| row.redirect_uris = vec![Some("0/login-callback".into())]), redirect);
+        assert_eq!(code_of(|row| row.redirect_uris.push(None)), redirect);
+        assert_eq!(code_of(|row| row.redirect_uris.push(Some("https://a/#f".into()))), redirect);
+        assert_eq!(code_of(|row| row.post_logout_redirect_uris = vec![Some("x".into())]), metadata);
+        assert_eq!(code_of(|row| row.scope = " ".into()), metadata);
+        assert_eq!(code_of(|row| row.scope = "openid offline_access".into()), metadata);
+        assert_eq!(code_of(|row| row.client_uri = Some(String::new())), metadata);
+        for bad in ["", "HS256", "none", "RS512"] {
+            assert_eq!(code_of(|row| row.id_token_signed_response_alg = Some(bad.into())), metadata);
+            assert_eq!(code_of(|row| row.userinfo_signed_response_alg = Some(bad.into())), metadata);
+        }
+    }
+
+    #[test]
+    fn an_algorithm_without_a_key_breaks_the_row() {
+        let mut row = standard_row();
+        row.id_token_signed_response_alg = Some("ES256".into());
+        assert!(Client::validate(&row, &[SigningAlgorithm::RS256]).is_err());
+    }
+
+    #[test]
+    fn a_changed_row_is_effective_at_once() {
+        let memo = ClientMemo::default();
+        let first = memo.client_of(standard_row(), &ALL_ALGORITHMS).unwrap();
+        let again = memo.client_of(standard_row(), &ALL_ALGORITHMS).unwrap();
+        assert!(Arc::ptr_eq(&first, &again));
+        let mut changed = standard_row();
+        changed.client_secret = "other".into();
+        assert!(memo.client_of(changed, &ALL_ALGORITHMS).unwrap().has_secret("other"));
+        let mut broken = standard_row();
+        broken.redirect_uris.clear();
+        assert!(memo.client_of(broken, &ALL_ALGORITHMS).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! Errors of the endpoints that clients call themselves: JSON, with a status and perhaps a challenge (RFC 6750 §3).
+
+use std::fmt::Write as _;
+
+use super::error::{ErrorCode, Fault, ProtocolError};
+
+/// An error as an endpoint answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointError {
+    pub status: u16,
+    pub error: ProtocolError,
+    /// The header `WWW-Authenticate`.
+    pub challenge: Option<String>,
+    /// A browser of an origin that has no business here asked: the answer must not be readable for its script.
+    pub origin_is_refused: bool,
+}
+
+impl EndpointError {
+    /// An error without challenge.
+    #[must_use]
+    pub const fn new(status: u16, error: ProtocolError) -> Self {
+        Self { status, error, challenge: None, origin_is_refused: false }
+    }
+
+    /// A protocol error with the ordinary status 400.
+    #[must_use]
+    pub const fn bad_request(error: ProtocolError) -> Self {
+        Self::new(400, error)
+    }
+
+    /// The one answer to an unknown client and to a wrong secret. `challenge` is the realm, when the client used the
+    /// header `Authorization`.
+    #[must_use]
+    pub fn invalid_client(realm: Option<&str>) -> Self {
+        let error = ProtocolError::new(ErrorCode::InvalidClient, "client authentication failed");
+        let challenge = realm.map(|realm| challenge("Basic", realm, Some(&error)));
+        Self { challenge, ..Self::new(401, error) }
+    }
+
+    /// The answer to every unusable code: nothing tells which rule it broke.
+    #[must_use]
+    pub fn invalid_grant() -> Self {
+        Self::bad_request(ProtocolError::new(ErrorCode::InvalidGrant, "grant request is invalid"))
+    }
+
+    /// The answer to a browser script of an origin that does not belong to the client.
+    #[must_use]
+    pub fn refused_origin(client_id: &str) -> Self {
+        let error = ProtocolError::invalid_request("origin not allowed for this client");
+        tracing::debug!(client_id, "a browser origin was refused");
+        Self { origin_is_refused: true, ..Self::bad_request(error) }
+    }
+
+    /// Logs a fault and gives what may be said of it.
+    #[must_use]
+    pub fn fault(fault: &Fault) -> Self {
+        tracing::error!(error = %fault, "an endpoint failed");
+        Self::new(500, ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred"))
+    }
+
+    /// This error with a `Bearer` challenge.
+    #[must_use]
+    pub fn with_bearer_challenge(mut self, realm: &str) -> Self {
+        self.challenge = Some(challenge("Bearer", realm, Some(&self.error)));
+        self
+    }
+}
+
+impl From<ProtocolError> for EndpointError {
+    fn from(error: ProtocolError) -> Self {
+        Self::bad_request(error)
+    }
+}
+
+/// The value of `WWW-Authenticate`; without error it only says how to authenticate.
+#[must_use]
+pub fn challenge(scheme: &str, realm: &str, error: Option<&ProtocolError>) -> String {
+    let mut header = format!("{scheme} realm=\"{}\"", quoted(realm));
+    if let Some(error) = error {
+        let _ = write!(header, ", error=\"{}\"", error.code);
+        if let Some(description) = &error.description {
+            let _ = write!(header, ", error_description=\"{}\"", quoted(description));
+        }
+        if let Some(scope) = error.scope {
+            let _ = write!(header, ", scope=\"{scope}\"");
+        }
+    }
+    header
+}
+
+/// What a quoted string of a header may hold (RFC 6750 §3): printable ASCII without quotes and backslashes.
+fn quoted(text: &str) -> String {
+    text.chars().filter(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_names_its_error_and_scope() {
+        let error = ProtocolError::new(ErrorCode::InsufficientScope, "access token \"lacks\" a scope").about_scope("openid");
+        assert_eq!(
+            challenge("Bearer", "https://op", Some(&error)),
+            "Bearer realm=\"https://op\", error=\"insufficient_scope\", \
+             error_description=\"access token lacks a scope\", scope=\"openid\""
+        );
+        assert_eq!(challenge("Bearer", "https://op", None), "Bearer realm=\"https://op\"");
+    }
+
+    #[test]
+    fn a_wrong_secret_is_challenged_only_when_the_header_was_used() {
+        assert_eq!(EndpointError::invalid_client(None).challenge, None);
+        assert!(EndpointError::invalid_client(Some("https://op")).challenge.unwrap().starts_with("Basic realm="));
+    }
+}

@@ -1,0 +1,222 @@
+//! *Act*: logout at the wish of a relying party, or of the person (spec/oidc.md §8.3).
+
+use std::time::Duration;
+
+use identite_actors::state::Write;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::artefacts::{grant_set, logout_key};
+use super::authentication::Authentication;
+use super::client::Client;
+use super::error::{ErrorCode, Fault, ProtocolError};
+use super::parameters::Parameters;
+use super::redirect_uri::with_query;
+use super::service::{Oidc, Registered};
+use super::signer::VerifiedJwt;
+
+const LOGOUT_PARAMETERS: &[&str] =
+    &["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"];
+const CONFIRMATION_PARAMETERS: &[&str] = &["xsrf", "logout"];
+
+/// How long a logout page may stay open.
+const LOGOUT_TTL: Duration = Duration::from_hours(1);
+const XSRF_LENGTH_IN_BYTES: usize = 24;
+
+/// Where people land who have nowhere else to go.
+pub const LOGOUT_SUCCESS_PATH: &str = "/oauth/logout/success";
+
+/// A page with a form to `/oauth/logout/confirm`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutPage {
+    /// The hidden field `xsrf`: 48 hexadecimal digits.
+    pub xsrf: String,
+    /// The form submits itself. Otherwise the person is asked.
+    pub is_automatic: bool,
+    /// The session of this browser ends with this very answer, whether or not the form is ever sent.
+    pub ends_session: bool,
+}
+
+/// Where a confirmed logout leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedOut {
+    /// Absolute.
+    pub url: String,
+    /// The session of this browser, if there still is one, ends. Otherwise the person stays signed in here.
+    pub ends_session: bool,
+}
+
+/// A request that cannot be honoured, or a fault.
+#[derive(Debug, thiserror::Error)]
+pub enum LogoutError {
+    /// 400
+    #[error(transparent)]
+    Refused(#[from] ProtocolError),
+    /// 500
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What is kept between the page and its confirmation.
+#[derive(Debug, Serialize, Deserialize)]
+struct PendingLogout {
+    session_uid: Option<String>,
+    client_id: Option<String>,
+    post_logout_redirect_uri: Option<String>,
+    state: Option<String>,
+}
+
+impl Oidc {
+    /// The end-session endpoint, GET or POST.
+    ///
+    /// `authentication` is the session of this browser, if somebody is signed in.
+    ///
+    /// # Errors
+    /// The first failing check of spec/oidc.md §8.3.
+    pub async fn logout_request(
+        &self,
+        raw: Vec<(String, String)>,
+        authentication: Option<&Authentication>,
+    ) -> Result<LogoutPage, LogoutError> {
+        let parameters = Parameters::read(raw, LOGOUT_PARAMETERS);
+        refuse_duplicates(&parameters)?;
+        let hint = self.read_logout_hint(&parameters)?;
+        let client_id = hint.as_ref().map(|hint| hint.client_id.clone()).or_else(|| parameters.owned("client_id"));
+        let uri = match client_id.as_deref() {
+            None => None,
+            Some(client_id) => self.checked_post_logout_uri(client_id, hint.as_ref(), &parameters).await?,
+        };
+
+        let hints_at_this_person = match (&hint, authentication) {
+            (Some(hint), Some(authentication)) => hint.subject == authentication.subject(),
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        let asks = self.settings.confirm_unhinted_logout && authentication.is_some() && !hints_at_this_person;
+        let pending = PendingLogout {
+            session_uid: authentication.map(|authentication| authentication.session_uid.clone()),
+            client_id,
+            post_logout_redirect_uri: uri,
+            state: parameters.owned("state"),
+        };
+        let xsrf = new_xsrf();
+        let value = serde_json::to_vec(&pending).map_err(Fault::from)?;
+        let write = Write::Put { key: logout_key(&xsrf), value, ttl: LOGOUT_TTL };
+        self.state.write(&[], vec![write]).await.map_err(Fault::from)?;
+        Ok(LogoutPage { xsrf, is_automatic: !asks, ends_session: authentication.is_some() && !asks })
+    }
+
+    /// The confirmation of a logout page. It works once.
+    ///
+    /// # Errors
+    /// `invalid_request` when `xsrf` is not that of a page shown to this browser in its present session.
+    pub async fn logout_confirm(
+        &self,
+        raw: Vec<(String, String)>,
+        authentication: Option<&Authentication>,
+    ) -> Result<LoggedOut, LogoutError> {
+        let parameters = Parameters::read(raw, CONFIRMATION_PARAMETERS);
+        refuse_duplicates(&parameters)?;
+        let unknown = || ProtocolError::invalid_request("no logout is waiting for this confirmation");
+        let xsrf = parameters.get("xsrf").ok_or_else(unknown)?;
+        let stored = self.state.take(&logout_key(xsrf)).await.map_err(Fault::from)?.ok_or_else(unknown)?;
+        let pending: PendingLogout = serde_json::from_slice(&stored).map_err(Fault::from)?;
+        let present = authentication.map(|authentication| authentication.session_uid.as_str());
+        if present.is_some() && present != pending.session_uid.as_deref() {
+            return Err(unknown().into());
+        }
+
+        let ends_session = parameters.has("logout");
+        if !ends_session && let (Some(session_uid), Some(client_id)) = (&pending.session_uid, &pending.client_id) {
+            self.revoke(&grant_set(session_uid, client_id)).await?;
+        }
+        Ok(LoggedOut { url: self.after_logout(&pending, ends_session), ends_session })
+    }
+
+    /// Whether the landing page may name this client.
+    ///
+    /// # Errors
+    /// `invalid_client` when there is no such client.
+    pub async fn check_logged_out_client(&self, client_id: Option<&str>) -> Result<(), LogoutError> {
+        let Some(client_id) = client_id.filter(|client_id| !client_id.is_empty()) else { return Ok(()) };
+        self.logout_client(client_id).await.map(|_| ())
+    }
+
+    fn after_logout(&self, pending: &PendingLogout, ends_session: bool) -> String {
+        if let Some(uri) = &pending.post_logout_redirect_uri {
+            let state: Vec<_> = pending.state.iter().map(|state| ("state", state.clone())).collect();
+            return if state.is_empty() { uri.clone() } else { with_query(uri, &state) };
+        }
+        let success = self.settings.url(LOGOUT_SUCCESS_PATH);
+        match &pending.client_id {
+            Some(client_id) if !ends_session => with_query(&success, &[("client_id", client_id.clone())]),
+            _ => success,
+        }
+    }
+
+    fn read_logout_hint(&self, parameters: &Parameters) -> Result<Option<LogoutHint>, ProtocolError> {
+        let Some(jwt) = parameters.get("id_token_hint") else { return Ok(None) };
+        let invalid = || ProtocolError::invalid_request("could not validate id_token_hint");
+        let verified = self.signer.verify(jwt).ok_or_else(invalid)?;
+        let text_of = |name: &str| verified.claims.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (client_id, subject) = (text_of("aud").ok_or_else(invalid)?, text_of("sub").ok_or_else(invalid)?);
+        if text_of("iss").as_deref() != Some(self.settings.issuer.as_str()) {
+            return Err(invalid());
+        }
+        if parameters.get("client_id").is_some_and(|sent| sent != client_id) {
+            return Err(ProtocolError::invalid_request("client_id does not match the provided id_token_hint"));
+        }
+        Ok(Some(LogoutHint { client_id, subject, jwt: verified }))
+    }
+
+    async fn checked_post_logout_uri(
+        &self,
+        client_id: &str,
+        hint: Option<&LogoutHint>,
+        parameters: &Parameters,
+    ) -> Result<Option<String>, LogoutError> {
+        let client = self.logout_client(client_id).await?;
+        if hint.is_some_and(|hint| hint.jwt.algorithm != client.id_token_algorithm) {
+            return Err(ProtocolError::invalid_request("could not validate id_token_hint").into());
+        }
+        let Some(sent) = parameters.get("post_logout_redirect_uri") else { return Ok(None) };
+        match client.post_logout_redirect_uri(sent) {
+            Some(uri) => Ok(Some(uri.normalised.clone())),
+            None => Err(ProtocolError::invalid_request("post_logout_redirect_uri not registered").into()),
+        }
+    }
+
+    async fn logout_client(&self, client_id: &str) -> Result<std::sync::Arc<Client>, LogoutError> {
+        match self.registered(self.client_row(client_id).await?) {
+            Registered::Known(client) => Ok(client),
+            Registered::Broken(error) => Err(error.into()),
+            Registered::Unknown => {
+                Err(ProtocolError::new(ErrorCode::InvalidClient, "client is invalid").into())
+            }
+        }
+    }
+}
+
+/// An ID token of ours that a relying party shows.
+struct LogoutHint {
+    client_id: String,
+    subject: String,
+    jwt: VerifiedJwt,
+}
+
+fn refuse_duplicates(parameters: &Parameters) -> Result<(), ProtocolError> {
+    match parameters.duplicated() {
+        [] => Ok(()),
+        names => {
+            let names = names.join(", ");
+            Err(ProtocolError::invalid_request(format!("parameters must not be given twice: {names}")))
+        }
+    }
+}
+
+fn new_xsrf() -> String {
+    let mut bytes = [0_u8; XSRF_LENGTH_IN_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    hex::encode(bytes)
+}

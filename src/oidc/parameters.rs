@@ -1,0 +1,87 @@
+//! Parameters as they came over the wire: a query or a form, before anybody believes them.
+
+/// The parameters of one request, of which only the known ones are kept.
+///
+/// An empty value counts as absent. A known parameter that came twice is remembered as duplicated and counts as absent.
+#[derive(Debug, Clone, Default)]
+pub struct Parameters {
+    values: Vec<(&'static str, String)>,
+    duplicated: Vec<&'static str>,
+}
+
+impl Parameters {
+    /// Keeps those of `raw` that are named in `known`.
+    #[must_use]
+    pub fn read(raw: Vec<(String, String)>, known: &[&'static str]) -> Self {
+        let mut values: Vec<(&'static str, String)> = Vec::with_capacity(raw.len().min(known.len()));
+        let mut duplicated = Vec::new();
+        for (name, value) in raw {
+            let Some(name) = known.iter().copied().find(|known| *known == name) else { continue };
+            if values.iter().any(|(seen, _)| *seen == name) {
+                if !duplicated.contains(&name) {
+                    duplicated.push(name);
+                }
+                continue;
+            }
+            values.push((name, value));
+        }
+        values.retain(|(name, value)| !value.is_empty() && !duplicated.contains(name));
+        Self { values, duplicated }
+    }
+
+    /// The value of `name`, unless it is absent, empty or duplicated.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether [`Self::get`] gives a value.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The names that came more than once, in the order in which they were repeated.
+    #[must_use]
+    pub fn duplicated(&self) -> &[&'static str] {
+        &self.duplicated
+    }
+
+    /// An owned copy of [`Self::get`].
+    #[must_use]
+    pub fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+}
+
+/// The body of a POST request, as far as the web floor could read it.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// There was none.
+    Absent,
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, String)>),
+    /// Another content type, too large, or not decodable.
+    Unreadable,
+}
+
+#[cfg(test)]
+pub(super) fn pairs(raw: &[(&str, &str)]) -> Vec<(String, String)> {
+    raw.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_duplicated_and_unknown_parameters_count_as_absent() {
+        let raw = pairs(&[("a", "1"), ("b", ""), ("c", "1"), ("c", "2"), ("x", "1"), ("x", "2")]);
+        let parameters = Parameters::read(raw, &["a", "b", "c", "d"]);
+        assert_eq!(parameters.get("a"), Some("1"));
+        assert_eq!(parameters.get("b"), None);
+        assert_eq!(parameters.get("c"), None);
+        assert_eq!(parameters.duplicated(), ["c"]);
+        assert!(!parameters.has("d"));
+    }
+}

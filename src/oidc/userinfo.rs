@@ -1,0 +1,202 @@
+//! *Act*: the userinfo endpoint (spec/oidc.md §7).
+
+use serde_json::{Map, Value};
+
+use super::artefacts::AccessToken;
+use super::endpoint_error::{EndpointError, challenge};
+use super::error::{ErrorCode, Fault, ProtocolError};
+use super::parameters::{Body, Parameters};
+use super::service::{Oidc, Registered};
+use super::user_claim::UserClaim;
+use super::user_info_claims::ClaimSource;
+use crate::domain::{Scope, ScopeSet};
+
+const USERINFO_PARAMETERS: &[&str] = &["access_token", "scope"];
+
+/// A request as the web floor took it from the wire.
+#[derive(Debug, Clone)]
+pub struct UserinfoRequest {
+    /// The header `Authorization`.
+    pub authorization: Option<String>,
+    pub query: Vec<(String, String)>,
+    /// [`Body::Absent`] for GET.
+    pub body: Body,
+    /// The header `Origin`.
+    pub origin: Option<String>,
+}
+
+/// The answer, in the form that the client registered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UserinfoAnswer {
+    /// `application/json`
+    Json(Map<String, Value>),
+    /// `application/jwt`
+    Jwt(String),
+}
+
+impl Oidc {
+    /// The userinfo endpoint: what an access token may know about its person, now.
+    ///
+    /// # Errors
+    /// With the statuses and challenges of spec/oidc.md §7.1.
+    pub async fn userinfo(&self, request: UserinfoRequest) -> Result<UserinfoAnswer, EndpointError> {
+        let realm = self.settings.issuer.as_str();
+        let presented = Presented::read(request.authorization.as_deref(), request.query, request.body)
+            .map_err(|error| error.with_bearer_challenge(realm))?;
+        let Some(token) = presented.token else {
+            let error = ProtocolError::new(ErrorCode::InvalidToken, "no access token provided");
+            let challenge = Some(challenge("Bearer", realm, None));
+            return Err(EndpointError { challenge, ..EndpointError::new(401, error) });
+        };
+        self.userinfo_of(&token, presented.narrowed_scope.as_deref(), request.origin.as_deref()).await.map_err(
+            |error| {
+                if error.status == 500 || error.origin_is_refused { error } else { error.with_bearer_challenge(realm) }
+            },
+        )
+    }
+
+    async fn userinfo_of(
+        &self,
+        token: &str,
+        narrowed_scope: Option<&str>,
+        origin: Option<&str>,
+    ) -> Result<UserinfoAnswer, EndpointError> {
+        let fault = |fault: Fault| EndpointError::fault(&fault);
+        let token = self.stored_token(token).await.map_err(fault)?.ok_or_else(invalid_token)?;
+        let found = self.client_and_subject(&token.grant.client_id, &token.grant).await.map_err(fault)?;
+        let found = found.ok_or_else(invalid_token)?;
+        let Registered::Known(client) = self.registered(Some(found.client)) else { return Err(invalid_token()) };
+        let person = found.subject.ok_or_else(invalid_token)?;
+        let organization = person.organization.as_ref().ok_or_else(invalid_token)?;
+        if origin.is_some_and(|origin| !client.has_origin(origin)) {
+            return Err(EndpointError::refused_origin(&client.client_id));
+        }
+        let scope = answered_scope(&token, narrowed_scope)?;
+
+        let mut named = token.grant.claims.userinfo.clone();
+        named.push(UserClaim::Sub);
+        let source = ClaimSource { person: &person, organization };
+        let mut claims = source.claims(&scope, &named);
+        let Some(algorithm) = client.userinfo_algorithm else { return Ok(UserinfoAnswer::Json(claims)) };
+        claims.insert("iss".into(), self.settings.issuer.as_str().into());
+        claims.insert("aud".into(), client.client_id.as_str().into());
+        claims.insert("iat".into(), self.now().timestamp().into());
+        claims.insert("exp".into(), token.expires_at.timestamp().into());
+        let jwt = self.signer.sign(algorithm, &claims).map_err(|error| fault(Fault::Signing(error)))?;
+        Ok(UserinfoAnswer::Jwt(jwt))
+    }
+}
+
+/// What the caller showed.
+struct Presented {
+    token: Option<String>,
+    /// The parameter `scope`: tell no more than this.
+    narrowed_scope: Option<String>,
+}
+
+impl Presented {
+    fn read(
+        authorization: Option<&str>,
+        query: Vec<(String, String)>,
+        body: Body,
+    ) -> Result<Self, EndpointError> {
+        let malformed =
+            |description: &'static str| EndpointError::bad_request(ProtocolError::invalid_request(description));
+        let form = match body {
+            Body::Absent => Parameters::default(),
+            Body::Form(raw) => Parameters::read(raw, USERINFO_PARAMETERS),
+            Body::Unreadable => return Err(malformed("the body must be application/x-www-form-urlencoded")),
+        };
+        let query = Parameters::read(query, USERINFO_PARAMETERS);
+        if query.has("access_token") || query.duplicated().contains(&"access_token") {
+            return Err(malformed("access tokens must not be provided in the query"));
+        }
+        if !form.duplicated().is_empty() || !query.duplicated().is_empty() {
+            return Err(malformed("parameters must not be given twice"));
+        }
+        let in_header = authorization
+            .map(|header| bearer_token(header).ok_or_else(|| malformed("invalid authorization header")))
+            .transpose()?;
+        let in_form = form.get("access_token");
+        if in_header.is_some() && in_form.is_some() {
+            return Err(malformed("access token must only be provided using one mechanism"));
+        }
+        Ok(Self {
+            token: in_header.or(in_form).map(str::to_owned),
+            narrowed_scope: form.owned("scope").or_else(|| query.owned("scope")),
+        })
+    }
+}
+
+/// `Bearer <token>`: exactly two words.
+fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ');
+    is_bearer.then_some(token)
+}
+
+/// The scopes that the answer covers.
+fn answered_scope(token: &AccessToken, narrowed: Option<&str>) -> Result<ScopeSet, EndpointError> {
+    let granted = &token.grant.scope;
+    let insufficient = |scope: Option<&'static str>| {
+        let error = ProtocolError::new(ErrorCode::InsufficientScope, "access token misses a requested scope");
+        EndpointError::new(403, ProtocolError { scope, ..error })
+    };
+    if !granted.contains(Scope::OpenId) {
+        return Err(insufficient(Some(Scope::OpenId.as_str())));
+    }
+    let Some(narrowed) = narrowed else { return Ok(granted.clone()) };
+    let narrowed = ScopeSet::parse_strict(narrowed).map_err(|_| insufficient(None))?;
+    match narrowed.first_outside(granted) {
+        None => Ok(narrowed),
+        Some(missing) => Err(insufficient(Some(missing.as_str()))),
+    }
+}
+
+fn invalid_token() -> EndpointError {
+    EndpointError::new(401, ProtocolError::new(ErrorCode::InvalidToken, "invalid token provided"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::parameters::pairs;
+    use super::*;
+
+    #[test]
+    fn a_token_comes_in_the_header_or_in_the_form() {
+        let by_header = Presented::read(Some("bEARER abc"), vec![], Body::Absent).unwrap();
+        assert_eq!(by_header.token.as_deref(), Some("abc"));
+        let by_form = Presented::read(None, vec![], Body::Form(pairs(&[("access_token", "abc")]))).unwrap();
+        assert_eq!(by_form.token.as_deref(), Some("abc"));
+        assert_eq!(Presented::read(None, vec![], Body::Absent).unwrap().token, None);
+    }
+
+    #[test]
+    fn other_ways_are_malformed() {
+        let form = || Body::Form(pairs(&[("access_token", "abc")]));
+        let rows = [
+            (None, pairs(&[("access_token", "abc")]), Body::Absent),
+            (Some("Bearer abc"), vec![], form()),
+            (Some("Basic abc"), vec![], Body::Absent),
+            (Some("DPoP abc"), vec![], Body::Absent),
+            (Some("Bearer"), vec![], Body::Absent),
+            (Some("Bearer "), vec![], Body::Absent),
+            (Some("Bearer a b"), vec![], Body::Absent),
+            (None, vec![], Body::Unreadable),
+            (None, pairs(&[("scope", "a"), ("scope", "b")]), form()),
+        ];
+        for (authorization, query, body) in rows {
+            let outcome = Presented::read(authorization, query, body);
+            assert_eq!(outcome.err().map(|error| error.status), Some(400), "{authorization:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_the_parser_panic(header in ".*") {
+            let _ = Presented::read(Some(&header), vec![], Body::Absent);
+        }
+    }
+}
