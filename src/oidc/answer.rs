@@ -12,7 +12,11 @@ pub enum AuthorizationAnswer {
     /// 303 to the relying party.
     Redirect { url: String },
     /// A page whose form posts `fields` to `action` by itself; `status` is 200, or 400 for an error.
-    FormPost { status: u16, action: String, fields: Vec<(&'static str, String)> },
+    FormPost {
+        status: u16,
+        action: String,
+        fields: Vec<(&'static str, String)>,
+    },
     /// Our own error page: the relying party cannot be told.
     ErrorPage { status: u16, error: ProtocolError },
     /// 303 to `/interaction/<uid>`, with the cookies that bind the interaction to this browser until `expires_at`.
@@ -33,7 +37,11 @@ impl AuthorizationAnswer {
     #[must_use]
     pub fn error(target: &ResponseTarget, issuer: &str, error: ProtocolError) -> Self {
         let mut parameters = vec![("error", error.code.as_str().to_owned())];
-        parameters.extend(error.description.map(|description| ("error_description", description.into_owned())));
+        parameters.extend(
+            error
+                .description
+                .map(|description| ("error_description", description.into_owned())),
+        );
         parameters.extend(error.scope.map(|scope| ("scope", scope.to_owned())));
         parameters.extend(target.state.clone().map(|state| ("state", state)));
         parameters.push(("iss", issuer.to_owned()));
@@ -43,17 +51,27 @@ impl AuthorizationAnswer {
     /// The error page for a request that is at fault itself, or for a fault of ours.
     #[must_use]
     pub fn page(error: ProtocolError) -> Self {
-        let status = if error.code == ErrorCode::ServerError { 500 } else { 400 };
+        let status = if error.code == ErrorCode::ServerError {
+            500
+        } else {
+            400
+        };
         Self::ErrorPage { status, error }
     }
 
     fn sent(target: &ResponseTarget, form_status: u16, parameters: Vec<(&'static str, String)>) -> Self {
         match target.mode {
-            ResponseMode::Query => Self::Redirect { url: with_query(&target.redirect_uri, &parameters) },
-            ResponseMode::Fragment => Self::Redirect { url: with_fragment(&target.redirect_uri, &parameters) },
-            ResponseMode::FormPost => {
-                Self::FormPost { status: form_status, action: target.redirect_uri.clone(), fields: parameters }
-            }
+            ResponseMode::Query => Self::Redirect {
+                url: with_query(&target.redirect_uri, &parameters),
+            },
+            ResponseMode::Fragment => Self::Redirect {
+                url: with_fragment(&target.redirect_uri, &parameters),
+            },
+            ResponseMode::FormPost => Self::FormPost {
+                status: form_status,
+                action: target.redirect_uri.clone(),
+                fields: parameters,
+            },
         }
     }
 }
@@ -63,7 +81,11 @@ mod tests {
     use super::*;
 
     fn target(mode: ResponseMode) -> ResponseTarget {
-        ResponseTarget { redirect_uri: "https://rp.example/cb?a=1".into(), mode, state: Some("s t".into()) }
+        ResponseTarget {
+            redirect_uri: "https://rp.example/cb?a=1".into(),
+            mode,
+            state: Some("s t".into()),
+        }
     }
 
     #[test]
@@ -80,7 +102,12 @@ mod tests {
     fn an_error_by_form_is_a_400_with_its_parameters_in_order() {
         let error = ProtocolError::new(ErrorCode::InvalidScope, "not allowed").about_scope("phone");
         let answer = AuthorizationAnswer::error(&target(ResponseMode::FormPost), "https://op", error);
-        let AuthorizationAnswer::FormPost { status: 400, fields, .. } = answer else { panic!("{answer:?}") };
+        let AuthorizationAnswer::FormPost {
+            status: 400, fields, ..
+        } = answer
+        else {
+            panic!("{answer:?}")
+        };
         let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["error", "error_description", "scope", "state", "iss"]);
     }

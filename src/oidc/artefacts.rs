@@ -28,7 +28,10 @@ pub fn new_secret() -> String {
 /// Whether `text` has the shape of [`new_secret`]: anything else is not worth a look-up.
 #[must_use]
 pub fn looks_like_a_secret(text: &str) -> bool {
-    text.len() == 43 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    text.len() == 43
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// SHA-256 of `text`, base64url.
@@ -129,9 +132,16 @@ pub fn revocation_of(set: &str, members: &[String], code_ttl: Duration) -> Vec<W
     for member in members {
         writes.push(Write::Delete { key: member.clone() });
         if member.starts_with(CODE_PREFIX) {
-            writes.push(Write::Put { key: consumed_key(member), value: b"1".to_vec(), ttl: code_ttl });
+            writes.push(Write::Put {
+                key: consumed_key(member),
+                value: b"1".to_vec(),
+                ttl: code_ttl,
+            });
         }
-        writes.push(Write::RemoveMember { set: set.to_owned(), member: member.clone() });
+        writes.push(Write::RemoveMember {
+            set: set.to_owned(),
+            member: member.clone(),
+        });
     }
     writes
 }
@@ -152,7 +162,12 @@ mod tests {
     #[test]
     fn keys_never_hold_the_secret() {
         let secret = new_secret();
-        for key in [code_key(&secret), token_key(&secret), interaction_key(&secret), consumed_key(&code_key(&secret))] {
+        for key in [
+            code_key(&secret),
+            token_key(&secret),
+            interaction_key(&secret),
+            consumed_key(&code_key(&secret)),
+        ] {
             assert!(!key.contains(&secret), "{key}");
         }
     }
@@ -168,15 +183,22 @@ mod tests {
     #[test]
     fn a_fingerprint_is_the_pkce_transformation() {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        assert_eq!(fingerprint(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert_eq!(
+            fingerprint(verifier),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
     }
 
     #[test]
     fn a_revocation_deletes_and_blocks() {
         let members = [code_key("c"), token_key("t")];
-        let writes = revocation_of("set", &members, Duration::from_secs(600));
+        let writes = revocation_of("set", &members, Duration::from_mins(10));
         assert_eq!(writes.len(), 5);
         assert!(writes.contains(&Write::Delete { key: token_key("t") }));
-        assert!(writes.iter().any(|write| matches!(write, Write::Put { key, .. } if *key == consumed_key(&code_key("c")))));
+        assert!(
+            writes
+                .iter()
+                .any(|write| matches!(write, Write::Put { key, .. } if *key == consumed_key(&code_key("c"))))
+        );
     }
 }

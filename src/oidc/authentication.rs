@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    Acr, Amr, AuthenticationLevel, EssentialAcr, IdentityLevel, Levels, OrganizationId, OrganizationLevel, UserId,
+    Acr, Amr, AuthenticationLevel, EssentialAcr, IdentityLevel, Levels, OrganizationId, OrganizationLevel,
+    UserId,
 };
 
 /// The organization that a person acts for in this session.

@@ -24,7 +24,9 @@ pub(super) fn no_duplicates(parameters: &Parameters) -> Check<()> {
         return Ok(());
     }
     let names = duplicated.join(", ");
-    Err(ProtocolError::invalid_request(format!("parameters must not be given twice: {names}")))
+    Err(ProtocolError::invalid_request(format!(
+        "parameters must not be given twice: {names}"
+    )))
 }
 
 pub(super) fn no_request_object(parameters: &Parameters) -> Check<()> {
@@ -45,9 +47,10 @@ pub(super) fn known_client<'a>(parameters: &Parameters, client: ClientLookup<'a>
 pub(super) fn no_request_uri(parameters: &Parameters) -> Check<()> {
     match parameters.get("request_uri") {
         None => Ok(()),
-        Some(uri) if uri.starts_with(PUSHED_REQUEST_PREFIX) => {
-            Err(ProtocolError::new(ErrorCode::InvalidRequestUri, "request_uri is invalid, expired, or was already used"))
-        }
+        Some(uri) if uri.starts_with(PUSHED_REQUEST_PREFIX) => Err(ProtocolError::new(
+            ErrorCode::InvalidRequestUri,
+            "request_uri is invalid, expired, or was already used",
+        )),
         Some(_) => Err(ProtocolError::bare(ErrorCode::RequestUriNotSupported)),
     }
 }
@@ -56,7 +59,10 @@ pub(super) fn response_mode(parameters: &Parameters) -> Check<ResponseMode> {
     match parameters.get("response_mode") {
         None => Ok(ResponseMode::default()),
         Some(text) => ResponseMode::parse(text).ok_or_else(|| {
-            ProtocolError::new(ErrorCode::UnsupportedResponseMode, "unsupported response_mode requested")
+            ProtocolError::new(
+                ErrorCode::UnsupportedResponseMode,
+                "unsupported response_mode requested",
+            )
         }),
     }
 }
@@ -67,12 +73,22 @@ pub(super) fn error_mode(parameters: &Parameters) -> ResponseMode {
         return ResponseMode::parse(text).unwrap_or_default();
     }
     let response_type = parameters.get("response_type").unwrap_or_default();
-    let hands_out_tokens = response_type.split_ascii_whitespace().any(|word| matches!(word, "token" | "id_token"));
-    if hands_out_tokens { ResponseMode::Fragment } else { ResponseMode::Query }
+    let hands_out_tokens = response_type
+        .split_ascii_whitespace()
+        .any(|word| matches!(word, "token" | "id_token"));
+    if hands_out_tokens {
+        ResponseMode::Fragment
+    } else {
+        ResponseMode::Query
+    }
 }
 
 pub(super) fn response_type_is_present(parameters: &Parameters) -> Check<()> {
-    if parameters.has("response_type") { Ok(()) } else { Err(missing("response_type")) }
+    if parameters.has("response_type") {
+        Ok(())
+    } else {
+        Err(missing("response_type"))
+    }
 }
 
 pub(super) fn no_registration(parameters: &Parameters) -> Check<()> {
@@ -80,11 +96,17 @@ pub(super) fn no_registration(parameters: &Parameters) -> Check<()> {
 }
 
 pub(super) fn response_type_is_code(parameters: &Parameters) -> Check<()> {
-    let mut words = parameters.get("response_type").unwrap_or_default().split_ascii_whitespace();
+    let mut words = parameters
+        .get("response_type")
+        .unwrap_or_default()
+        .split_ascii_whitespace();
     if words.next() == Some("code") && words.all(|word| word == "code") {
         return Ok(());
     }
-    Err(ProtocolError::new(ErrorCode::UnsupportedResponseType, "unsupported response_type requested"))
+    Err(ProtocolError::new(
+        ErrorCode::UnsupportedResponseType,
+        "unsupported response_type requested",
+    ))
 }
 
 /// The redirection URI as sent, or the single registered one.
@@ -96,24 +118,35 @@ pub(super) fn redirect_uri_is_present<'a>(parameters: &'a Parameters, client: &'
 }
 
 pub(super) fn redirect_uri_is_registered(client: &Client, sent: &str) -> Check<String> {
-    client.redirect_uri(sent).map(|uri| uri.normalised.clone()).ok_or_else(|| {
-        let description = "redirect_uri did not match any of the client's registered redirect_uris";
-        ProtocolError::new(ErrorCode::InvalidRedirectUri, description)
-    })
+    client
+        .redirect_uri(sent)
+        .map(|uri| uri.normalised.clone())
+        .ok_or_else(|| {
+            let description = "redirect_uri did not match any of the client's registered redirect_uris";
+            ProtocolError::new(ErrorCode::InvalidRedirectUri, description)
+        })
 }
 
 pub(super) fn prompt(parameters: &Parameters) -> Check<Vec<Prompt>> {
     let mut prompts = Vec::new();
-    for word in parameters.get("prompt").unwrap_or_default().split_ascii_whitespace() {
+    for word in parameters
+        .get("prompt")
+        .unwrap_or_default()
+        .split_ascii_whitespace()
+    {
         let Some(prompt) = Prompt::ALL.into_iter().find(|prompt| prompt.as_str() == word) else {
-            return Err(ProtocolError::invalid_request("unsupported prompt value requested"));
+            return Err(ProtocolError::invalid_request(
+                "unsupported prompt value requested",
+            ));
         };
         if !prompts.contains(&prompt) {
             prompts.push(prompt);
         }
     }
     if prompts.contains(&Prompt::None) && prompts.len() > 1 {
-        return Err(ProtocolError::invalid_request("prompt none must only be used alone"));
+        return Err(ProtocolError::invalid_request(
+            "prompt none must only be used alone",
+        ));
     }
     Ok(prompts)
 }
@@ -130,7 +163,10 @@ pub(super) fn with_login_for_zero_max_age(mut prompts: Vec<Prompt>, max_age: Opt
 /// The known scopes asked for, all of which the client may ask for.
 pub(super) fn scope(parameters: &Parameters, client: &Client) -> Check<ScopeSet> {
     let Some(text) = parameters.get("scope") else {
-        return Err(ProtocolError::new(ErrorCode::InvalidScope, "missing required parameter: scope"));
+        return Err(ProtocolError::new(
+            ErrorCode::InvalidScope,
+            "missing required parameter: scope",
+        ));
     };
     let asked = ScopeSet::parse_known(text);
     match asked.first_outside(&client.allowed_scopes) {
@@ -143,47 +179,67 @@ pub(super) fn scope(parameters: &Parameters, client: &Client) -> Check<ScopeSet>
 }
 
 pub(super) fn openid_only_parameters(parameters: &Parameters, scope: &ScopeSet) -> Check<()> {
-    const OPENID_ONLY: [&str; 6] =
-        ["acr_values", "claims", "claims_locales", "id_token_hint", "max_age", "nonce"];
+    const OPENID_ONLY: [&str; 6] = [
+        "acr_values",
+        "claims",
+        "claims_locales",
+        "id_token_hint",
+        "max_age",
+        "nonce",
+    ];
     if scope.contains(Scope::OpenId) {
         return Ok(());
     }
     match OPENID_ONLY.into_iter().find(|name| parameters.has(name)) {
         None => Ok(()),
-        Some(name) => {
-            Err(ProtocolError::invalid_request(format!("openid scope must be requested to use parameter {name}")))
-        }
+        Some(name) => Err(ProtocolError::invalid_request(format!(
+            "openid scope must be requested to use parameter {name}"
+        ))),
     }
 }
 
 pub(super) fn code_challenge(parameters: &Parameters) -> Check<Option<String>> {
-    let (challenge, method) = (parameters.get("code_challenge"), parameters.get("code_challenge_method"));
+    let (challenge, method) = (
+        parameters.get("code_challenge"),
+        parameters.get("code_challenge_method"),
+    );
     match (challenge, method) {
         (None, None) => Ok(None),
-        (None, Some(_)) => {
-            Err(ProtocolError::invalid_request("code_challenge must be provided with code_challenge_method"))
-        }
+        (None, Some(_)) => Err(ProtocolError::invalid_request(
+            "code_challenge must be provided with code_challenge_method",
+        )),
         (Some(challenge), Some("S256")) if is_pkce_text(challenge) => Ok(Some(challenge.to_owned())),
-        (Some(_), Some("S256")) => Err(ProtocolError::invalid_request("code_challenge is not well-formed")),
-        (Some(_), _) => Err(ProtocolError::invalid_request("code_challenge_method must be S256")),
+        (Some(_), Some("S256")) => Err(ProtocolError::invalid_request(
+            "code_challenge is not well-formed",
+        )),
+        (Some(_), _) => Err(ProtocolError::invalid_request(
+            "code_challenge_method must be S256",
+        )),
     }
 }
 
 /// Whether `text` is a well-formed PKCE challenge or verifier.
 pub(super) fn is_pkce_text(text: &str) -> bool {
     PKCE_LENGTHS.contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
 }
 
 pub(super) fn no_resource(parameters: &Parameters) -> Check<()> {
     if parameters.has("resource") {
-        return Err(ProtocolError::new(ErrorCode::InvalidTarget, "resource indicators are not supported"));
+        return Err(ProtocolError::new(
+            ErrorCode::InvalidTarget,
+            "resource indicators are not supported",
+        ));
     }
     Ok(())
 }
 
 pub(super) fn max_age(parameters: &Parameters) -> Check<Option<u64>> {
-    let Some(text) = parameters.get("max_age") else { return Ok(None) };
+    let Some(text) = parameters.get("max_age") else {
+        return Ok(None);
+    };
     non_negative_integer(text)
         .map(Some)
         .ok_or_else(|| ProtocolError::invalid_request("max_age must be a non-negative integer"))
@@ -199,13 +255,21 @@ fn non_negative_integer(text: &str) -> Option<u64> {
         if let Some(digits) = text.strip_prefix(prefix) {
             let is_plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
             let limit = 1 << 53;
-            return u64::from_str_radix(digits, radix).ok().filter(|number| is_plain && *number < limit);
+            return u64::from_str_radix(digits, radix)
+                .ok()
+                .filter(|number| is_plain && *number < limit);
         }
     }
-    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let is_decimal = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
     let number: f64 = text.parse().ok().filter(|_| is_decimal)?;
     let is_safe = number.fract() == 0.0 && (0.0..=LARGEST_SAFE_INTEGER).contains(&number);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a safe non-negative integer")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a safe non-negative integer"
+    )]
     is_safe.then_some(number as u64)
 }
 
@@ -215,7 +279,9 @@ pub(super) fn id_token_hint(
     client: &Client,
     context: &ReadContext<'_>,
 ) -> Check<Option<String>> {
-    let Some(jwt) = parameters.get("id_token_hint") else { return Ok(None) };
+    let Some(jwt) = parameters.get("id_token_hint") else {
+        return Ok(None);
+    };
     let invalid = || ProtocolError::invalid_request("could not validate id_token_hint");
     let hint = context.signer.verify(jwt).ok_or_else(invalid)?;
     let text_of = |name: &str| hint.claims.get(name).and_then(Value::as_str);
@@ -227,7 +293,11 @@ pub(super) fn id_token_hint(
 }
 
 fn refuse(parameters: &Parameters, name: &str, code: ErrorCode) -> Check<()> {
-    if parameters.has(name) { Err(ProtocolError::bare(code)) } else { Ok(()) }
+    if parameters.has(name) {
+        Err(ProtocolError::bare(code))
+    } else {
+        Ok(())
+    }
 }
 
 fn missing(name: &'static str) -> ProtocolError {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::authorization_checks as checks;
-use super::claims_request::ClaimsRequest;
+use super::claims_request::{ClaimsRequest, SignInClaim};
 use super::client::Client;
 use super::error::{ErrorCode, ProtocolError};
 use super::parameters::Parameters;
@@ -77,8 +77,13 @@ pub enum Prompt {
 
 impl Prompt {
     /// Every value, in the order of the discovery document.
-    pub const ALL: [Self; 5] =
-        [Self::None, Self::Login, Self::Consent, Self::SelectOrganization, Self::UpdateUserinfo];
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::Login,
+        Self::Consent,
+        Self::SelectOrganization,
+        Self::UpdateUserinfo,
+    ];
 
     /// The value as it is sent.
     #[must_use]
@@ -161,8 +166,11 @@ impl AuthorizationRequest {
     /// `siret_hint`, without its blanks.
     #[must_use]
     pub fn siret_hint(&self) -> SiretHint {
-        let Some(sent) = &self.siret_hint else { return SiretHint::Absent };
-        sent.parse().map_or_else(|_| SiretHint::Invalid(sent.clone()), SiretHint::Valid)
+        let Some(sent) = &self.siret_hint else {
+            return SiretHint::Absent;
+        };
+        sent.parse()
+            .map_or_else(|_| SiretHint::Invalid(sent.clone()), SiretHint::Valid)
     }
 }
 
@@ -240,12 +248,21 @@ fn check(
     if context.limit_claims_to_client_scopes {
         claims.limit_to(&client.allowed_scopes);
     }
-    claims.auth_time |= max_age.is_some() || prompt.contains(&Prompt::Login);
-    let insists_on_a_level = claims.essential_acr.as_ref().is_some_and(|request| request.names_any(&Acr::ALL));
+    if max_age.is_some() || prompt.contains(&Prompt::Login) {
+        claims.tell(SignInClaim::AuthTime);
+    }
+    let insists_on_a_level = claims
+        .essential_acr
+        .as_ref()
+        .is_some_and(|request| request.names_any(&Acr::ALL));
     let legacy_eidas1 = parameters.get("acr_values") == Some(Acr::Eidas1.as_str()) && !insists_on_a_level;
     Ok(AuthorizationRequest {
         client_id: client.client_id.clone(),
-        target: ResponseTarget { redirect_uri, mode, state: parameters.owned("state") },
+        target: ResponseTarget {
+            redirect_uri,
+            mode,
+            state: parameters.owned("state"),
+        },
         sent_redirect_uri: sent_redirect_uri.to_owned(),
         scope,
         nonce: parameters.owned("nonce"),
@@ -263,8 +280,12 @@ fn check(
 }
 
 fn reject(error: ProtocolError, parameters: &Parameters, client: ClientLookup<'_>) -> Rejection {
-    let ClientLookup::Known(client) = client else { return Rejection::on_page(error) };
-    let Ok(sent) = checks::redirect_uri_is_present(parameters, client) else { return Rejection::on_page(error) };
+    let ClientLookup::Known(client) = client else {
+        return Rejection::on_page(error);
+    };
+    let Ok(sent) = checks::redirect_uri_is_present(parameters, client) else {
+        return Rejection::on_page(error);
+    };
     let redirect_uri = match checks::redirect_uri_is_registered(client, sent) {
         Ok(redirect_uri) => redirect_uri,
         Err(unregistered) => return Rejection::on_page(unregistered),
@@ -272,7 +293,13 @@ fn reject(error: ProtocolError, parameters: &Parameters, client: ClientLookup<'_
     if error.code == ErrorCode::InvalidRedirectUri {
         return Rejection::on_page(error);
     }
-    let target =
-        ResponseTarget { redirect_uri, mode: checks::error_mode(parameters), state: parameters.owned("state") };
-    Rejection { error, target: Some(target) }
+    let target = ResponseTarget {
+        redirect_uri,
+        mode: checks::error_mode(parameters),
+        state: parameters.owned("state"),
+    };
+    Rejection {
+        error,
+        target: Some(target),
+    }
 }

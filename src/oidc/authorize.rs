@@ -29,7 +29,10 @@ impl Oidc {
     /// The `client_id` of a request, for a caller who loads its row together with other things.
     #[must_use]
     pub fn wanted_client_id(raw: &[(String, String)]) -> Option<&str> {
-        let mut values = raw.iter().filter(|(name, _)| name == "client_id").map(|(_, value)| value.as_str());
+        let mut values = raw
+            .iter()
+            .filter(|(name, _)| name == "client_id")
+            .map(|(_, value)| value.as_str());
         let only = values.next()?;
         (values.next().is_none() && super::client::is_printable_ascii(only)).then_some(only)
     }
@@ -79,7 +82,9 @@ impl Oidc {
             Ok(request) => request,
             Err(rejection) => {
                 return match rejection.target {
-                    Some(target) => AuthorizationAnswer::error(&target, &self.settings.issuer, rejection.error),
+                    Some(target) => {
+                        AuthorizationAnswer::error(&target, &self.settings.issuer, rejection.error)
+                    }
                     None => AuthorizationAnswer::page(rejection.error),
                 };
             }
@@ -87,7 +92,8 @@ impl Oidc {
         let Registered::Known(client) = registered else {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidClient));
         };
-        self.answer(request, &client, authentication, Progress::default(), visitor).await
+        self.answer(request, &client, authentication, Progress::default(), visitor)
+            .await
     }
 
     /// The end of an interaction: the request goes on where it waited. An interaction is resumed once.
@@ -124,14 +130,21 @@ impl Oidc {
         }
         if let Some(error) = interaction.error {
             let description = error.description.map(Into::into);
-            let error = ProtocolError { code: error.code, description, scope: None };
+            let error = ProtocolError {
+                code: error.code,
+                description,
+                scope: None,
+            };
             return AuthorizationAnswer::error(&request.target, &self.settings.issuer, error);
         }
-        self.answer(request, &client, authentication, interaction.progress, visitor).await
+        self.answer(request, &client, authentication, interaction.progress, visitor)
+            .await
     }
 
     async fn take_interaction(&self, uid: &str) -> Result<Option<Interaction>, Fault> {
-        let Some(bytes) = self.state.take(&interaction_key(uid)).await? else { return Ok(None) };
+        let Some(bytes) = self.state.take(&interaction_key(uid)).await? else {
+            return Ok(None);
+        };
         let interaction: Interaction = serde_json::from_slice(&bytes)?;
         Ok((interaction.expires_at > self.now()).then_some(interaction))
     }
@@ -149,15 +162,20 @@ impl Oidc {
         let issuer = &self.settings.issuer;
         let acted = match (decide(&request, authentication, &progress, now), authentication) {
             (Decision::Refuse(error), _) => return AuthorizationAnswer::error(&target, issuer, error),
-            (Decision::Interact(interact), _) => self.interact(request, client, interact, progress, now).await,
+            (Decision::Interact(interact), _) => {
+                self.interact(request, client, interact, progress, now).await
+            }
             (Decision::Grant { acr }, Some(authentication)) => {
-                self.grant(request, client, authentication, acr, visitor, now).await
+                self.grant(request, client, authentication, acr, visitor, now)
+                    .await
             }
             (Decision::Grant { .. }, None) => Ok(None),
         };
         match acted {
             Ok(Some(answer)) => answer,
-            Ok(None) => AuthorizationAnswer::error(&target, issuer, ProtocolError::bare(ErrorCode::LoginRequired)),
+            Ok(None) => {
+                AuthorizationAnswer::error(&target, issuer, ProtocolError::bare(ErrorCode::LoginRequired))
+            }
             Err(fault) => AuthorizationAnswer::error(&target, issuer, reported(&fault)),
         }
     }
@@ -172,8 +190,14 @@ impl Oidc {
     ) -> Result<Option<AuthorizationAnswer>, Fault> {
         let uid = new_secret();
         let expires_at = after(now, self.settings.interaction_ttl);
-        let interaction =
-            Interaction::new(request, client, interact.prompt, interact.reasons, progress, expires_at);
+        let interaction = Interaction::new(
+            request,
+            client,
+            interact.prompt,
+            interact.reasons,
+            progress,
+            expires_at,
+        );
         let write = Write::Put {
             key: interaction_key(&uid),
             value: serde_json::to_vec(&interaction)?,
@@ -194,11 +218,21 @@ impl Oidc {
         visitor: &Visitor,
         now: DateTime<Utc>,
     ) -> Result<Option<AuthorizationAnswer>, Fault> {
-        let Some(organization) = &authentication.selected_organization else { return Ok(None) };
+        let Some(organization) = &authentication.selected_organization else {
+            return Ok(None);
+        };
         let code = new_secret();
         let expires_at = after(now, self.settings.code_ttl);
-        let AuthorizationRequest { target, sent_redirect_uri, scope, nonce, claims, sp_name, code_challenge, .. } =
-            request;
+        let AuthorizationRequest {
+            target,
+            sent_redirect_uri,
+            scope,
+            nonce,
+            claims,
+            sp_name,
+            code_challenge,
+            ..
+        } = request;
         let record = AuthorizationCode {
             grant: Grant {
                 client_id: client.client_id.clone(),
@@ -211,7 +245,10 @@ impl Oidc {
             redirect_uri: sent_redirect_uri,
             nonce,
             acr,
-            amr: standardised_amr(&authentication.amr).into_iter().map(str::to_owned).collect(),
+            amr: standardised_amr(&authentication.amr)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             auth_time: authentication.auth_time,
             code_challenge,
             expires_at,
@@ -219,13 +256,24 @@ impl Oidc {
         let key = code_key(&code);
         let set = grant_set(&authentication.session_uid, &client.client_id);
         let writes = vec![
-            Write::Put { key: key.clone(), value: serde_json::to_vec(&record)?, ttl: self.settings.code_ttl },
-            Write::AddMember { set, member: key, ttl: self.settings.code_ttl },
+            Write::Put {
+                key: key.clone(),
+                value: serde_json::to_vec(&record)?,
+                ttl: self.settings.code_ttl,
+            },
+            Write::AddMember {
+                set,
+                member: key,
+                ttl: self.settings.code_ttl,
+            },
         ];
         self.state.write(&[], writes).await?;
 
         let sp_name = sp_name.map(|name| printable(&name, SP_NAME_LIMIT));
-        let address = visitor.address.as_deref().map(|address| printable(address, ADDRESS_LIMIT));
+        let address = visitor
+            .address
+            .as_deref()
+            .map(|address| printable(address, ADDRESS_LIMIT));
         let connection = NewConnection {
             user_id: authentication.user_id.0,
             oidc_client_id: client.row_id,
@@ -237,7 +285,11 @@ impl Oidc {
         if let Err(fault) = self.record_connection(&connection).await {
             tracing::warn!(error = %fault, client_id = %client.client_id, "a connection was not written down");
         }
-        Ok(Some(AuthorizationAnswer::code(&target, &self.settings.issuer, code)))
+        Ok(Some(AuthorizationAnswer::code(
+            &target,
+            &self.settings.issuer,
+            code,
+        )))
     }
 
     async fn record_connection(&self, connection: &NewConnection<'_>) -> Result<(), Fault> {
@@ -258,5 +310,8 @@ pub(super) fn reported(fault: &Fault) -> ProtocolError {
 }
 
 fn printable(text: &str, limit: usize) -> String {
-    text.chars().filter(|character| !character.is_control()).take(limit).collect()
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(limit)
+        .collect()
 }

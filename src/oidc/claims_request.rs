@@ -7,6 +7,31 @@ use super::error::ProtocolError;
 use super::user_claim::{UserClaim, claims_of};
 use crate::domain::{EssentialAcr, ScopeSet};
 
+/// A claim about the sign-in, told only to those who ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInClaim {
+    Acr,
+    Amr,
+    AuthTime,
+    Sid,
+}
+
+impl SignInClaim {
+    const ALL: [Self; 4] = [Self::Acr, Self::Amr, Self::AuthTime, Self::Sid];
+
+    /// The member's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acr => "acr",
+            Self::Amr => "amr",
+            Self::AuthTime => "auth_time",
+            Self::Sid => "sid",
+        }
+    }
+}
+
 /// What a relying party asks to be told beyond its scopes, and what it insists on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClaimsRequest {
@@ -16,18 +41,9 @@ pub struct ClaimsRequest {
     /// Claims of the person to put into userinfo.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub userinfo: Vec<UserClaim>,
-    /// The ID token tells `acr`.
-    #[serde(default)]
-    pub acr: bool,
-    /// The ID token tells `amr`.
-    #[serde(default)]
-    pub amr: bool,
-    /// The ID token tells `auth_time`.
-    #[serde(default)]
-    pub auth_time: bool,
-    /// The ID token and introspection tell `sid`.
-    #[serde(default)]
-    pub sid: bool,
+    /// Claims of the sign-in to put into the ID token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sign_in: Vec<SignInClaim>,
     /// The levels without which the relying party does not want the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub essential_acr: Option<EssentialAcr>,
@@ -47,12 +63,15 @@ impl ClaimsRequest {
         let mut request = Self {
             id_token: user_claims_in(&members.id_token),
             userinfo: user_claims_in(&members.userinfo),
-            acr: asks_for(&members.id_token, "acr") || acr_values.is_some(),
-            amr: asks_for(&members.id_token, "amr"),
-            auth_time: asks_for(&members.id_token, "auth_time"),
-            sid: asks_for(&members.id_token, "sid"),
+            sign_in: SignInClaim::ALL
+                .into_iter()
+                .filter(|claim| asks_for(&members.id_token, claim.as_str()))
+                .collect(),
             ..Self::default()
         };
+        if acr_values.is_some() {
+            request.tell(SignInClaim::Acr);
+        }
         request.essential_acr = read_essential_acr(&members.id_token, acr_values)?;
         request.subject = members
             .id_token
@@ -61,6 +80,19 @@ impl ClaimsRequest {
             .and_then(Value::as_str)
             .map(str::to_owned);
         Ok(request)
+    }
+
+    /// Whether the ID token tells `claim`.
+    #[must_use]
+    pub fn tells(&self, claim: SignInClaim) -> bool {
+        self.sign_in.contains(&claim)
+    }
+
+    /// Makes the ID token tell `claim`.
+    pub fn tell(&mut self, claim: SignInClaim) {
+        if !self.tells(claim) {
+            self.sign_in.push(claim);
+        }
     }
 
     /// Drops the claims that none of the scopes in `allowed` covers.
@@ -79,38 +111,63 @@ struct Members {
 
 fn parse_members(text: &str) -> Result<Members, ProtocolError> {
     let not_an_object = || ProtocolError::invalid_request("claims must be a JSON object");
-    let Ok(Value::Object(mut object)) = serde_json::from_str(text) else { return Err(not_an_object()) };
+    let Ok(Value::Object(mut object)) = serde_json::from_str(text) else {
+        return Err(not_an_object());
+    };
     if !object.contains_key("userinfo") && !object.contains_key("id_token") {
-        return Err(ProtocolError::invalid_request("claims must have a member userinfo or id_token"));
+        return Err(ProtocolError::invalid_request(
+            "claims must have a member userinfo or id_token",
+        ));
     }
     let mut member = |name: &'static str| match object.remove(name) {
         None => Ok(Map::new()),
         Some(Value::Object(map)) => Ok(map),
-        Some(_) => Err(ProtocolError::invalid_request(format!("claims.{name} must be an object"))),
+        Some(_) => Err(ProtocolError::invalid_request(format!(
+            "claims.{name} must be an object"
+        ))),
     };
-    Ok(Members { id_token: member("id_token")?, userinfo: member("userinfo")? })
+    Ok(Members {
+        id_token: member("id_token")?,
+        userinfo: member("userinfo")?,
+    })
 }
 
 /// A claim is asked for with `null` or with an object; other values mean nothing.
 fn asks_for(member: &Map<String, Value>, name: &str) -> bool {
-    member.get(name).is_some_and(|value| value.is_null() || value.is_object())
+    member
+        .get(name)
+        .is_some_and(|value| value.is_null() || value.is_object())
 }
 
 fn user_claims_in(member: &Map<String, Value>) -> Vec<UserClaim> {
-    UserClaim::ALL.iter().copied().filter(|claim| asks_for(member, claim.as_str())).collect()
+    UserClaim::ALL
+        .iter()
+        .copied()
+        .filter(|claim| asks_for(member, claim.as_str()))
+        .collect()
 }
 
 fn read_essential_acr(
     id_token: &Map<String, Value>,
     acr_values: Option<&str>,
 ) -> Result<Option<EssentialAcr>, ProtocolError> {
-    let Some(Value::Object(acr)) = id_token.get("acr") else { return Ok(None) };
+    let Some(Value::Object(acr)) = id_token.get("acr") else {
+        return Ok(None);
+    };
     let listed = match acr.get("values") {
         None => None,
-        Some(Value::Array(values)) => {
-            Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>())
+        Some(Value::Array(values)) => Some(
+            values
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        ),
+        Some(_) => {
+            return Err(ProtocolError::invalid_request(
+                "claims.id_token.acr.values must be a list",
+            ));
         }
-        Some(_) => return Err(ProtocolError::invalid_request("claims.id_token.acr.values must be a list")),
     };
     if acr.get("essential") != Some(&Value::Bool(true)) {
         return Ok(None);
@@ -161,36 +218,66 @@ mod tests {
         .unwrap();
         assert_eq!(request.id_token, [UserClaim::FamilyName, UserClaim::GivenName]);
         assert_eq!(request.userinfo, [UserClaim::Siret]);
-        assert!(request.amr && !request.acr && !request.sid && !request.auth_time);
+        assert_eq!(request.sign_in, [SignInClaim::Amr]);
     }
 
     #[test]
     fn a_level_is_insisted_on_only_when_essential() {
-        let essential = read(r#"{"id_token":{"acr":{"essential":true,"values":["eidas1","eidas2"]}}}"#).unwrap();
-        assert_eq!(essential.essential_acr, Some(EssentialAcr::one_of(["eidas1", "eidas2"])));
-        assert!(essential.acr);
+        let essential =
+            read(r#"{"id_token":{"acr":{"essential":true,"values":["eidas1","eidas2"]}}}"#).unwrap();
+        assert_eq!(
+            essential.essential_acr,
+            Some(EssentialAcr::one_of(["eidas1", "eidas2"]))
+        );
+        assert!(essential.tells(SignInClaim::Acr));
         let voluntary = read(r#"{"id_token":{"acr":{"values":["eidas1"]}}}"#).unwrap();
-        assert_eq!((voluntary.acr, voluntary.essential_acr), (true, None));
+        assert_eq!(
+            (voluntary.tells(SignInClaim::Acr), voluntary.essential_acr),
+            (true, None)
+        );
         let single = read(r#"{"id_token":{"acr":{"essential":true,"value":"eidas1"}}}"#).unwrap();
-        assert_eq!(single.essential_acr, Some(EssentialAcr { values: None, value: Some("eidas1".into()) }));
-        assert_eq!(read(r#"{"id_token":{"acr":{"essential":true}}}"#).unwrap().essential_acr, None);
+        assert_eq!(
+            single.essential_acr,
+            Some(EssentialAcr {
+                values: None,
+                value: Some("eidas1".into())
+            })
+        );
+        assert_eq!(
+            read(r#"{"id_token":{"acr":{"essential":true}}}"#)
+                .unwrap()
+                .essential_acr,
+            None
+        );
     }
 
     #[test]
     fn acr_values_replace_the_list_and_keep_the_insistence() {
         let claims = r#"{"id_token":{"acr":{"essential":true,"values":["eidas0"]}}}"#;
         let merged = ClaimsRequest::read(Some(claims), Some("eidas1  eidas1-mfa")).unwrap();
-        assert_eq!(merged.essential_acr, Some(EssentialAcr::one_of(["eidas1", "eidas1-mfa"])));
+        assert_eq!(
+            merged.essential_acr,
+            Some(EssentialAcr::one_of(["eidas1", "eidas1-mfa"]))
+        );
         let without_list = r#"{"id_token":{"acr":{"essential":true}}}"#;
         let merged = ClaimsRequest::read(Some(without_list), Some("eidas1")).unwrap();
         assert_eq!(merged.essential_acr, Some(EssentialAcr::one_of(["eidas1"])));
         let voluntary = ClaimsRequest::read(None, Some("eidas1")).unwrap();
-        assert_eq!((voluntary.acr, voluntary.essential_acr), (true, None));
+        assert_eq!(
+            (voluntary.tells(SignInClaim::Acr), voluntary.essential_acr),
+            (true, None)
+        );
     }
 
     #[test]
     fn a_subject_can_be_insisted_on() {
-        assert_eq!(read(r#"{"id_token":{"sub":{"value":"12"}}}"#).unwrap().subject.as_deref(), Some("12"));
+        assert_eq!(
+            read(r#"{"id_token":{"sub":{"value":"12"}}}"#)
+                .unwrap()
+                .subject
+                .as_deref(),
+            Some("12")
+        );
         assert_eq!(read(r#"{"id_token":{"sub":null}}"#).unwrap().subject, None);
     }
 

@@ -49,13 +49,18 @@ impl Client {
             return Err(invalid_metadata("client_id must be printable ASCII"));
         }
         if row.client_secret.is_empty() || !is_printable_ascii(&row.client_secret) {
-            return Err(invalid_metadata("client_secret must be non-empty printable ASCII"));
+            return Err(invalid_metadata(
+                "client_secret must be non-empty printable ASCII",
+            ));
         }
         if row.client_name.is_empty() {
             return Err(invalid_metadata("client_name must not be empty"));
         }
         let redirect_uris = read_uris(&row.redirect_uris).ok_or_else(|| {
-            ProtocolError::new(ErrorCode::InvalidRedirectUri, "redirect_uris must only contain web uris")
+            ProtocolError::new(
+                ErrorCode::InvalidRedirectUri,
+                "redirect_uris must only contain web uris",
+            )
         })?;
         if redirect_uris.is_empty() {
             let description = "redirect_uris must contain members";
@@ -103,7 +108,11 @@ impl Client {
     /// Whether `secret` is this client's, in a time that does not depend on where they differ.
     #[must_use]
     pub fn has_secret(&self, secret: &str) -> bool {
-        self.secret.expose_secret().as_bytes().ct_eq(secret.as_bytes()).into()
+        self.secret
+            .expose_secret()
+            .as_bytes()
+            .ct_eq(secret.as_bytes())
+            .into()
     }
 
     /// The only registered redirection URI, when there is only one.
@@ -145,7 +154,9 @@ fn is_web_url(text: &str) -> bool {
 }
 
 fn read_uris(uris: &[Option<String>]) -> Option<Vec<RegisteredUri>> {
-    uris.iter().map(|uri| RegisteredUri::parse(uri.as_deref()?)).collect()
+    uris.iter()
+        .map(|uri| RegisteredUri::parse(uri.as_deref()?))
+        .collect()
 }
 
 fn invalid_metadata(description: &'static str) -> ProtocolError {
@@ -168,7 +179,9 @@ struct Memoised {
 
 impl Default for ClientMemo {
     fn default() -> Self {
-        Self { clients: Mutex::new(LruCache::new(MEMOISED_CLIENTS)) }
+        Self {
+            clients: Mutex::new(LruCache::new(MEMOISED_CLIENTS)),
+        }
     }
 }
 
@@ -190,7 +203,11 @@ impl ClientMemo {
             return Ok(Arc::clone(&known.client));
         }
         let client = Arc::new(Client::validate(&row, supported)?);
-        let memoised = Memoised { row, supported: supported.to_vec(), client: Arc::clone(&client) };
+        let memoised = Memoised {
+            row,
+            supported: supported.to_vec(),
+            client: Arc::clone(&client),
+        };
         clients.put(client.row_id, memoised);
         Ok(client)
     }
@@ -253,16 +270,34 @@ pub(super) mod tests {
         assert_eq!(code_of(|row| row.client_secret = String::new()), metadata);
         assert_eq!(code_of(|row| row.client_name = String::new()), metadata);
         assert_eq!(code_of(|row| row.redirect_uris = vec![]), redirect);
-        assert_eq!(code_of(|row| row.redirect_uris = vec![Some("0/login-callback".into())]), redirect);
+        assert_eq!(
+            code_of(|row| row.redirect_uris = vec![Some("0/login-callback".into())]),
+            redirect
+        );
         assert_eq!(code_of(|row| row.redirect_uris.push(None)), redirect);
-        assert_eq!(code_of(|row| row.redirect_uris.push(Some("https://a/#f".into()))), redirect);
-        assert_eq!(code_of(|row| row.post_logout_redirect_uris = vec![Some("x".into())]), metadata);
+        assert_eq!(
+            code_of(|row| row.redirect_uris.push(Some("https://a/#f".into()))),
+            redirect
+        );
+        assert_eq!(
+            code_of(|row| row.post_logout_redirect_uris = vec![Some("x".into())]),
+            metadata
+        );
         assert_eq!(code_of(|row| row.scope = " ".into()), metadata);
-        assert_eq!(code_of(|row| row.scope = "openid offline_access".into()), metadata);
+        assert_eq!(
+            code_of(|row| row.scope = "openid offline_access".into()),
+            metadata
+        );
         assert_eq!(code_of(|row| row.client_uri = Some(String::new())), metadata);
         for bad in ["", "HS256", "none", "RS512"] {
-            assert_eq!(code_of(|row| row.id_token_signed_response_alg = Some(bad.into())), metadata);
-            assert_eq!(code_of(|row| row.userinfo_signed_response_alg = Some(bad.into())), metadata);
+            assert_eq!(
+                code_of(|row| row.id_token_signed_response_alg = Some(bad.into())),
+                metadata
+            );
+            assert_eq!(
+                code_of(|row| row.userinfo_signed_response_alg = Some(bad.into())),
+                metadata
+            );
         }
     }
 
@@ -281,7 +316,11 @@ pub(super) mod tests {
         assert!(Arc::ptr_eq(&first, &again));
         let mut changed = standard_row();
         changed.client_secret = "other".into();
-        assert!(memo.client_of(changed, &ALL_ALGORITHMS).unwrap().has_secret("other"));
+        assert!(
+            memo.client_of(changed, &ALL_ALGORITHMS)
+                .unwrap()
+                .has_secret("other")
+        );
         let mut broken = standard_row();
         broken.redirect_uris.clear();
         assert!(memo.client_of(broken, &ALL_ALGORITHMS).is_err());

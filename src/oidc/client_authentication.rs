@@ -11,8 +11,12 @@ use super::error::ProtocolError;
 use super::parameters::Parameters;
 
 /// The parameters that carry credentials.
-pub const CREDENTIAL_PARAMETERS: [&str; 4] =
-    ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
+pub const CREDENTIAL_PARAMETERS: [&str; 4] = [
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -38,7 +42,11 @@ impl Credentials {
     /// # Errors
     /// `invalid_request` when they are malformed, repeated, contradictory, absent, or of several kinds at once.
     pub fn read(authorization: Option<&str>, form: &Parameters) -> Result<Self, EndpointError> {
-        if let Some(name) = form.duplicated().iter().find(|name| CREDENTIAL_PARAMETERS.contains(name)) {
+        if let Some(name) = form
+            .duplicated()
+            .iter()
+            .find(|name| CREDENTIAL_PARAMETERS.contains(name))
+        {
             return Err(malformed(format!("parameters must not be given twice: {name}")));
         }
         match authorization {
@@ -49,37 +57,57 @@ impl Credentials {
 
     fn read_header(header: &str, form: &Parameters) -> Result<Self, EndpointError> {
         if form.has("client_secret") || form.has("client_assertion") {
-            return Err(malformed("client authentication must only be provided using one mechanism"));
+            return Err(malformed(
+                "client authentication must only be provided using one mechanism",
+            ));
         }
-        let (client_id, secret) = parse_basic(header).ok_or_else(|| malformed("invalid authorization header"))?;
+        let (client_id, secret) =
+            parse_basic(header).ok_or_else(|| malformed("invalid authorization header"))?;
         if form.get("client_id").is_some_and(|in_form| in_form != client_id) {
             return Err(malformed("mismatch in client_id of the header and of the body"));
         }
-        Ok(Self { client_id, secret: Some(secret), came_in_header: true })
+        Ok(Self {
+            client_id,
+            secret: Some(secret),
+            came_in_header: true,
+        })
     }
 
     fn read_form(form: &Parameters) -> Result<Self, EndpointError> {
         let secret = form.get("client_secret").map(SecretString::from);
         if let Some(assertion) = form.get("client_assertion") {
             if secret.is_some() {
-                return Err(malformed("client authentication must only be provided using one mechanism"));
+                return Err(malformed(
+                    "client authentication must only be provided using one mechanism",
+                ));
             }
             if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
                 return Err(malformed("client_assertion_type must be that of a JWT"));
             }
-            let subject = assertion_subject(assertion).ok_or_else(|| malformed("invalid client_assertion"))?;
-            return Ok(Self { client_id: subject, secret: None, came_in_header: false });
+            let subject =
+                assertion_subject(assertion).ok_or_else(|| malformed("invalid client_assertion"))?;
+            return Ok(Self {
+                client_id: subject,
+                secret: None,
+                came_in_header: false,
+            });
         }
         let Some(client_id) = form.owned("client_id") else {
             return Err(malformed("no client authentication mechanism provided"));
         };
-        Ok(Self { client_id, secret, came_in_header: false })
+        Ok(Self {
+            client_id,
+            secret,
+            came_in_header: false,
+        })
     }
 
     /// Whether these credentials are those of `client`.
     #[must_use]
     pub fn prove(&self, client: &Client) -> bool {
-        self.secret.as_ref().is_some_and(|secret| client.has_secret(secret.expose_secret()))
+        self.secret
+            .as_ref()
+            .is_some_and(|secret| client.has_secret(secret.expose_secret()))
     }
 }
 
@@ -91,15 +119,24 @@ fn parse_basic(header: &str) -> Option<(String, SecretString)> {
     }
     let decoded = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
     let (client_id, secret) = decoded.split_once(':')?;
-    Some((form_decoded(client_id)?, SecretString::from(form_decoded(secret)?)))
+    Some((
+        form_decoded(client_id)?,
+        SecretString::from(form_decoded(secret)?),
+    ))
 }
 
 /// Decodes `application/x-www-form-urlencoded`; a percent sign that begins no escape is an error.
 fn form_decoded(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let escapes_are_whole = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%').all(|(at, _)| {
-        bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
+    let escapes_are_whole = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'%')
+        .all(|(at, _)| {
+            bytes
+                .get(at + 1..at + 3)
+                .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        });
     if !escapes_are_whole {
         return None;
     }
@@ -110,7 +147,8 @@ fn form_decoded(text: &str) -> Option<String> {
 /// The subject that an assertion claims. Nobody checks it: no client can register a key yet.
 fn assertion_subject(assertion: &str) -> Option<String> {
     let mut parts = assertion.split('.');
-    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return None;
     };
     let payload = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
@@ -131,6 +169,8 @@ mod tests {
     use super::super::parameters::pairs;
     use super::*;
 
+    type Presented<'a> = (Option<&'a str>, &'a [(&'a str, &'a str)]);
+
     fn form(raw: &[(&str, &str)]) -> Parameters {
         Parameters::read(pairs(raw), &CREDENTIAL_PARAMETERS)
     }
@@ -140,25 +180,51 @@ mod tests {
     }
 
     fn proves(authorization: Option<&str>, raw: &[(&str, &str)]) -> bool {
-        Credentials::read(authorization, &form(raw)).unwrap().prove(&standard_client())
+        Credentials::read(authorization, &form(raw))
+            .unwrap()
+            .prove(&standard_client())
     }
 
     #[test]
     fn a_secret_is_accepted_in_the_body_and_in_the_header() {
-        let body = [("client_id", "standard_client_id"), ("client_secret", "standard_client_secret")];
+        let body = [
+            ("client_id", "standard_client_id"),
+            ("client_secret", "standard_client_secret"),
+        ];
         assert!(proves(None, &body));
-        assert!(proves(Some(&basic("standard_client_id:standard_client_secret")), &[]));
-        assert!(proves(Some(&basic("standard%5Fclient_id:standard%5fclient_secret")), &body[..1]));
-        assert!(proves(Some(&basic("standard_client_id:standard_client_secret").replace("Basic", "bASIC")), &[]));
+        assert!(proves(
+            Some(&basic("standard_client_id:standard_client_secret")),
+            &[]
+        ));
+        assert!(proves(
+            Some(&basic("standard%5Fclient_id:standard%5fclient_secret")),
+            &body[..1]
+        ));
+        assert!(proves(
+            Some(&basic("standard_client_id:standard_client_secret").replace("Basic", "bASIC")),
+            &[]
+        ));
     }
 
     #[test]
     fn a_wrong_or_missing_secret_proves_nothing() {
-        assert!(!proves(None, &[("client_id", "standard_client_id"), ("client_secret", "x")]));
+        assert!(!proves(
+            None,
+            &[("client_id", "standard_client_id"), ("client_secret", "x")]
+        ));
         assert!(!proves(None, &[("client_id", "standard_client_id")]));
         assert!(!proves(Some(&basic("standard_client_id:")), &[]));
-        let unsigned = format!("e30.{}.x", base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"standard_client_id"}"#));
-        assert!(!proves(None, &[("client_assertion", &unsigned), ("client_assertion_type", ASSERTION_TYPE)]));
+        let unsigned = format!(
+            "e30.{}.x",
+            base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"standard_client_id"}"#)
+        );
+        assert!(!proves(
+            None,
+            &[
+                ("client_assertion", &unsigned),
+                ("client_assertion_type", ASSERTION_TYPE)
+            ]
+        ));
     }
 
     #[test]
@@ -166,26 +232,45 @@ mod tests {
         let good = basic("standard_client_id:standard_client_secret");
         let no_colon = basic("standard_client_id");
         let bad_escape = basic("standard%client_id:x");
-        let rows: Vec<(Option<&str>, Vec<(&str, &str)>)> = vec![
-            (None, vec![]),
-            (None, vec![("client_secret", "x")]),
-            (None, vec![("client_id", "a"), ("client_id", "a")]),
-            (None, vec![("client_id", "a"), ("client_secret", "b"), ("client_secret", "b")]),
-            (None, vec![("client_assertion", "x"), ("client_assertion_type", ASSERTION_TYPE)]),
-            (None, vec![("client_assertion", "e30.e30.x"), ("client_assertion_type", "other")]),
-            (Some(&good), vec![("client_secret", "standard_client_secret")]),
-            (Some(&good), vec![("client_id", "other")]),
-            (Some(&no_colon), vec![]),
-            (Some(&bad_escape), vec![]),
-            (Some("Basic"), vec![]),
-            (Some("Basic a b"), vec![]),
-            (Some("Basic ???"), vec![]),
-            (Some("Bearer abc"), vec![]),
-            (Some(""), vec![]),
+        let rows: [Presented<'_>; 15] = [
+            (None, &[]),
+            (None, &[("client_secret", "x")]),
+            (None, &[("client_id", "a"), ("client_id", "a")]),
+            (
+                None,
+                &[("client_id", "a"), ("client_secret", "b"), ("client_secret", "b")],
+            ),
+            (
+                None,
+                &[
+                    ("client_assertion", "x"),
+                    ("client_assertion_type", ASSERTION_TYPE),
+                ],
+            ),
+            (
+                None,
+                &[
+                    ("client_assertion", "e30.e30.x"),
+                    ("client_assertion_type", "other"),
+                ],
+            ),
+            (Some(&good), &[("client_secret", "standard_client_secret")]),
+            (Some(&good), &[("client_id", "other")]),
+            (Some(&no_colon), &[]),
+            (Some(&bad_escape), &[]),
+            (Some("Basic"), &[]),
+            (Some("Basic a b"), &[]),
+            (Some("Basic ???"), &[]),
+            (Some("Bearer abc"), &[]),
+            (Some(""), &[]),
         ];
         for (authorization, raw) in rows {
-            let error = Credentials::read(authorization, &form(&raw)).unwrap_err();
-            assert_eq!((error.status, error.error.code.as_str()), (400, "invalid_request"), "{authorization:?} {raw:?}");
+            let error = Credentials::read(authorization, &form(raw)).unwrap_err();
+            assert_eq!(
+                (error.status, error.error.code.as_str()),
+                (400, "invalid_request"),
+                "{authorization:?} {raw:?}"
+            );
         }
     }
 

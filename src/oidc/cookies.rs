@@ -22,13 +22,17 @@ pub fn signature(secret: &SecretString, name: &str, value: &str) -> String {
 /// Whether one of `secrets` signed the cookie. The comparison takes the same time wherever the signatures differ.
 #[must_use]
 pub fn is_signed(secrets: &[SecretString], name: &str, value: &str, signature: &str) -> bool {
-    let Ok(signature) = BASE64_URL_SAFE_NO_PAD.decode(signature) else { return false };
-    secrets.iter().any(|secret| mac(secret, name, value).verify_slice(&signature).is_ok())
+    let Ok(signature) = BASE64_URL_SAFE_NO_PAD.decode(signature) else {
+        return false;
+    };
+    secrets
+        .iter()
+        .any(|secret| mac(secret, name, value).verify_slice(&signature).is_ok())
 }
 
 fn mac(secret: &SecretString, name: &str, value: &str) -> Hmac<Sha1> {
-    let mut mac =
-        Hmac::<Sha1>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.expose_secret().as_bytes())
+        .expect("HMAC takes keys of any length");
     mac.update(name.as_bytes());
     mac.update(b"=");
     mac.update(value.as_bytes());
@@ -50,8 +54,14 @@ mod tests {
     #[test]
     fn signatures_are_those_of_the_appendix() {
         let secret = secret("verysecretcookie");
-        assert_eq!(signature(&secret, "oidc.session", VALUE), "YXa7ggNu1OQDqi1xlrC1SZDEa3I");
-        assert_eq!(signature(&secret, INTERACTION_COOKIE, VALUE), "r2Iu6NtE94t2BfF3jiMa3Lp5saY");
+        assert_eq!(
+            signature(&secret, "oidc.session", VALUE),
+            "YXa7ggNu1OQDqi1xlrC1SZDEa3I"
+        );
+        assert_eq!(
+            signature(&secret, INTERACTION_COOKIE, VALUE),
+            "r2Iu6NtE94t2BfF3jiMa3Lp5saY"
+        );
     }
 
     #[test]

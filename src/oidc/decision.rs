@@ -98,13 +98,20 @@ impl Progress {
     /// whole journey.
     #[must_use]
     pub fn with_answer(&self, user_id: UserId, prompt: InteractionPrompt) -> Self {
-        let mut answered = if self.user_id == Some(user_id) { self.answered.clone() } else { Vec::new() };
+        let mut answered = if self.user_id == Some(user_id) {
+            self.answered.clone()
+        } else {
+            Vec::new()
+        };
         for answer in [prompt, InteractionPrompt::Consent, InteractionPrompt::Journey] {
             if !answered.contains(&answer) {
                 answered.push(answer);
             }
         }
-        Self { user_id: Some(user_id), answered }
+        Self {
+            user_id: Some(user_id),
+            answered,
+        }
     }
 
     fn has(&self, authentication: &Authentication, prompt: InteractionPrompt) -> bool {
@@ -124,7 +131,9 @@ pub struct Interact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// A code, whose ID token states this acr.
-    Grant { acr: Option<Acr> },
+    Grant {
+        acr: Option<Acr>,
+    },
     Interact(Interact),
     Refuse(ProtocolError),
 }
@@ -147,7 +156,11 @@ pub fn decide(
         return Decision::Refuse(error);
     }
     if let Some(interact) = needed_interaction(request, authentication, progress, now) {
-        return if request.asks_for(Prompt::None) { refuse_pages(&interact) } else { Decision::Interact(interact) };
+        return if request.asks_for(Prompt::None) {
+            refuse_pages(&interact)
+        } else {
+            Decision::Interact(interact)
+        };
     }
     let acr = authentication.and_then(|authentication| acr_to_state(request, authentication, progress));
     Decision::Grant { acr }
@@ -203,7 +216,12 @@ fn differs(wanted: Option<&String>, authentication: &Authentication) -> bool {
 }
 
 fn refuse_pages(interact: &Interact) -> Decision {
-    let code = interact.reasons.first().map_or(ErrorCode::InteractionRequired, |reason| reason.error_without_pages());
+    let code = interact
+        .reasons
+        .first()
+        .map_or(ErrorCode::InteractionRequired, |reason| {
+            reason.error_without_pages()
+        });
     let description = match code {
         ErrorCode::LoginRequired => "the person must sign in",
         _ => "the person must answer a page first",
@@ -219,10 +237,18 @@ fn needed_interaction(
 ) -> Option<Interact> {
     let reasons = login_reasons(request, authentication, now);
     if !reasons.is_empty() {
-        return Some(Interact { prompt: InteractionPrompt::Login, reasons });
+        return Some(Interact {
+            prompt: InteractionPrompt::Login,
+            reasons,
+        });
     }
     let authentication = authentication?;
-    let interact = |prompt, reason| Some(Interact { prompt, reasons: vec![reason] });
+    let interact = |prompt, reason| {
+        Some(Interact {
+            prompt,
+            reasons: vec![reason],
+        })
+    };
     let unanswered = |asked, prompt| request.asks_for(asked) && !progress.has(authentication, prompt);
 
     if unanswered(Prompt::Consent, InteractionPrompt::Consent) {
@@ -231,13 +257,18 @@ fn needed_interaction(
     if organization_is_missing(request, authentication, progress) {
         return interact(InteractionPrompt::ChooseOrganization, Reason::OrganizationMissing);
     }
-    let nothing_to_state = authentication.acr_for(request.claims.essential_acr.as_ref()).is_none();
+    let nothing_to_state = authentication
+        .acr_for(request.claims.essential_acr.as_ref())
+        .is_none();
     let journey_is_open = !authentication.journey_complete || nothing_to_state;
     if journey_is_open && !progress.has(authentication, InteractionPrompt::Journey) {
         return interact(InteractionPrompt::Journey, Reason::JourneyIncomplete);
     }
     if unanswered(Prompt::SelectOrganization, InteractionPrompt::SelectOrganization) {
-        return interact(InteractionPrompt::SelectOrganization, Reason::SelectOrganizationPrompt);
+        return interact(
+            InteractionPrompt::SelectOrganization,
+            Reason::SelectOrganizationPrompt,
+        );
     }
     if unanswered(Prompt::UpdateUserinfo, InteractionPrompt::UpdateUserinfo) {
         return interact(InteractionPrompt::UpdateUserinfo, Reason::UpdateUserinfoPrompt);
@@ -263,12 +294,25 @@ pub fn login_reasons(
     if !signed_in_within(request, authentication) {
         let checks = [
             (request.asks_for(Prompt::Login), Reason::LoginPrompt),
-            (is_older_than_max_age(request, authentication, now), Reason::MaxAge),
-            (differs(request.hinted_subject.as_ref(), authentication), Reason::IdTokenHint),
-            (differs(request.claims.subject.as_ref(), authentication), Reason::ClaimsIdTokenSubValue),
+            (
+                is_older_than_max_age(request, authentication, now),
+                Reason::MaxAge,
+            ),
+            (
+                differs(request.hinted_subject.as_ref(), authentication),
+                Reason::IdTokenHint,
+            ),
+            (
+                differs(request.claims.subject.as_ref(), authentication),
+                Reason::ClaimsIdTokenSubValue,
+            ),
             (hints_at_somebody_else(request, authentication), Reason::LoginHint),
         ];
-        reasons.extend(checks.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)));
+        reasons.extend(
+            checks
+                .into_iter()
+                .filter_map(|(holds, reason)| holds.then_some(reason)),
+        );
     }
     if let Some(essential) = &request.claims.essential_acr {
         let acr = authentication.acr_for(Some(essential));
@@ -287,14 +331,21 @@ fn is_older_than_max_age(
     authentication: &Authentication,
     now: DateTime<Utc>,
 ) -> bool {
-    let Some(max_age) = request.max_age else { return false };
-    let limit = i64::try_from(max_age).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
+    let Some(max_age) = request.max_age else {
+        return false;
+    };
+    let limit = i64::try_from(max_age)
+        .ok()
+        .and_then(TimeDelta::try_seconds)
+        .unwrap_or(TimeDelta::MAX);
     now - authentication.auth_time > limit
 }
 
 /// Whether `login_hint` is an address, and another one than that of the session. Blanks and capitals do not matter.
 fn hints_at_somebody_else(request: &AuthorizationRequest, authentication: &Authentication) -> bool {
-    let Some(hint) = &request.login_hint else { return false };
+    let Some(hint) = &request.login_hint else {
+        return false;
+    };
     let hint = ecmascript_trim(hint);
     hint.contains('@') && hint.to_lowercase() != authentication.email.to_lowercase()
 }
@@ -304,7 +355,9 @@ fn organization_is_missing(
     authentication: &Authentication,
     progress: &Progress,
 ) -> bool {
-    let Some(selected) = &authentication.selected_organization else { return true };
+    let Some(selected) = &authentication.selected_organization else {
+        return true;
+    };
     if progress.has(authentication, InteractionPrompt::SelectOrganization) {
         return false;
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::authentication::{Authentication, SelectedOrganization};
 use super::authorization_request::*;
+use super::claims_request::SignInClaim;
 use super::client::tests::standard_client;
 use super::decision::*;
 use super::error::{ErrorCode, ProtocolError};
@@ -25,8 +26,13 @@ impl Signer for HintReader {
 
     fn verify(&self, jwt: &str) -> Option<VerifiedJwt> {
         let (sub, aud) = jwt.split_once('@')?;
-        let Value::Object(claims) = json!({"iss": ISSUER, "sub": sub, "aud": aud}) else { return None };
-        Some(VerifiedJwt { algorithm: SigningAlgorithm::RS256, claims })
+        let Value::Object(claims) = json!({"iss": ISSUER, "sub": sub, "aud": aud}) else {
+            return None;
+        };
+        Some(VerifiedJwt {
+            algorithm: SigningAlgorithm::RS256,
+            claims,
+        })
     }
 
     fn algorithms(&self) -> Vec<SigningAlgorithm> {
@@ -88,84 +94,131 @@ fn signed_in(seconds_ago: i64) -> Authentication {
     }
 }
 
+/// Changes written as a query.
+fn read_query(changes: &str) -> Result<AuthorizationRequest, Rejection> {
+    let changes: Vec<(String, String)> = url::form_urlencoded::parse(changes.as_bytes())
+        .into_owned()
+        .collect();
+    let changes: Vec<(&str, &str)> = changes
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    read(&changes)
+}
+
 #[test]
 fn errors_are_told_to_the_relying_party_once_its_uri_is_known() {
-    let long = "a".repeat(129);
-    let short = "a".repeat(42);
-    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-    let with_plus = format!("{}+", &challenge[1..]);
-    let rows: Vec<(Vec<(&str, &str)>, ErrorCode, ResponseMode)> = vec![
-        (vec![("response_type", "")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("response_type", "token")], ErrorCode::UnsupportedResponseType, ResponseMode::Fragment),
-        (vec![("response_type", "id_token")], ErrorCode::UnsupportedResponseType, ResponseMode::Fragment),
-        (vec![("response_type", "code id_token")], ErrorCode::UnsupportedResponseType, ResponseMode::Fragment),
-        (vec![("response_type", "none")], ErrorCode::UnsupportedResponseType, ResponseMode::Query),
-        (vec![("response_mode", "bad")], ErrorCode::UnsupportedResponseMode, ResponseMode::Query),
-        (vec![("response_mode", "query.jwt")], ErrorCode::UnsupportedResponseMode, ResponseMode::Query),
-        (vec![("response_mode", "form_post"), ("scope", "openid phone")], ErrorCode::InvalidScope, ResponseMode::FormPost),
-        (vec![("scope", "openid phone")], ErrorCode::InvalidScope, ResponseMode::Query),
-        (vec![("scope", "")], ErrorCode::InvalidScope, ResponseMode::Query),
-        (vec![("scope", "email"), ("nonce", "n")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("prompt", "select_account")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("prompt", "create")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("prompt", "none login")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("max_age", "abc")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("max_age", "-1")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("max_age", "1.5")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("claims", "{")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("id_token_hint", "abc")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("id_token_hint", "1@other_client")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("request", "x")], ErrorCode::RequestNotSupported, ResponseMode::Query),
-        (vec![("request_uri", "https://x/")], ErrorCode::RequestUriNotSupported, ResponseMode::Query),
+    let [short, long] =
+        [42, 129].map(|length| format!("code_challenge_method=S256&code_challenge={}", "a".repeat(length)));
+    let rows = [
+        ("response_type=", ErrorCode::InvalidRequest),
+        ("response_type=none", ErrorCode::UnsupportedResponseType),
+        ("response_mode=bad", ErrorCode::UnsupportedResponseMode),
+        ("response_mode=query.jwt", ErrorCode::UnsupportedResponseMode),
+        ("scope=openid+phone", ErrorCode::InvalidScope),
+        ("scope=", ErrorCode::InvalidScope),
+        ("scope=email&nonce=n", ErrorCode::InvalidRequest),
+        ("prompt=select_account", ErrorCode::InvalidRequest),
+        ("prompt=create", ErrorCode::InvalidRequest),
+        ("prompt=none+login", ErrorCode::InvalidRequest),
+        ("max_age=abc", ErrorCode::InvalidRequest),
+        ("max_age=-1", ErrorCode::InvalidRequest),
+        ("max_age=1.5", ErrorCode::InvalidRequest),
+        ("claims=%7B", ErrorCode::InvalidRequest),
+        ("claims=%5B%5D", ErrorCode::InvalidRequest),
+        ("claims=%7B%7D", ErrorCode::InvalidRequest),
+        ("id_token_hint=abc", ErrorCode::InvalidRequest),
+        ("id_token_hint=1%40other_client", ErrorCode::InvalidRequest),
+        ("request=x", ErrorCode::RequestNotSupported),
+        ("request_uri=https://x/", ErrorCode::RequestUriNotSupported),
         (
-            vec![("request_uri", "urn:ietf:params:oauth:request_uri:x")],
+            "request_uri=urn:ietf:params:oauth:request_uri:x",
             ErrorCode::InvalidRequestUri,
-            ResponseMode::Query,
         ),
-        (vec![("registration", "{}")], ErrorCode::RegistrationNotSupported, ResponseMode::Query),
-        (vec![("resource", "https://a")], ErrorCode::InvalidTarget, ResponseMode::Query),
+        ("registration=%7B%7D", ErrorCode::RegistrationNotSupported),
+        ("resource=https://a", ErrorCode::InvalidTarget),
         (
-            vec![("code_challenge", challenge), ("code_challenge_method", "plain")],
+            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=plain",
             ErrorCode::InvalidRequest,
-            ResponseMode::Query,
-        ),
-        (vec![("code_challenge", challenge)], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (vec![("code_challenge_method", "S256")], ErrorCode::InvalidRequest, ResponseMode::Query),
-        (
-            vec![("code_challenge", &short), ("code_challenge_method", "S256")],
-            ErrorCode::InvalidRequest,
-            ResponseMode::Query,
         ),
         (
-            vec![("code_challenge", &long), ("code_challenge_method", "S256")],
+            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             ErrorCode::InvalidRequest,
-            ResponseMode::Query,
         ),
+        ("code_challenge_method=S256", ErrorCode::InvalidRequest),
+        (&short, ErrorCode::InvalidRequest),
+        (&long, ErrorCode::InvalidRequest),
         (
-            vec![("code_challenge", &with_plus), ("code_challenge_method", "S256")],
+            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw%2BcM&code_challenge_method=S256",
             ErrorCode::InvalidRequest,
-            ResponseMode::Query,
         ),
     ];
-    for (changes, code, mode) in rows {
-        let rejection = read(&changes).unwrap_err();
-        assert_eq!(rejection.error.code, code, "{changes:?}");
-        let target = rejection.target.unwrap_or_else(|| panic!("{changes:?} is for the relying party"));
-        assert_eq!(target, ResponseTarget { redirect_uri: CALLBACK.into(), mode, state: Some("s".into()) });
+    let expected = ResponseTarget {
+        redirect_uri: CALLBACK.into(),
+        mode: ResponseMode::Query,
+        state: Some("s".into()),
+    };
+    for (changes, code) in rows {
+        let rejection = read_query(changes).unwrap_err();
+        assert_eq!(
+            (rejection.error.code, rejection.target.as_ref()),
+            (code, Some(&expected)),
+            "{changes}"
+        );
+    }
+}
+
+#[test]
+fn errors_travel_in_the_mode_of_the_request() {
+    let rows = [
+        ("response_type=token", ResponseMode::Fragment),
+        ("response_type=id_token", ResponseMode::Fragment),
+        ("response_type=code+id_token", ResponseMode::Fragment),
+        ("response_type=none", ResponseMode::Query),
+        ("response_type=token&response_mode=query", ResponseMode::Query),
+        (
+            "response_mode=form_post&scope=openid+phone",
+            ResponseMode::FormPost,
+        ),
+        (
+            "response_mode=fragment&scope=openid+phone",
+            ResponseMode::Fragment,
+        ),
+        ("response_mode=bad&response_type=token", ResponseMode::Query),
+    ];
+    for (changes, mode) in rows {
+        assert_eq!(
+            read_query(changes).unwrap_err().target.map(|target| target.mode),
+            Some(mode),
+            "{changes}"
+        );
     }
 }
 
 #[test]
 fn the_offending_scope_is_told() {
-    assert_eq!(read(&[("scope", "openid phone")]).unwrap_err().error.scope, Some("phone"));
+    assert_eq!(
+        read(&[("scope", "openid phone")]).unwrap_err().error.scope,
+        Some("phone")
+    );
 }
 
 #[test]
 fn an_unregistered_uri_is_told_to_the_person_whatever_else_is_wrong() {
     let unregistered = ("redirect_uri", "http://localhost:4000/other");
-    for other in [("state", "s"), ("response_type", "token"), ("prompt", "bad"), ("scope", "phone"), ("request", "x")] {
+    for other in [
+        ("state", "s"),
+        ("response_type", "token"),
+        ("prompt", "bad"),
+        ("scope", "phone"),
+        ("request", "x"),
+    ] {
         let rejection = read(&[unregistered, other]).unwrap_err();
-        assert_eq!((rejection.error.code, rejection.target), (ErrorCode::InvalidRedirectUri, None), "{other:?}");
+        assert_eq!(
+            (rejection.error.code, rejection.target),
+            (ErrorCode::InvalidRedirectUri, None),
+            "{other:?}"
+        );
     }
 }
 
@@ -173,12 +226,21 @@ fn an_unregistered_uri_is_told_to_the_person_whatever_else_is_wrong() {
 fn an_unknown_or_broken_client_is_told_to_the_person() {
     let raw = [("client_id", "x"), ("redirect_uri", CALLBACK)];
     let unknown = read_raw(&raw, ClientLookup::Unknown).unwrap_err();
-    assert_eq!((unknown.error.code, unknown.target), (ErrorCode::InvalidClient, None));
+    assert_eq!(
+        (unknown.error.code, unknown.target),
+        (ErrorCode::InvalidClient, None)
+    );
     let broken = ProtocolError::bare(ErrorCode::InvalidRedirectUri);
     let rejection = read_raw(&raw, ClientLookup::Broken(&broken)).unwrap_err();
-    assert_eq!((rejection.error.code, rejection.target), (ErrorCode::InvalidRedirectUri, None));
+    assert_eq!(
+        (rejection.error.code, rejection.target),
+        (ErrorCode::InvalidRedirectUri, None)
+    );
     let nothing = read_raw(&[], ClientLookup::Unknown).unwrap_err();
-    assert_eq!((nothing.error.code, nothing.target), (ErrorCode::InvalidRequest, None));
+    assert_eq!(
+        (nothing.error.code, nothing.target),
+        (ErrorCode::InvalidRequest, None)
+    );
 }
 
 #[test]
@@ -193,7 +255,11 @@ fn a_duplicated_state_is_not_echoed_and_an_unknown_duplicate_is_ignored() {
 fn a_single_registered_uri_is_filled_in() {
     let request = request(&[("redirect_uri", "")]);
     assert_eq!(request.sent_redirect_uri, CALLBACK);
-    let twice = read(&[("redirect_uri", CALLBACK), ("redirect_uri", "http://evil.example/")]).unwrap_err();
+    let twice = read(&[
+        ("redirect_uri", CALLBACK),
+        ("redirect_uri", "http://evil.example/"),
+    ])
+    .unwrap_err();
     assert_eq!(twice.target.unwrap().redirect_uri, CALLBACK);
 }
 
@@ -206,16 +272,25 @@ fn the_answer_goes_to_the_normalised_uri_and_the_sent_one_is_remembered() {
 
 #[test]
 fn unknown_scopes_are_dropped() {
-    assert_eq!(request(&[("scope", "openid foo offline_access email  email")]).scope.to_string(), "openid email");
+    assert_eq!(
+        request(&[("scope", "openid foo offline_access email  email")])
+            .scope
+            .to_string(),
+        "openid email"
+    );
 }
 
 #[test]
 fn an_age_of_zero_asks_for_a_sign_in_and_tells_its_time() {
     let zero = request(&[("max_age", "0")]);
     assert!(zero.asks_for(Prompt::Login));
-    assert!(zero.claims.auth_time);
-    assert!(request(&[("prompt", "login")]).claims.auth_time);
-    assert!(!request(&[]).claims.auth_time);
+    assert!(zero.claims.tells(SignInClaim::AuthTime));
+    assert!(
+        request(&[("prompt", "login")])
+            .claims
+            .tells(SignInClaim::AuthTime)
+    );
+    assert!(!request(&[]).claims.tells(SignInClaim::AuthTime));
 }
 
 #[test]
@@ -231,7 +306,10 @@ fn the_legacy_level_is_only_for_those_who_insist_on_nothing_supported() {
 #[test]
 fn nobody_signed_in_means_an_interaction_or_login_required() {
     let interact = decide(&request(&[]), None, &Progress::default(), now());
-    let expected = Interact { prompt: InteractionPrompt::Login, reasons: vec![Reason::NoSession] };
+    let expected = Interact {
+        prompt: InteractionPrompt::Login,
+        reasons: vec![Reason::NoSession],
+    };
     assert_eq!(interact, Decision::Interact(expected));
     assert_eq!(refusal(&[("prompt", "none")], None), ErrorCode::LoginRequired);
 }
@@ -253,9 +331,24 @@ fn reasons(changes: &[(&str, &str)], authentication: &Authentication, progress: 
 
 #[test]
 fn a_live_session_is_answered_at_once() {
-    let granted = Decision::Grant { acr: Some(Acr::Eidas0) };
-    for changes in [&[][..], &[("prompt", "none")], &[("max_age", "100")], &[("login_hint", " USER@yopmail.com")]] {
-        assert_eq!(decide(&request(changes), Some(&signed_in(60)), &Progress::default(), now()), granted);
+    let granted = Decision::Grant {
+        acr: Some(Acr::Eidas0),
+    };
+    for changes in [
+        &[][..],
+        &[("prompt", "none")],
+        &[("max_age", "100")],
+        &[("login_hint", " USER@yopmail.com")],
+    ] {
+        assert_eq!(
+            decide(
+                &request(changes),
+                Some(&signed_in(60)),
+                &Progress::default(),
+                now()
+            ),
+            granted
+        );
     }
 }
 
@@ -266,17 +359,50 @@ fn each_check_of_a_live_session_has_its_reason_and_its_error() {
     let subject = r#"{"id_token":{"sub":{"value":"2"}}}"#;
     let rows = [
         ("max_age", "30", Reason::MaxAge, ErrorCode::LoginRequired),
-        ("id_token_hint", "2@standard_client_id", Reason::IdTokenHint, ErrorCode::LoginRequired),
-        ("claims", subject, Reason::ClaimsIdTokenSubValue, ErrorCode::LoginRequired),
+        (
+            "id_token_hint",
+            "2@standard_client_id",
+            Reason::IdTokenHint,
+            ErrorCode::LoginRequired,
+        ),
+        (
+            "claims",
+            subject,
+            Reason::ClaimsIdTokenSubValue,
+            ErrorCode::LoginRequired,
+        ),
         ("claims", acr, Reason::EssentialAcrs, ErrorCode::LoginRequired),
         ("claims", single, Reason::EssentialAcr, ErrorCode::LoginRequired),
-        ("login_hint", "other@yopmail.com", Reason::LoginHint, ErrorCode::LoginRequired),
-        ("siret_hint", "13002526500013", Reason::OrganizationMissing, ErrorCode::InteractionRequired),
-        ("siret_hint", "jean", Reason::OrganizationMissing, ErrorCode::InteractionRequired),
+        (
+            "login_hint",
+            "other@yopmail.com",
+            Reason::LoginHint,
+            ErrorCode::LoginRequired,
+        ),
+        (
+            "siret_hint",
+            "13002526500013",
+            Reason::OrganizationMissing,
+            ErrorCode::InteractionRequired,
+        ),
+        (
+            "siret_hint",
+            "jean",
+            Reason::OrganizationMissing,
+            ErrorCode::InteractionRequired,
+        ),
     ];
     for (name, value, reason, code) in rows {
-        assert_eq!(reasons(&[(name, value)], &signed_in(60), &Progress::default()), [reason], "{name}={value}");
-        assert_eq!(refusal(&[(name, value), ("prompt", "none")], Some(&signed_in(60))), code, "{name}={value}");
+        assert_eq!(
+            reasons(&[(name, value)], &signed_in(60), &Progress::default()),
+            [reason],
+            "{name}={value}"
+        );
+        assert_eq!(
+            refusal(&[(name, value), ("prompt", "none")], Some(&signed_in(60))),
+            code,
+            "{name}={value}"
+        );
     }
     for (prompt, reason) in [
         ("login", Reason::LoginPrompt),
@@ -284,35 +410,72 @@ fn each_check_of_a_live_session_has_its_reason_and_its_error() {
         ("select_organization", Reason::SelectOrganizationPrompt),
         ("update_userinfo", Reason::UpdateUserinfoPrompt),
     ] {
-        assert_eq!(reasons(&[("prompt", prompt)], &signed_in(60), &Progress::default()), [reason]);
+        assert_eq!(
+            reasons(&[("prompt", prompt)], &signed_in(60), &Progress::default()),
+            [reason]
+        );
     }
 }
 
 #[test]
 fn an_age_of_zero_without_pages_is_a_refusal() {
-    assert_eq!(refusal(&[("prompt", "none"), ("max_age", "0")], Some(&signed_in(1))), ErrorCode::LoginRequired);
+    assert_eq!(
+        refusal(&[("prompt", "none"), ("max_age", "0")], Some(&signed_in(1))),
+        ErrorCode::LoginRequired
+    );
 }
 
 #[test]
 fn a_hinted_siret_is_compared_without_its_blanks() {
-    assert_eq!(reasons(&[("siret_hint", "213 401 268 00130")], &signed_in(60), &Progress::default()), []);
+    assert_eq!(
+        reasons(
+            &[("siret_hint", "213 401 268 00130")],
+            &signed_in(60),
+            &Progress::default()
+        ),
+        []
+    );
 }
 
 #[test]
 fn no_organization_or_an_open_journey_is_an_interaction() {
-    let nowhere = Authentication { selected_organization: None, ..signed_in(60) };
-    assert_eq!(reasons(&[], &nowhere, &Progress::default()), [Reason::OrganizationMissing]);
-    assert_eq!(refusal(&[("prompt", "none")], Some(&nowhere)), ErrorCode::InteractionRequired);
-    let unverified = Authentication { journey_complete: false, ..signed_in(60) };
-    assert_eq!(reasons(&[], &unverified, &Progress::default()), [Reason::JourneyIncomplete]);
-    assert_eq!(refusal(&[("prompt", "none")], Some(&unverified)), ErrorCode::InteractionRequired);
+    let nowhere = Authentication {
+        selected_organization: None,
+        ..signed_in(60)
+    };
+    assert_eq!(
+        reasons(&[], &nowhere, &Progress::default()),
+        [Reason::OrganizationMissing]
+    );
+    assert_eq!(
+        refusal(&[("prompt", "none")], Some(&nowhere)),
+        ErrorCode::InteractionRequired
+    );
+    let unverified = Authentication {
+        journey_complete: false,
+        ..signed_in(60)
+    };
+    assert_eq!(
+        reasons(&[], &unverified, &Progress::default()),
+        [Reason::JourneyIncomplete]
+    );
+    assert_eq!(
+        refusal(&[("prompt", "none")], Some(&unverified)),
+        ErrorCode::InteractionRequired
+    );
 }
 
 #[test]
 fn a_sign_in_older_than_the_request_never_counts_as_one_for_it() {
     let progress = Progress::default().with_answer(UserId(1), InteractionPrompt::Login);
-    assert_eq!(reasons(&[("prompt", "login")], &signed_in(1), &progress), [Reason::LoginPrompt]);
-    assert_eq!(reasons(&[("max_age", "30")], &signed_in(60), &progress), [Reason::MaxAge]);
+    assert_eq!(
+        reasons(&[("prompt", "login")], &signed_in(1), &progress),
+        [Reason::LoginPrompt]
+    );
+    assert_eq!(
+        reasons(&[("max_age", "30")], &signed_in(60), &progress),
+        [Reason::MaxAge]
+    );
     assert_eq!(reasons(&[("prompt", "login")], &signed_in(0), &progress), []);
     assert_eq!(reasons(&[("max_age", "0")], &signed_in(-2), &progress), []);
 }
@@ -323,26 +486,46 @@ fn a_slow_second_factor_does_not_make_a_new_sign_in_too_old() {
     request.began_at = now() - TimeDelta::seconds(120);
     let progress = Progress::default().with_answer(UserId(1), InteractionPrompt::Login);
     let decision = decide(&request, Some(&signed_in(60)), &progress, now());
-    assert_eq!(decision, Decision::Grant { acr: Some(Acr::Eidas0) });
+    assert_eq!(
+        decision,
+        Decision::Grant {
+            acr: Some(Acr::Eidas0)
+        }
+    );
 }
 
 #[test]
 fn the_wrong_person_is_refused_after_having_signed_in() {
     let subject = r#"{"id_token":{"sub":{"value":"2"}}}"#;
     let fresh = signed_in(-5);
-    assert_eq!(refusal(&[("id_token_hint", "2@standard_client_id")], Some(&fresh)), ErrorCode::LoginRequired);
-    assert_eq!(refusal(&[("claims", subject)], Some(&fresh)), ErrorCode::AccessDenied);
+    assert_eq!(
+        refusal(&[("id_token_hint", "2@standard_client_id")], Some(&fresh)),
+        ErrorCode::LoginRequired
+    );
+    assert_eq!(
+        refusal(&[("claims", subject)], Some(&fresh)),
+        ErrorCode::AccessDenied
+    );
     let by_choice = Progress::default().with_answer(UserId(1), InteractionPrompt::Login);
-    assert_eq!(reasons(&[("login_hint", "other@yopmail.com")], &fresh, &by_choice), []);
+    assert_eq!(
+        reasons(&[("login_hint", "other@yopmail.com")], &fresh, &by_choice),
+        []
+    );
 }
 
 #[test]
 fn every_custom_prompt_is_honoured_once() {
     let both = [("prompt", "update_userinfo select_organization")];
     let first = Progress::default();
-    assert_eq!(reasons(&both, &signed_in(60), &first), [Reason::SelectOrganizationPrompt]);
+    assert_eq!(
+        reasons(&both, &signed_in(60), &first),
+        [Reason::SelectOrganizationPrompt]
+    );
     let second = first.with_answer(UserId(1), InteractionPrompt::SelectOrganization);
-    assert_eq!(reasons(&both, &signed_in(60), &second), [Reason::UpdateUserinfoPrompt]);
+    assert_eq!(
+        reasons(&both, &signed_in(60), &second),
+        [Reason::UpdateUserinfoPrompt]
+    );
     let third = second.with_answer(UserId(1), InteractionPrompt::UpdateUserinfo);
     assert_eq!(reasons(&both, &signed_in(60), &third), []);
 }
@@ -351,7 +534,10 @@ fn every_custom_prompt_is_honoured_once() {
 fn what_one_person_answered_does_not_count_for_another() {
     let progress = Progress::default().with_answer(UserId(2), InteractionPrompt::SelectOrganization);
     let prompt = [("prompt", "select_organization")];
-    assert_eq!(reasons(&prompt, &signed_in(60), &progress), [Reason::SelectOrganizationPrompt]);
+    assert_eq!(
+        reasons(&prompt, &signed_in(60), &progress),
+        [Reason::SelectOrganizationPrompt]
+    );
 }
 
 #[test]
@@ -362,7 +548,10 @@ fn consent_is_given_by_any_interaction() {
 
 #[test]
 fn a_choice_made_for_this_request_wins_over_its_hint() {
-    let changes = [("prompt", "select_organization"), ("siret_hint", "13002526500013")];
+    let changes = [
+        ("prompt", "select_organization"),
+        ("siret_hint", "13002526500013"),
+    ];
     let progress = Progress::default().with_answer(UserId(1), InteractionPrompt::SelectOrganization);
     assert_eq!(reasons(&changes, &signed_in(60), &progress), []);
 }
@@ -372,21 +561,41 @@ fn the_legacy_level_is_stated_after_an_interaction_and_nowhere_else() {
     let legacy = request(&[("acr_values", "eidas1")]);
     let progress = Progress::default().with_answer(UserId(1), InteractionPrompt::Login);
     let stated = |progress: &Progress| decide(&legacy, Some(&signed_in(60)), progress, now());
-    assert_eq!(stated(&progress), Decision::Grant { acr: Some(Acr::Eidas1) });
-    assert_eq!(stated(&Progress::default()), Decision::Grant { acr: Some(Acr::Eidas0) });
-    let insisting = [("claims", r#"{"id_token":{"acr":{"essential":true,"values":["eidas1"]}}}"#)];
-    assert_eq!(reasons(&insisting, &signed_in(60), &progress), [Reason::EssentialAcrs]);
+    assert_eq!(
+        stated(&progress),
+        Decision::Grant {
+            acr: Some(Acr::Eidas1)
+        }
+    );
+    assert_eq!(
+        stated(&Progress::default()),
+        Decision::Grant {
+            acr: Some(Acr::Eidas0)
+        }
+    );
+    let insisting = [(
+        "claims",
+        r#"{"id_token":{"acr":{"essential":true,"values":["eidas1"]}}}"#,
+    )];
+    assert_eq!(
+        reasons(&insisting, &signed_in(60), &progress),
+        [Reason::EssentialAcrs]
+    );
 }
 
 #[test]
 fn only_unknown_scopes_are_refused() {
-    assert_eq!(refusal(&[("scope", "foo bar")], Some(&signed_in(60))), ErrorCode::AccessDenied);
+    assert_eq!(
+        refusal(&[("scope", "foo bar")], Some(&signed_in(60))),
+        ErrorCode::AccessDenied
+    );
     assert_eq!(refusal(&[("scope", "foo bar")], None), ErrorCode::AccessDenied);
 }
 
 #[test]
 fn an_unreachable_level_is_not_acceptable() {
-    let values = |values: &str| format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":[{values}]}}}}}}"#);
+    let values =
+        |values: &str| format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":[{values}]}}}}}}"#);
     let acceptable = |claims: &str, authentication: &Authentication| {
         acr_is_acceptable(&request(&[("claims", claims)]), authentication)
     };
@@ -401,5 +610,8 @@ fn an_unreachable_level_is_not_acceptable() {
         ..signed_in(60)
     };
     assert!(!acr_is_acceptable(&request(&[]), &unverified));
-    assert!(acr_is_acceptable(&request(&[("acr_values", "eidas1")]), &unverified));
+    assert!(acr_is_acceptable(
+        &request(&[("acr_values", "eidas1")]),
+        &unverified
+    ));
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::authorization_request::Prompt;
 use super::service::Oidc;
+use super::signer::SigningAlgorithm;
 use super::user_claim::UserClaim;
 use crate::domain::{Acr, Scope};
 
@@ -15,9 +16,17 @@ impl Oidc {
     #[must_use]
     pub fn discovery(&self) -> Value {
         let url = |path: &str| self.settings.url(path);
-        let signing: Vec<&str> = self.signer.algorithms().into_iter().map(|algorithm| algorithm.as_str()).collect();
-        let claims: Vec<&str> =
-            UserClaim::ALL.iter().map(|claim| claim.as_str()).chain(PROTOCOL_CLAIMS).collect();
+        let signing: Vec<&str> = self
+            .signer
+            .algorithms()
+            .into_iter()
+            .map(SigningAlgorithm::as_str)
+            .collect();
+        let claims: Vec<&str> = UserClaim::ALL
+            .iter()
+            .map(|claim| claim.as_str())
+            .chain(PROTOCOL_CLAIMS)
+            .collect();
         json!({
             "acr_values_supported": Acr::ALL.map(Acr::as_str),
             "authorization_endpoint": url("/oauth/authorize"),

@@ -19,7 +19,12 @@ impl EndpointError {
     /// An error without challenge.
     #[must_use]
     pub const fn new(status: u16, error: ProtocolError) -> Self {
-        Self { status, error, challenge: None, origin_is_refused: false }
+        Self {
+            status,
+            error,
+            challenge: None,
+            origin_is_refused: false,
+        }
     }
 
     /// A protocol error with the ordinary status 400.
@@ -34,13 +39,19 @@ impl EndpointError {
     pub fn invalid_client(realm: Option<&str>) -> Self {
         let error = ProtocolError::new(ErrorCode::InvalidClient, "client authentication failed");
         let challenge = realm.map(|realm| challenge("Basic", realm, Some(&error)));
-        Self { challenge, ..Self::new(401, error) }
+        Self {
+            challenge,
+            ..Self::new(401, error)
+        }
     }
 
     /// The answer to every unusable code: nothing tells which rule it broke.
     #[must_use]
     pub fn invalid_grant() -> Self {
-        Self::bad_request(ProtocolError::new(ErrorCode::InvalidGrant, "grant request is invalid"))
+        Self::bad_request(ProtocolError::new(
+            ErrorCode::InvalidGrant,
+            "grant request is invalid",
+        ))
     }
 
     /// The answer to a browser script of an origin that does not belong to the client.
@@ -48,14 +59,20 @@ impl EndpointError {
     pub fn refused_origin(client_id: &str) -> Self {
         let error = ProtocolError::invalid_request("origin not allowed for this client");
         tracing::debug!(client_id, "a browser origin was refused");
-        Self { origin_is_refused: true, ..Self::bad_request(error) }
+        Self {
+            origin_is_refused: true,
+            ..Self::bad_request(error)
+        }
     }
 
     /// Logs a fault and gives what may be said of it.
     #[must_use]
     pub fn fault(fault: &Fault) -> Self {
         tracing::error!(error = %fault, "an endpoint failed");
-        Self::new(500, ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred"))
+        Self::new(
+            500,
+            ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred"),
+        )
     }
 
     /// This error with a `Bearer` challenge.
@@ -90,7 +107,9 @@ pub fn challenge(scheme: &str, realm: &str, error: Option<&ProtocolError>) -> St
 
 /// What a quoted string of a header may hold (RFC 6750 §3): printable ASCII without quotes and backslashes.
 fn quoted(text: &str) -> String {
-    text.chars().filter(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\')).collect()
+    text.chars()
+        .filter(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'))
+        .collect()
 }
 
 #[cfg(test)]
@@ -99,18 +118,27 @@ mod tests {
 
     #[test]
     fn a_challenge_names_its_error_and_scope() {
-        let error = ProtocolError::new(ErrorCode::InsufficientScope, "access token \"lacks\" a scope").about_scope("openid");
+        let error = ProtocolError::new(ErrorCode::InsufficientScope, "access token \"lacks\" a scope")
+            .about_scope("openid");
         assert_eq!(
             challenge("Bearer", "https://op", Some(&error)),
             "Bearer realm=\"https://op\", error=\"insufficient_scope\", \
              error_description=\"access token lacks a scope\", scope=\"openid\""
         );
-        assert_eq!(challenge("Bearer", "https://op", None), "Bearer realm=\"https://op\"");
+        assert_eq!(
+            challenge("Bearer", "https://op", None),
+            "Bearer realm=\"https://op\""
+        );
     }
 
     #[test]
     fn a_wrong_secret_is_challenged_only_when_the_header_was_used() {
         assert_eq!(EndpointError::invalid_client(None).challenge, None);
-        assert!(EndpointError::invalid_client(Some("https://op")).challenge.unwrap().starts_with("Basic realm="));
+        assert!(
+            EndpointError::invalid_client(Some("https://op"))
+                .challenge
+                .unwrap()
+                .starts_with("Basic realm=")
+        );
     }
 }

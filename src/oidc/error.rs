@@ -109,13 +109,21 @@ impl ProtocolError {
     /// An error that says only its code.
     #[must_use]
     pub const fn bare(code: ErrorCode) -> Self {
-        Self { code, description: None, scope: None }
+        Self {
+            code,
+            description: None,
+            scope: None,
+        }
     }
 
     /// An error with an explanation for developers.
     #[must_use]
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: Some(description.into()), scope: None }
+        Self {
+            code,
+            description: Some(description.into()),
+            scope: None,
+        }
     }
 
     /// `invalid_request` with an explanation.
@@ -151,7 +159,10 @@ mod tests {
 
     #[test]
     fn an_error_page_sends_only_codes_of_the_list() {
-        assert_eq!(ErrorCode::from_error_page("access_denied"), Some(ErrorCode::AccessDenied));
+        assert_eq!(
+            ErrorCode::from_error_page("access_denied"),
+            Some(ErrorCode::AccessDenied)
+        );
         assert_eq!(ErrorCode::from_error_page("invalid_grant"), None);
         assert_eq!(ErrorCode::from_error_page("Access_Denied"), None);
         assert_eq!(ErrorCode::from_error_page(""), None);

@@ -17,8 +17,14 @@ pub enum Start {
     /// It expired, or was already answered.
     Gone,
     /// The relying party hints at something that is no SIRET: an error page with the way back.
-    InvalidSiretHint { context: InteractionContext, hint: String },
-    Page { context: InteractionContext, page: FirstPage },
+    InvalidSiretHint {
+        context: InteractionContext,
+        hint: String,
+    },
+    Page {
+        context: InteractionContext,
+        page: FirstPage,
+    },
 }
 
 /// What becomes of an interaction whose person has passed the journey.
@@ -53,7 +59,10 @@ impl Oidc {
     /// # Errors
     /// When the state store fails.
     pub async fn interaction(&self, uid: &str) -> Result<Option<InteractionContext>, Fault> {
-        Ok(self.stored_interaction(uid).await?.map(|(interaction, _)| interaction.context(uid)))
+        Ok(self
+            .stored_interaction(uid)
+            .await?
+            .map(|(interaction, _)| interaction.context(uid)))
     }
 
     /// The first visit of an interaction.
@@ -65,7 +74,9 @@ impl Oidc {
         uid: &str,
         authentication: Option<&Authentication>,
     ) -> Result<Start, Fault> {
-        let Some((interaction, _)) = self.stored_interaction(uid).await? else { return Ok(Start::Gone) };
+        let Some((interaction, _)) = self.stored_interaction(uid).await? else {
+            return Ok(Start::Gone);
+        };
         let context = interaction.context(uid);
         if let SiretHint::Invalid(hint) = interaction.request.siret_hint() {
             return Ok(Start::InvalidSiretHint { context, hint });
@@ -84,7 +95,10 @@ impl Oidc {
         authentication: &Authentication,
     ) -> Result<bool, Fault> {
         let stored = self.stored_interaction(uid).await?;
-        Ok(stored.is_some_and(|(interaction, _)| interaction.needs_a_new_sign_in(authentication, self.now())))
+        Ok(
+            stored
+                .is_some_and(|(interaction, _)| interaction.needs_a_new_sign_in(authentication, self.now())),
+        )
     }
 
     /// The end of an interaction: the person of `authentication` has passed the journey of this interaction.
@@ -105,7 +119,9 @@ impl Oidc {
         if !acr_is_acceptable(&interaction.request, authentication) {
             return Ok(Finish::AcrNotMet(interaction.context(uid)));
         }
-        interaction.progress = interaction.progress.with_answer(authentication.user_id, interaction.prompt);
+        interaction.progress = interaction
+            .progress
+            .with_answer(authentication.user_id, interaction.prompt);
         interaction.error = None;
         let replaced = self.replace_interaction(uid, &interaction, &stored).await?;
         Ok(if replaced { Finish::Resume } else { Finish::Gone })
@@ -130,12 +146,18 @@ impl Oidc {
         };
         interaction.error = Some(error);
         let replaced = self.replace_interaction(uid, &interaction, &stored).await?;
-        Ok(if replaced { ErrorEnd::Resume } else { ErrorEnd::Gone })
+        Ok(if replaced {
+            ErrorEnd::Resume
+        } else {
+            ErrorEnd::Gone
+        })
     }
 
     /// The interaction and its stored form.
     async fn stored_interaction(&self, uid: &str) -> Result<Option<(Interaction, Vec<u8>)>, Fault> {
-        let Some(bytes) = self.state.get(&interaction_key(uid)).await? else { return Ok(None) };
+        let Some(bytes) = self.state.get(&interaction_key(uid)).await? else {
+            return Ok(None);
+        };
         let interaction: Interaction = serde_json::from_slice(&bytes)?;
         Ok((interaction.expires_at > self.now()).then_some((interaction, bytes)))
     }
@@ -154,7 +176,11 @@ impl Oidc {
         if self.state.swap(&key, Some(stored), new.clone(), ttl).await? {
             return Ok(true);
         }
-        Ok(self.state.get(&key).await?.is_some_and(|now_stored| now_stored == new))
+        Ok(self
+            .state
+            .get(&key)
+            .await?
+            .is_some_and(|now_stored| now_stored == new))
     }
 }
 
@@ -164,9 +190,13 @@ fn read_error(error: Option<&str>, description: Option<&str>) -> Result<Interact
         .ok_or_else(|| ProtocolError::invalid_request("the error is not one that a page reports"))?;
     let is_printable = |text: &str| text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
     if description.is_some_and(|description| !is_printable(description)) {
-        return Err(ProtocolError::invalid_request("error_description must be printable ASCII"));
+        return Err(ProtocolError::invalid_request(
+            "error_description must be printable ASCII",
+        ));
     }
-    let description = description.filter(|description| !description.is_empty()).map(str::to_owned);
+    let description = description
+        .filter(|description| !description.is_empty())
+        .map(str::to_owned);
     Ok(InteractionError { code, description })
 }
 
@@ -178,7 +208,10 @@ mod tests {
     fn only_errors_of_the_pages_are_sent_back() {
         let sent = read_error(Some("access_denied"), Some(ACR_NOT_MET)).unwrap();
         assert_eq!(sent.description.as_deref(), Some(ACR_NOT_MET));
-        assert_eq!(read_error(Some("server_error"), Some("")).unwrap().description, None);
+        assert_eq!(
+            read_error(Some("server_error"), Some("")).unwrap().description,
+            None
+        );
         assert!(read_error(Some("invalid_grant"), None).is_err());
         assert!(read_error(None, None).is_err());
         assert!(read_error(Some("server_error"), Some("é")).is_err());

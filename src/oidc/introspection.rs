@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::artefacts::sid;
+use super::claims_request::SignInClaim;
 use super::client_authentication::Credentials;
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
@@ -11,8 +12,14 @@ use super::service::Oidc;
 use super::token::read_form;
 use crate::domain::ScopeSet;
 
-const INTROSPECTION_PARAMETERS: &[&str] =
-    &["client_id", "client_secret", "client_assertion", "client_assertion_type", "token", "token_type_hint"];
+const INTROSPECTION_PARAMETERS: &[&str] = &[
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "token",
+    "token_type_hint",
+];
 
 /// A request as the web floor took it from the wire.
 #[derive(Debug, Clone)]
@@ -49,7 +56,10 @@ pub struct LiveToken {
 }
 
 impl Introspection {
-    const INACTIVE: Self = Self { active: false, token: None };
+    const INACTIVE: Self = Self {
+        active: false,
+        token: None,
+    };
 }
 
 impl Oidc {
@@ -67,10 +77,16 @@ impl Oidc {
         };
         let (row, subject) = match &stored {
             Some(token) => {
-                let found = self.client_and_subject(&credentials.client_id, &token.grant).await.map_err(fault)?;
+                let found = self
+                    .client_and_subject(&credentials.client_id, &token.grant)
+                    .await
+                    .map_err(fault)?;
                 found.map(|found| (found.client, found.subject)).unzip()
             }
-            None => (self.client_row(&credentials.client_id).await.map_err(fault)?, None),
+            None => (
+                self.client_row(&credentials.client_id).await.map_err(fault)?,
+                None,
+            ),
         };
         let client = self.authenticated(&credentials, row)?;
         if request.has_origin {
@@ -85,11 +101,16 @@ impl Oidc {
             return Err(EndpointError::bad_request(error));
         };
         if looks_like_a_jwt(sent) {
-            let error = ProtocolError::new(ErrorCode::UnsupportedTokenType, "structured tokens cannot be introspected");
+            let error = ProtocolError::new(
+                ErrorCode::UnsupportedTokenType,
+                "structured tokens cannot be introspected",
+            );
             return Err(EndpointError::bad_request(error));
         }
         let is_alive = subject.flatten().is_some();
-        let Some(token) = stored.filter(|_| is_alive) else { return Ok(Introspection::INACTIVE) };
+        let Some(token) = stored.filter(|_| is_alive) else {
+            return Ok(Introspection::INACTIVE);
+        };
         let is_foreign = token.grant.client_id != client.client_id;
         if is_foreign && self.settings.limit_introspection_to_own_tokens {
             return Ok(Introspection::INACTIVE);
@@ -97,7 +118,10 @@ impl Oidc {
         let grant = token.grant;
         let live = LiveToken {
             sub: grant.user_id.to_string(),
-            sid: grant.claims.sid.then(|| sid(&grant.session_uid, &grant.client_id)),
+            sid: grant
+                .claims
+                .tells(SignInClaim::Sid)
+                .then(|| sid(&grant.session_uid, &grant.client_id)),
             client_id: grant.client_id,
             exp: token.expires_at.timestamp(),
             iat: token.issued_at.timestamp(),
@@ -105,7 +129,10 @@ impl Oidc {
             scope: grant.scope,
             token_type: "Bearer",
         };
-        Ok(Introspection { active: true, token: Some(live) })
+        Ok(Introspection {
+            active: true,
+            token: Some(live),
+        })
     }
 }
 
@@ -121,6 +148,9 @@ mod tests {
 
     #[test]
     fn a_dead_token_says_nothing_else() {
-        assert_eq!(serde_json::to_value(Introspection::INACTIVE).unwrap(), json!({"active": false}));
+        assert_eq!(
+            serde_json::to_value(Introspection::INACTIVE).unwrap(),
+            json!({"active": false})
+        );
     }
 }

@@ -16,8 +16,14 @@ use super::redirect_uri::with_query;
 use super::service::{Oidc, Registered};
 use super::signer::VerifiedJwt;
 
-const LOGOUT_PARAMETERS: &[&str] =
-    &["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"];
+const LOGOUT_PARAMETERS: &[&str] = &[
+    "id_token_hint",
+    "client_id",
+    "post_logout_redirect_uri",
+    "state",
+    "logout_hint",
+    "ui_locales",
+];
 const CONFIRMATION_PARAMETERS: &[&str] = &["xsrf", "logout"];
 
 /// How long a logout page may stay open.
@@ -82,10 +88,16 @@ impl Oidc {
         let parameters = Parameters::read(raw, LOGOUT_PARAMETERS);
         refuse_duplicates(&parameters)?;
         let hint = self.read_logout_hint(&parameters)?;
-        let client_id = hint.as_ref().map(|hint| hint.client_id.clone()).or_else(|| parameters.owned("client_id"));
+        let client_id = hint
+            .as_ref()
+            .map(|hint| hint.client_id.clone())
+            .or_else(|| parameters.owned("client_id"));
         let uri = match client_id.as_deref() {
             None => None,
-            Some(client_id) => self.checked_post_logout_uri(client_id, hint.as_ref(), &parameters).await?,
+            Some(client_id) => {
+                self.checked_post_logout_uri(client_id, hint.as_ref(), &parameters)
+                    .await?
+            }
         };
 
         let hints_at_this_person = match (&hint, authentication) {
@@ -102,9 +114,17 @@ impl Oidc {
         };
         let xsrf = new_xsrf();
         let value = serde_json::to_vec(&pending).map_err(Fault::from)?;
-        let write = Write::Put { key: logout_key(&xsrf), value, ttl: LOGOUT_TTL };
+        let write = Write::Put {
+            key: logout_key(&xsrf),
+            value,
+            ttl: LOGOUT_TTL,
+        };
         self.state.write(&[], vec![write]).await.map_err(Fault::from)?;
-        Ok(LogoutPage { xsrf, is_automatic: !asks, ends_session: authentication.is_some() && !asks })
+        Ok(LogoutPage {
+            xsrf,
+            is_automatic: !asks,
+            ends_session: authentication.is_some() && !asks,
+        })
     }
 
     /// The confirmation of a logout page. It works once.
@@ -120,7 +140,12 @@ impl Oidc {
         refuse_duplicates(&parameters)?;
         let unknown = || ProtocolError::invalid_request("no logout is waiting for this confirmation");
         let xsrf = parameters.get("xsrf").ok_or_else(unknown)?;
-        let stored = self.state.take(&logout_key(xsrf)).await.map_err(Fault::from)?.ok_or_else(unknown)?;
+        let stored = self
+            .state
+            .take(&logout_key(xsrf))
+            .await
+            .map_err(Fault::from)?
+            .ok_or_else(unknown)?;
         let pending: PendingLogout = serde_json::from_slice(&stored).map_err(Fault::from)?;
         let present = authentication.map(|authentication| authentication.session_uid.as_str());
         if present.is_some() && present != pending.session_uid.as_deref() {
@@ -128,10 +153,15 @@ impl Oidc {
         }
 
         let ends_session = parameters.has("logout");
-        if !ends_session && let (Some(session_uid), Some(client_id)) = (&pending.session_uid, &pending.client_id) {
+        if !ends_session
+            && let (Some(session_uid), Some(client_id)) = (&pending.session_uid, &pending.client_id)
+        {
             self.revoke(&grant_set(session_uid, client_id)).await?;
         }
-        Ok(LoggedOut { url: self.after_logout(&pending, ends_session), ends_session })
+        Ok(LoggedOut {
+            url: self.after_logout(&pending, ends_session),
+            ends_session,
+        })
     }
 
     /// Whether the landing page may name this client.
@@ -139,14 +169,24 @@ impl Oidc {
     /// # Errors
     /// `invalid_client` when there is no such client.
     pub async fn check_logged_out_client(&self, client_id: Option<&str>) -> Result<(), LogoutError> {
-        let Some(client_id) = client_id.filter(|client_id| !client_id.is_empty()) else { return Ok(()) };
+        let Some(client_id) = client_id.filter(|client_id| !client_id.is_empty()) else {
+            return Ok(());
+        };
         self.logout_client(client_id).await.map(|_| ())
     }
 
     fn after_logout(&self, pending: &PendingLogout, ends_session: bool) -> String {
         if let Some(uri) = &pending.post_logout_redirect_uri {
-            let state: Vec<_> = pending.state.iter().map(|state| ("state", state.clone())).collect();
-            return if state.is_empty() { uri.clone() } else { with_query(uri, &state) };
+            let state: Vec<_> = pending
+                .state
+                .iter()
+                .map(|state| ("state", state.clone()))
+                .collect();
+            return if state.is_empty() {
+                uri.clone()
+            } else {
+                with_query(uri, &state)
+            };
         }
         let success = self.settings.url(LOGOUT_SUCCESS_PATH);
         match &pending.client_id {
@@ -156,18 +196,35 @@ impl Oidc {
     }
 
     fn read_logout_hint(&self, parameters: &Parameters) -> Result<Option<LogoutHint>, ProtocolError> {
-        let Some(jwt) = parameters.get("id_token_hint") else { return Ok(None) };
+        let Some(jwt) = parameters.get("id_token_hint") else {
+            return Ok(None);
+        };
         let invalid = || ProtocolError::invalid_request("could not validate id_token_hint");
         let verified = self.signer.verify(jwt).ok_or_else(invalid)?;
-        let text_of = |name: &str| verified.claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (client_id, subject) = (text_of("aud").ok_or_else(invalid)?, text_of("sub").ok_or_else(invalid)?);
+        let text_of = |name: &str| {
+            verified
+                .claims
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        let (client_id, subject) = (
+            text_of("aud").ok_or_else(invalid)?,
+            text_of("sub").ok_or_else(invalid)?,
+        );
         if text_of("iss").as_deref() != Some(self.settings.issuer.as_str()) {
             return Err(invalid());
         }
         if parameters.get("client_id").is_some_and(|sent| sent != client_id) {
-            return Err(ProtocolError::invalid_request("client_id does not match the provided id_token_hint"));
+            return Err(ProtocolError::invalid_request(
+                "client_id does not match the provided id_token_hint",
+            ));
         }
-        Ok(Some(LogoutHint { client_id, subject, jwt: verified }))
+        Ok(Some(LogoutHint {
+            client_id,
+            subject,
+            jwt: verified,
+        }))
     }
 
     async fn checked_post_logout_uri(
@@ -180,7 +237,9 @@ impl Oidc {
         if hint.is_some_and(|hint| hint.jwt.algorithm != client.id_token_algorithm) {
             return Err(ProtocolError::invalid_request("could not validate id_token_hint").into());
         }
-        let Some(sent) = parameters.get("post_logout_redirect_uri") else { return Ok(None) };
+        let Some(sent) = parameters.get("post_logout_redirect_uri") else {
+            return Ok(None);
+        };
         match client.post_logout_redirect_uri(sent) {
             Some(uri) => Ok(Some(uri.normalised.clone())),
             None => Err(ProtocolError::invalid_request("post_logout_redirect_uri not registered").into()),
@@ -210,7 +269,9 @@ fn refuse_duplicates(parameters: &Parameters) -> Result<(), ProtocolError> {
         [] => Ok(()),
         names => {
             let names = names.join(", ");
-            Err(ProtocolError::invalid_request(format!("parameters must not be given twice: {names}")))
+            Err(ProtocolError::invalid_request(format!(
+                "parameters must not be given twice: {names}"
+            )))
         }
     }
 }

@@ -16,7 +16,9 @@ impl Parameters {
         let mut values: Vec<(&'static str, String)> = Vec::with_capacity(raw.len().min(known.len()));
         let mut duplicated = Vec::new();
         for (name, value) in raw {
-            let Some(name) = known.iter().copied().find(|known| *known == name) else { continue };
+            let Some(name) = known.iter().copied().find(|known| *known == name) else {
+                continue;
+            };
             if values.iter().any(|(seen, _)| *seen == name) {
                 if !duplicated.contains(&name) {
                     duplicated.push(name);
@@ -32,7 +34,10 @@ impl Parameters {
     /// The value of `name`, unless it is absent, empty or duplicated.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        self.values
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether [`Self::get`] gives a value.
@@ -67,7 +72,9 @@ pub enum Body {
 
 #[cfg(test)]
 pub(super) fn pairs(raw: &[(&str, &str)]) -> Vec<(String, String)> {
-    raw.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    raw.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -76,7 +83,14 @@ mod tests {
 
     #[test]
     fn empty_duplicated_and_unknown_parameters_count_as_absent() {
-        let raw = pairs(&[("a", "1"), ("b", ""), ("c", "1"), ("c", "2"), ("x", "1"), ("x", "2")]);
+        let raw = pairs(&[
+            ("a", "1"),
+            ("b", ""),
+            ("c", "1"),
+            ("c", "2"),
+            ("x", "1"),
+            ("x", "2"),
+        ]);
         let parameters = Parameters::read(raw, &["a", "b", "c", "d"]);
         assert_eq!(parameters.get("a"), Some("1"));
         assert_eq!(parameters.get("b"), None);

@@ -17,8 +17,10 @@ impl RegisteredUri {
     pub fn parse(text: &str) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        (is_web && url.fragment().is_none())
-            .then(|| Self { registered: text.to_owned(), normalised: url.into() })
+        (is_web && url.fragment().is_none()).then(|| Self {
+            registered: text.to_owned(),
+            normalised: url.into(),
+        })
     }
 
     /// Whether `origin`, as browsers send it, is the origin of this URI.
@@ -42,13 +44,18 @@ pub fn find_registered<'a>(registered: &'a [RegisteredUri], sent: &str) -> Optio
 /// `uri` with `parameters` set in its query: other parameters stay, those of the same name are replaced.
 #[must_use]
 pub fn with_query(uri: &str, parameters: &[(&'static str, String)]) -> String {
-    let Ok(mut url) = Url::parse(uri) else { return uri.to_owned() };
+    let Ok(mut url) = Url::parse(uri) else {
+        return uri.to_owned();
+    };
     let kept: Vec<(String, String)> = url
         .query_pairs()
         .filter(|(name, _)| parameters.iter().all(|(replaced, _)| replaced != name))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(parameters);
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(kept)
+        .extend_pairs(parameters);
     url.into()
 }
 
@@ -81,9 +88,18 @@ mod tests {
     #[test]
     fn uris_are_compared_after_normalisation() {
         let rows = [
-            ("http://localhost:4000/login-callback", Some("http://localhost:4000/login-callback")),
-            ("HTTP://LOCALHOST:4000/login-callback", Some("http://localhost:4000/login-callback")),
-            ("http://localhost:4000/a/../login-callback", Some("http://localhost:4000/login-callback")),
+            (
+                "http://localhost:4000/login-callback",
+                Some("http://localhost:4000/login-callback"),
+            ),
+            (
+                "HTTP://LOCALHOST:4000/login-callback",
+                Some("http://localhost:4000/login-callback"),
+            ),
+            (
+                "http://localhost:4000/a/../login-callback",
+                Some("http://localhost:4000/login-callback"),
+            ),
             ("https://rp.example:443/cb?a=1", Some("https://rp.example/cb?a=1")),
             ("https://rp.example/x", Some("https://rp.example/x")),
             ("http://localhost:4002/*", Some("http://localhost:4002/*")),
@@ -107,7 +123,15 @@ mod tests {
 
     #[test]
     fn only_web_uris_without_fragment_can_be_registered() {
-        for bad in ["0/login-callback", "ftp://a/b", "https://a/b#", "https://a/b#c", "javascript:alert(1)", "", "/x"] {
+        for bad in [
+            "0/login-callback",
+            "ftp://a/b",
+            "https://a/b#",
+            "https://a/b#c",
+            "javascript:alert(1)",
+            "",
+            "/x",
+        ] {
             assert_eq!(RegisteredUri::parse(bad), None, "{bad}");
         }
     }
@@ -119,8 +143,14 @@ mod tests {
             with_query("https://rp.example/cb?a=1&state=old", &answer),
             "https://rp.example/cb?a=1&code=C&state=a+b%26c"
         );
-        assert_eq!(with_query("https://rp.example/cb", &answer[..1]), "https://rp.example/cb?code=C");
-        assert_eq!(with_fragment("https://rp.example/cb?a=1", &answer), "https://rp.example/cb?a=1#code=C&state=a+b%26c");
+        assert_eq!(
+            with_query("https://rp.example/cb", &answer[..1]),
+            "https://rp.example/cb?code=C"
+        );
+        assert_eq!(
+            with_fragment("https://rp.example/cb?a=1", &answer),
+            "https://rp.example/cb?a=1#code=C&state=a+b%26c"
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use identite_actors::clock::SharedClock;
 use identite_actors::state::StateStore;
 
-use super::artefacts::{AccessToken, AuthorizationCode, code_key, looks_like_a_secret, revocation_of, token_key};
+use super::artefacts::{
+    AccessToken, AuthorizationCode, code_key, looks_like_a_secret, revocation_of, token_key,
+};
 use super::client::{Client, ClientMemo, is_printable_ascii};
 use super::error::{Fault, ProtocolError};
 use super::signer::Signer;
@@ -91,7 +93,14 @@ impl Oidc {
         clock: SharedClock,
         settings: OidcSettings,
     ) -> Self {
-        Self { state, signer, pool, clock, settings, clients: ClientMemo::default() }
+        Self {
+            state,
+            signer,
+            pool,
+            clock,
+            settings,
+            clients: ClientMemo::default(),
+        }
     }
 
     /// The deadlines, names and switches in force.
@@ -118,7 +127,9 @@ impl Oidc {
     }
 
     pub(super) fn registered(&self, row: Option<ClientRow>) -> Registered {
-        let Some(row) = row else { return Registered::Unknown };
+        let Some(row) = row else {
+            return Registered::Unknown;
+        };
         match self.clients.client_of(row, &self.signer.algorithms()) {
             Ok(client) => Registered::Known(client),
             Err(error) => Registered::Broken(error),
@@ -147,7 +158,9 @@ impl Oidc {
         if !looks_like_a_secret(code) {
             return Ok(None);
         }
-        let Some(bytes) = self.state.get(&code_key(code)).await? else { return Ok(None) };
+        let Some(bytes) = self.state.get(&code_key(code)).await? else {
+            return Ok(None);
+        };
         let code: AuthorizationCode = serde_json::from_slice(&bytes)?;
         Ok((code.expires_at > self.now()).then_some(code))
     }
@@ -157,7 +170,9 @@ impl Oidc {
         if !looks_like_a_secret(token) {
             return Ok(None);
         }
-        let Some(bytes) = self.state.get(&token_key(token)).await? else { return Ok(None) };
+        let Some(bytes) = self.state.get(&token_key(token)).await? else {
+            return Ok(None);
+        };
         let token: AccessToken = serde_json::from_slice(&bytes)?;
         Ok((token.expires_at > self.now()).then_some(token))
     }
@@ -169,7 +184,9 @@ impl Oidc {
             if members.is_empty() {
                 break;
             }
-            self.state.write(&[], revocation_of(set, &members, self.settings.code_ttl)).await?;
+            self.state
+                .write(&[], revocation_of(set, &members, self.settings.code_ttl))
+                .await?;
         }
         Ok(())
     }
@@ -177,10 +194,16 @@ impl Oidc {
 
 /// How long until `end`, at least a millisecond: no record is stored for ever because it is late.
 pub(super) fn time_until(end: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
-    (end - now).to_std().unwrap_or_default().max(Duration::from_millis(1))
+    (end - now)
+        .to_std()
+        .unwrap_or_default()
+        .max(Duration::from_millis(1))
 }
 
 /// `now` plus a configured lifetime.
 pub(super) fn after(now: DateTime<Utc>, ttl: Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(ttl).ok().and_then(|ttl| now.checked_add_signed(ttl)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    TimeDelta::from_std(ttl)
+        .ok()
+        .and_then(|ttl| now.checked_add_signed(ttl))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

@@ -42,7 +42,10 @@ impl FromStr for SigningAlgorithm {
     type Err = UnsupportedAlgorithm;
 
     fn from_str(text: &str) -> Result<Self, UnsupportedAlgorithm> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(UnsupportedAlgorithm)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or(UnsupportedAlgorithm)
     }
 }
 

@@ -9,9 +9,11 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
 use super::artefacts::{
-    AccessToken, AuthorizationCode, code_key, consumed_key, fingerprint, grant_set, new_secret, sid, token_key,
+    AccessToken, AuthorizationCode, code_key, consumed_key, fingerprint, grant_set, new_secret, sid,
+    token_key,
 };
 use super::authorization_checks::is_pkce_text;
+use super::claims_request::SignInClaim;
 use super::client::Client;
 use super::client_authentication::Credentials;
 use super::endpoint_error::EndpointError;
@@ -67,7 +69,10 @@ impl Oidc {
     pub async fn token(&self, request: TokenRequest) -> Result<TokenResponse, EndpointError> {
         let form = read_form(request.body, TOKEN_PARAMETERS)?;
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
-        let loaded = self.load_code(&credentials, &form).await.map_err(|fault| EndpointError::fault(&fault))?;
+        let loaded = self
+            .load_code(&credentials, &form)
+            .await
+            .map_err(|fault| EndpointError::fault(&fault))?;
         let client = self.authenticated(&credentials, loaded.client)?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));
@@ -88,11 +93,21 @@ impl Oidc {
         };
         let Some(code) = code else {
             let client = self.client_row(&credentials.client_id).await?;
-            return Ok(Loaded { client, code: None, subject: None });
+            return Ok(Loaded {
+                client,
+                code: None,
+                subject: None,
+            });
         };
-        let found = self.client_and_subject(&credentials.client_id, &code.grant).await?;
+        let found = self
+            .client_and_subject(&credentials.client_id, &code.grant)
+            .await?;
         let (client, subject) = found.map(|found| (found.client, found.subject)).unzip();
-        Ok(Loaded { client, code: Some(code), subject: subject.flatten() })
+        Ok(Loaded {
+            client,
+            code: Some(code),
+            subject: subject.flatten(),
+        })
     }
 
     /// The client, if the credentials prove it.
@@ -102,7 +117,9 @@ impl Oidc {
         row: Option<ClientRow>,
     ) -> Result<Arc<Client>, EndpointError> {
         let refused = || {
-            let realm = credentials.came_in_header.then_some(self.settings.issuer.as_str());
+            let realm = credentials
+                .came_in_header
+                .then_some(self.settings.issuer.as_str());
             EndpointError::invalid_client(realm)
         };
         match self.registered(row) {
@@ -127,7 +144,11 @@ impl Oidc {
             None
         };
         let access_token = new_secret();
-        if !self.consume(code, secret, &access_token, now).await.map_err(fault)? {
+        if !self
+            .consume(code, secret, &access_token, now)
+            .await
+            .map_err(fault)?
+        {
             let set = grant_set(&code.grant.session_uid, &code.grant.client_id);
             tracing::warn!(client_id = %client.client_id, "an authorization code came twice: its grant is revoked");
             self.revoke(&set).await.map_err(fault)?;
@@ -155,12 +176,31 @@ impl Oidc {
         let token_key = token_key(access_token);
         let set = grant_set(&code.grant.session_uid, &code.grant.client_id);
         let ttl = self.settings.access_token_ttl;
-        let token = AccessToken { grant: code.grant.clone(), issued_at: now, expires_at: after(now, ttl) };
+        let token = AccessToken {
+            grant: code.grant.clone(),
+            issued_at: now,
+            expires_at: after(now, ttl),
+        };
         let writes = vec![
-            Write::Put { key: consumed.clone(), value: b"1".to_vec(), ttl: self.settings.code_ttl },
-            Write::Put { key: token_key.clone(), value: serde_json::to_vec(&token)?, ttl },
-            Write::RemoveMember { set: set.clone(), member: code_key },
-            Write::AddMember { set, member: token_key, ttl },
+            Write::Put {
+                key: consumed.clone(),
+                value: b"1".to_vec(),
+                ttl: self.settings.code_ttl,
+            },
+            Write::Put {
+                key: token_key.clone(),
+                value: serde_json::to_vec(&token)?,
+                ttl,
+            },
+            Write::RemoveMember {
+                set: set.clone(),
+                member: code_key,
+            },
+            Write::AddMember {
+                set,
+                member: token_key,
+                ttl,
+            },
         ];
         Ok(self.state.write(&[consumed], writes).await?)
     }
@@ -172,11 +212,20 @@ impl Oidc {
         subject: &SubjectRow,
         now: DateTime<Utc>,
     ) -> Result<String, EndpointError> {
-        let organization = subject.organization.as_ref().ok_or_else(EndpointError::invalid_grant)?;
-        let source = ClaimSource { person: subject, organization };
+        let organization = subject
+            .organization
+            .as_ref()
+            .ok_or_else(EndpointError::invalid_grant)?;
+        let source = ClaimSource {
+            person: subject,
+            organization,
+        };
         let mut claims = id_token_claims(&self.settings.issuer, client, code, &source);
         claims.insert("iat".into(), now.timestamp().into());
-        claims.insert("exp".into(), after(now, self.settings.id_token_ttl).timestamp().into());
+        claims.insert(
+            "exp".into(),
+            after(now, self.settings.id_token_ttl).timestamp().into(),
+        );
         self.signer
             .sign(client.id_token_algorithm, &claims)
             .map_err(|error| EndpointError::fault(&Fault::Signing(error)))
@@ -204,19 +253,26 @@ pub(super) fn read_form(body: Body, known: &[&'static str]) -> Result<Parameters
         Body::Form(raw) => Ok(Parameters::read(raw, known)),
         Body::Unreadable => {
             let description = "the body must be application/x-www-form-urlencoded";
-            Err(EndpointError::bad_request(ProtocolError::invalid_request(description)))
+            Err(EndpointError::bad_request(ProtocolError::invalid_request(
+                description,
+            )))
         }
     }
 }
 
 fn read_redemption<'a>(form: &'a Parameters, client: &'a Client) -> Result<Redemption<'a>, EndpointError> {
     let missing = |name: &str| {
-        EndpointError::bad_request(ProtocolError::invalid_request(format!("missing required parameter: {name}")))
+        EndpointError::bad_request(ProtocolError::invalid_request(format!(
+            "missing required parameter: {name}"
+        )))
     };
     match form.get("grant_type") {
         Some("authorization_code") => {}
         Some(_) => {
-            let error = ProtocolError::new(ErrorCode::UnsupportedGrantType, "unsupported grant_type requested");
+            let error = ProtocolError::new(
+                ErrorCode::UnsupportedGrantType,
+                "unsupported grant_type requested",
+            );
             return Err(EndpointError::bad_request(error));
         }
         None if !form.duplicated().contains(&"grant_type") => return Err(missing("grant_type")),
@@ -233,7 +289,9 @@ fn read_redemption<'a>(form: &'a Parameters, client: &'a Client) -> Result<Redem
     }
     let code_verifier = form.get("code_verifier");
     if code_verifier.is_some_and(|verifier| !is_pkce_text(verifier)) {
-        return Err(EndpointError::bad_request(ProtocolError::invalid_request("code_verifier is not well-formed")));
+        return Err(EndpointError::bad_request(ProtocolError::invalid_request(
+            "code_verifier is not well-formed",
+        )));
     }
     Ok(Redemption {
         code: form.get("code").ok_or_else(|| missing("code"))?,
@@ -249,13 +307,20 @@ fn read_redemption<'a>(form: &'a Parameters, client: &'a Client) -> Result<Redem
 fn check_code(code: &AuthorizationCode, client: &Client, sent: &Redemption<'_>) -> Result<(), EndpointError> {
     let verifier_matches = match (&code.code_challenge, sent.code_verifier) {
         (None, None) => true,
-        (Some(challenge), Some(verifier)) => fingerprint(verifier).as_bytes().ct_eq(challenge.as_bytes()).into(),
+        (Some(challenge), Some(verifier)) => fingerprint(verifier)
+            .as_bytes()
+            .ct_eq(challenge.as_bytes())
+            .into(),
         (Some(_), None) | (None, Some(_)) => false,
     };
     let is_sound = code.grant.client_id == client.client_id
         && verifier_matches
         && code.redirect_uri == sent.redirect_uri;
-    if is_sound { Ok(()) } else { Err(EndpointError::invalid_grant()) }
+    if is_sound {
+        Ok(())
+    } else {
+        Err(EndpointError::invalid_grant())
+    }
 }
 
 /// The claims of an ID token but its times. It is minimal: most claims are told only when asked for by name.
@@ -277,16 +342,16 @@ fn id_token_claims(
     if let Some(nonce) = &code.nonce {
         tell("nonce", nonce.as_str().into());
     }
-    if let Some(acr) = code.acr.filter(|_| asked.acr) {
+    if let Some(acr) = code.acr.filter(|_| asked.tells(SignInClaim::Acr)) {
         tell("acr", acr.as_str().into());
     }
-    if asked.amr {
+    if asked.tells(SignInClaim::Amr) {
         tell("amr", code.amr.clone().into());
     }
-    if asked.auth_time {
+    if asked.tells(SignInClaim::AuthTime) {
         tell("auth_time", code.auth_time.timestamp().into());
     }
-    if asked.sid {
+    if asked.tells(SignInClaim::Sid) {
         tell("sid", sid(&grant.session_uid, &grant.client_id).into());
     }
     claims

@@ -60,7 +60,11 @@ impl FromStr for UserClaim {
     type Err = UnknownClaim;
 
     fn from_str(text: &str) -> Result<Self, UnknownClaim> {
-        Self::ALL.iter().copied().find(|claim| claim.as_str() == text).ok_or(UnknownClaim)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|claim| claim.as_str() == text)
+            .ok_or(UnknownClaim)
     }
 }
 
@@ -76,9 +80,12 @@ pub const fn claims_of(scope: Scope) -> &'static [UserClaim] {
     match scope {
         Scope::OpenId => &[UserClaim::Sub],
         Scope::Email => &[UserClaim::Email, UserClaim::EmailVerified],
-        Scope::Profile => {
-            &[UserClaim::FamilyName, UserClaim::GivenName, UserClaim::UpdatedAt, UserClaim::Job]
-        }
+        Scope::Profile => &[
+            UserClaim::FamilyName,
+            UserClaim::GivenName,
+            UserClaim::UpdatedAt,
+            UserClaim::Job,
+        ],
         Scope::Organization => &[
             UserClaim::Label,
             UserClaim::Siret,

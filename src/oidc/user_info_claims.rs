@@ -41,15 +41,15 @@ impl ClaimSource<'_> {
             UserClaim::EmailVerified => Some(Value::from(person.email_verified)),
             UserClaim::FamilyName | UserClaim::UsualName => text(person.family_name.as_deref()),
             UserClaim::GivenName => text(person.given_name.as_deref()),
-            UserClaim::UpdatedAt => {
-                Some(Value::from(person.updated_at.to_rfc3339_opts(SecondsFormat::Millis, true)))
-            }
+            UserClaim::UpdatedAt => Some(Value::from(
+                person.updated_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            )),
             UserClaim::Job => text(person.job.as_deref()),
             UserClaim::Label => Some(Value::from(organization.cached_libelle.as_deref())),
             UserClaim::Siret => Some(Value::from(organization.siret.as_str())),
-            UserClaim::IsCommune => {
-                Some(Value::from(is_commune(organization.cached_libelle_categorie_juridique.as_deref())))
-            }
+            UserClaim::IsCommune => Some(Value::from(is_commune(
+                organization.cached_libelle_categorie_juridique.as_deref(),
+            ))),
             UserClaim::IsExternal => Some(Value::from(organization.is_external)),
             UserClaim::IsPublicService | UserClaim::IsServicePublic => Some(Value::from(is_public_service(
                 organization.cached_categorie_juridique.as_deref(),
@@ -103,7 +103,10 @@ pub(super) mod tests {
 
     fn claims(scope: &str, named: &[UserClaim]) -> Value {
         let (person, organization) = (person(), town_hall());
-        let source = ClaimSource { person: &person, organization: &organization };
+        let source = ClaimSource {
+            person: &person,
+            organization: &organization,
+        };
         Value::Object(source.claims(&ScopeSet::parse_known(scope), named))
     }
 
@@ -123,7 +126,10 @@ pub(super) mod tests {
     #[test]
     fn the_federation_scopes_tell_one_claim_each() {
         assert_eq!(
-            claims("openid uid given_name usual_name siret phone is_public_service", &[]),
+            claims(
+                "openid uid given_name usual_name siret phone is_public_service",
+                &[]
+            ),
             json!({
                 "sub": "1", "uid": "1", "given_name": "Jean", "usual_name": "Jean", "siret": "21340126800130",
                 "phone_number_verified": false, "is_public_service": true
@@ -133,19 +139,36 @@ pub(super) mod tests {
 
     #[test]
     fn legacy_organizations_are_an_empty_list() {
-        assert_eq!(claims("openid organizations", &[]), json!({"sub": "1", "organizations": []}));
+        assert_eq!(
+            claims("openid organizations", &[]),
+            json!({"sub": "1", "organizations": []})
+        );
     }
 
     #[test]
     fn claims_named_one_by_one_are_added() {
-        assert_eq!(claims("openid", &[UserClaim::Job]), json!({"sub": "1", "job": "Sbire"}));
+        assert_eq!(
+            claims("openid", &[UserClaim::Job]),
+            json!({"sub": "1", "job": "Sbire"})
+        );
     }
 
     #[test]
     fn an_organization_without_label_says_null_and_empty_texts_are_left_out() {
-        let person = SubjectRow { job: Some(String::new()), given_name: None, ..person() };
-        let organization = OrganizationRow { cached_libelle: None, siret: "1".into(), ..town_hall() };
-        let source = ClaimSource { person: &person, organization: &organization };
+        let person = SubjectRow {
+            job: Some(String::new()),
+            given_name: None,
+            ..person()
+        };
+        let organization = OrganizationRow {
+            cached_libelle: None,
+            siret: "1".into(),
+            ..town_hall()
+        };
+        let source = ClaimSource {
+            person: &person,
+            organization: &organization,
+        };
         let claims = source.claims(&ScopeSet::parse_known("profile organization"), &[]);
         assert_eq!(claims.get("label"), Some(&Value::Null));
         assert!(!claims.contains_key("job") && !claims.contains_key("given_name"));

@@ -46,13 +46,24 @@ impl Oidc {
         let Some(token) = presented.token else {
             let error = ProtocolError::new(ErrorCode::InvalidToken, "no access token provided");
             let challenge = Some(challenge("Bearer", realm, None));
-            return Err(EndpointError { challenge, ..EndpointError::new(401, error) });
+            return Err(EndpointError {
+                challenge,
+                ..EndpointError::new(401, error)
+            });
         };
-        self.userinfo_of(&token, presented.narrowed_scope.as_deref(), request.origin.as_deref()).await.map_err(
-            |error| {
-                if error.status == 500 || error.origin_is_refused { error } else { error.with_bearer_challenge(realm) }
-            },
+        self.userinfo_of(
+            &token,
+            presented.narrowed_scope.as_deref(),
+            request.origin.as_deref(),
         )
+        .await
+        .map_err(|error| {
+            if error.status == 500 || error.origin_is_refused {
+                error
+            } else {
+                error.with_bearer_challenge(realm)
+            }
+        })
     }
 
     async fn userinfo_of(
@@ -62,10 +73,19 @@ impl Oidc {
         origin: Option<&str>,
     ) -> Result<UserinfoAnswer, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
-        let token = self.stored_token(token).await.map_err(fault)?.ok_or_else(invalid_token)?;
-        let found = self.client_and_subject(&token.grant.client_id, &token.grant).await.map_err(fault)?;
+        let token = self
+            .stored_token(token)
+            .await
+            .map_err(fault)?
+            .ok_or_else(invalid_token)?;
+        let found = self
+            .client_and_subject(&token.grant.client_id, &token.grant)
+            .await
+            .map_err(fault)?;
         let found = found.ok_or_else(invalid_token)?;
-        let Registered::Known(client) = self.registered(Some(found.client)) else { return Err(invalid_token()) };
+        let Registered::Known(client) = self.registered(Some(found.client)) else {
+            return Err(invalid_token());
+        };
         let person = found.subject.ok_or_else(invalid_token)?;
         let organization = person.organization.as_ref().ok_or_else(invalid_token)?;
         if origin.is_some_and(|origin| !client.has_origin(origin)) {
@@ -75,14 +95,22 @@ impl Oidc {
 
         let mut named = token.grant.claims.userinfo.clone();
         named.push(UserClaim::Sub);
-        let source = ClaimSource { person: &person, organization };
+        let source = ClaimSource {
+            person: &person,
+            organization,
+        };
         let mut claims = source.claims(&scope, &named);
-        let Some(algorithm) = client.userinfo_algorithm else { return Ok(UserinfoAnswer::Json(claims)) };
+        let Some(algorithm) = client.userinfo_algorithm else {
+            return Ok(UserinfoAnswer::Json(claims));
+        };
         claims.insert("iss".into(), self.settings.issuer.as_str().into());
         claims.insert("aud".into(), client.client_id.as_str().into());
         claims.insert("iat".into(), self.now().timestamp().into());
         claims.insert("exp".into(), token.expires_at.timestamp().into());
-        let jwt = self.signer.sign(algorithm, &claims).map_err(|error| fault(Fault::Signing(error)))?;
+        let jwt = self
+            .signer
+            .sign(algorithm, &claims)
+            .map_err(|error| fault(Fault::Signing(error)))?;
         Ok(UserinfoAnswer::Jwt(jwt))
     }
 }
@@ -100,8 +128,9 @@ impl Presented {
         query: Vec<(String, String)>,
         body: Body,
     ) -> Result<Self, EndpointError> {
-        let malformed =
-            |description: &'static str| EndpointError::bad_request(ProtocolError::invalid_request(description));
+        let malformed = |description: &'static str| {
+            EndpointError::bad_request(ProtocolError::invalid_request(description))
+        };
         let form = match body {
             Body::Absent => Parameters::default(),
             Body::Form(raw) => Parameters::read(raw, USERINFO_PARAMETERS),
@@ -119,7 +148,9 @@ impl Presented {
             .transpose()?;
         let in_form = form.get("access_token");
         if in_header.is_some() && in_form.is_some() {
-            return Err(malformed("access token must only be provided using one mechanism"));
+            return Err(malformed(
+                "access token must only be provided using one mechanism",
+            ));
         }
         Ok(Self {
             token: in_header.or(in_form).map(str::to_owned),
@@ -139,13 +170,18 @@ fn bearer_token(header: &str) -> Option<&str> {
 fn answered_scope(token: &AccessToken, narrowed: Option<&str>) -> Result<ScopeSet, EndpointError> {
     let granted = &token.grant.scope;
     let insufficient = |scope: Option<&'static str>| {
-        let error = ProtocolError::new(ErrorCode::InsufficientScope, "access token misses a requested scope");
+        let error = ProtocolError::new(
+            ErrorCode::InsufficientScope,
+            "access token misses a requested scope",
+        );
         EndpointError::new(403, ProtocolError { scope, ..error })
     };
     if !granted.contains(Scope::OpenId) {
         return Err(insufficient(Some(Scope::OpenId.as_str())));
     }
-    let Some(narrowed) = narrowed else { return Ok(granted.clone()) };
+    let Some(narrowed) = narrowed else {
+        return Ok(granted.clone());
+    };
     let narrowed = ScopeSet::parse_strict(narrowed).map_err(|_| insufficient(None))?;
     match narrowed.first_outside(granted) {
         None => Ok(narrowed),
@@ -154,7 +190,10 @@ fn answered_scope(token: &AccessToken, narrowed: Option<&str>) -> Result<ScopeSe
 }
 
 fn invalid_token() -> EndpointError {
-    EndpointError::new(401, ProtocolError::new(ErrorCode::InvalidToken, "invalid token provided"))
+    EndpointError::new(
+        401,
+        ProtocolError::new(ErrorCode::InvalidToken, "invalid token provided"),
+    )
 }
 
 #[cfg(test)]
@@ -189,7 +228,11 @@ mod tests {
         ];
         for (authorization, query, body) in rows {
             let outcome = Presented::read(authorization, query, body);
-            assert_eq!(outcome.err().map(|error| error.status), Some(400), "{authorization:?}");
+            assert_eq!(
+                outcome.err().map(|error| error.status),
+                Some(400),
+                "{authorization:?}"
+            );
         }
     }
 
