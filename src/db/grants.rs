@@ -117,15 +117,29 @@ pub async fn find_client_and_subject(
 ) -> Result<Option<ClientAndSubject>, Error> {
     let statement = database.prepare_cached(&FIND_CLIENT_AND_SUBJECT).await?;
     let row = database
-        .query_opt(&statement, &[&client_id, &key.session_uid, &key.user_id, &key.organization_id, &now])
+        .query_opt(
+            &statement,
+            &[
+                &client_id,
+                &key.session_uid,
+                &key.user_id,
+                &key.organization_id,
+                &now,
+            ],
+        )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(ClientAndSubject { client: ClientRow::at(&row, 0)?, subject: read_subject(&row)? }))
+    Ok(Some(ClientAndSubject {
+        client: ClientRow::at(&row, 0)?,
+        subject: read_subject(&row)?,
+    }))
 }
 
 fn read_subject(row: &Row) -> Result<Option<SubjectRow>, tokio_postgres::Error> {
     let start = CLIENT_COLUMN_COUNT;
-    let Some(user_id) = row.try_get(start)? else { return Ok(None) };
+    let Some(user_id) = row.try_get(start)? else {
+        return Ok(None);
+    };
     Ok(Some(SubjectRow {
         user_id,
         email: row.try_get(start + 1)?,
@@ -140,7 +154,9 @@ fn read_subject(row: &Row) -> Result<Option<SubjectRow>, tokio_postgres::Error> 
 }
 
 fn read_organization(row: &Row, start: usize) -> Result<Option<OrganizationRow>, tokio_postgres::Error> {
-    let Some(id) = row.try_get(start)? else { return Ok(None) };
+    let Some(id) = row.try_get(start)? else {
+        return Ok(None);
+    };
     Ok(Some(OrganizationRow {
         id,
         siret: row.try_get(start + 1)?,

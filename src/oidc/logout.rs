@@ -53,6 +53,14 @@ pub struct LoggedOut {
     pub ends_session: bool,
 }
 
+/// What becomes of a confirmation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogoutConfirmation {
+    Done(LoggedOut),
+    /// The browser turns out to be signed in, and the person has not been asked yet.
+    Ask(LogoutPage),
+}
+
 /// A request that cannot be honoured, or a fault.
 #[derive(Debug, thiserror::Error)]
 pub enum LogoutError {
@@ -67,7 +75,12 @@ pub enum LogoutError {
 /// What is kept between the page and its confirmation.
 #[derive(Debug, Serialize, Deserialize)]
 struct PendingLogout {
+    /// The session that the page was shown to. A form posted by another site comes without our cookie: then `None`.
     session_uid: Option<String>,
+    /// Whom a valid hint names.
+    hinted_subject: Option<String>,
+    /// The person has seen a page that asks.
+    was_asked: bool,
     client_id: Option<String>,
     post_logout_redirect_uri: Option<String>,
     state: Option<String>,
@@ -100,18 +113,25 @@ impl Oidc {
             }
         };
 
-        let hints_at_this_person = match (&hint, authentication) {
-            (Some(hint), Some(authentication)) => hint.subject == authentication.subject(),
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        let asks = self.settings.confirm_unhinted_logout && authentication.is_some() && !hints_at_this_person;
         let pending = PendingLogout {
             session_uid: authentication.map(|authentication| authentication.session_uid.clone()),
+            hinted_subject: hint.map(|hint| hint.subject),
+            was_asked: false,
             client_id,
             post_logout_redirect_uri: uri,
             state: parameters.owned("state"),
         };
+        self.logout_page(pending, authentication).await
+    }
+
+    /// Shows a page for `pending`: one that asks the person if that is wanted, else one that submits itself.
+    async fn logout_page(
+        &self,
+        mut pending: PendingLogout,
+        authentication: Option<&Authentication>,
+    ) -> Result<LogoutPage, LogoutError> {
+        let asks = authentication.is_some_and(|authentication| self.must_ask(&pending, authentication));
+        pending.was_asked = asks;
         let xsrf = new_xsrf();
         let value = serde_json::to_vec(&pending).map_err(Fault::from)?;
         let write = Write::Put {
@@ -127,6 +147,11 @@ impl Oidc {
         })
     }
 
+    fn must_ask(&self, pending: &PendingLogout, authentication: &Authentication) -> bool {
+        let is_hinted = pending.hinted_subject.as_ref() == Some(&authentication.subject());
+        self.settings.confirm_unhinted_logout && !is_hinted && !pending.was_asked
+    }
+
     /// The confirmation of a logout page. It works once.
     ///
     /// # Errors
@@ -135,7 +160,7 @@ impl Oidc {
         &self,
         raw: Vec<(String, String)>,
         authentication: Option<&Authentication>,
-    ) -> Result<LoggedOut, LogoutError> {
+    ) -> Result<LogoutConfirmation, LogoutError> {
         let parameters = Parameters::read(raw, CONFIRMATION_PARAMETERS);
         refuse_duplicates(&parameters)?;
         let unknown = || ProtocolError::invalid_request("no logout is waiting for this confirmation");
@@ -146,22 +171,30 @@ impl Oidc {
             .await
             .map_err(Fault::from)?
             .ok_or_else(unknown)?;
-        let pending: PendingLogout = serde_json::from_slice(&stored).map_err(Fault::from)?;
-        let present = authentication.map(|authentication| authentication.session_uid.as_str());
-        if present.is_some() && present != pending.session_uid.as_deref() {
+        let mut pending: PendingLogout = serde_json::from_slice(&stored).map_err(Fault::from)?;
+        if let (Some(shown_to), Some(present)) = (&pending.session_uid, authentication)
+            && *shown_to != present.session_uid
+        {
             return Err(unknown().into());
+        }
+        if let Some(present) = authentication.filter(|present| self.must_ask(&pending, present)) {
+            pending.session_uid = Some(present.session_uid.clone());
+            return Ok(LogoutConfirmation::Ask(
+                self.logout_page(pending, authentication).await?,
+            ));
         }
 
         let ends_session = parameters.has("logout");
-        if !ends_session
-            && let (Some(session_uid), Some(client_id)) = (&pending.session_uid, &pending.client_id)
-        {
+        let session_uid = authentication
+            .map(|present| &present.session_uid)
+            .or(pending.session_uid.as_ref());
+        if !ends_session && let (Some(session_uid), Some(client_id)) = (session_uid, &pending.client_id) {
             self.revoke(&grant_set(session_uid, client_id)).await?;
         }
-        Ok(LoggedOut {
+        Ok(LogoutConfirmation::Done(LoggedOut {
             url: self.after_logout(&pending, ends_session),
             ends_session,
-        })
+        }))
     }
 
     /// Whether the landing page may name this client.
