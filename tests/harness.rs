@@ -25,7 +25,9 @@ fn message(subject: &str) -> Message {
 }
 
 fn transport(mailbox: &Mailbox) -> AsyncSmtpTransport<Tokio1Executor> {
-    AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailbox.url()).unwrap().build()
+    AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailbox.url())
+        .unwrap()
+        .build()
 }
 
 #[tokio::test]
@@ -47,7 +49,13 @@ async fn a_mailbox_can_refuse_hang_up_and_be_down() {
     let transport = transport(&mailbox);
 
     mailbox.set(Behaviour::RefuseRecipients("550 no such user".into()));
-    assert!(transport.send(message("refused")).await.unwrap_err().is_permanent());
+    assert!(
+        transport
+            .send(message("refused"))
+            .await
+            .unwrap_err()
+            .is_permanent()
+    );
     mailbox.set(Behaviour::RefuseMessages("451 try later".into()));
     assert!(transport.send(message("later")).await.unwrap_err().is_transient());
     mailbox.set(Behaviour::HangUpAfterMessage);

@@ -4,6 +4,8 @@ mod support;
 
 #[path = "integration/fixtures.rs"]
 mod fixtures;
+#[path = "integration/oidc.rs"]
+mod oidc;
 #[path = "integration/pool.rs"]
 mod pool;
 #[path = "integration/schema.rs"]

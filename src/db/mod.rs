@@ -1,9 +1,12 @@
 //! PostgreSQL: one file a table group, every query a named function.
 
 pub mod catalog;
+pub mod clients;
+pub mod connections;
 mod dsn;
 mod error;
 pub mod fixtures;
+pub mod grants;
 pub mod migrate;
 mod pool;
 

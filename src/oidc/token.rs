@@ -81,8 +81,16 @@ impl Oidc {
 
         let code = loaded.code.ok_or_else(EndpointError::invalid_grant)?;
         check_code(&code, &client, &sent)?;
-        let subject = loaded.subject.ok_or_else(EndpointError::invalid_grant)?;
-        self.redeem(&client, &code, sent.code, &subject).await
+        let person = loaded.subject.ok_or_else(EndpointError::invalid_grant)?;
+        let organization = person
+            .organization
+            .as_ref()
+            .ok_or_else(EndpointError::invalid_grant)?;
+        let source = ClaimSource {
+            person: &person,
+            organization,
+        };
+        self.redeem(&client, &code, sent.code, &source).await
     }
 
     /// Everything that the checks need, in one state round trip and one statement.
@@ -134,12 +142,12 @@ impl Oidc {
         client: &Client,
         code: &AuthorizationCode,
         secret: &str,
-        subject: &SubjectRow,
+        source: &ClaimSource<'_>,
     ) -> Result<TokenResponse, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let now = self.now();
         let id_token = if code.grant.scope.contains(Scope::OpenId) {
-            Some(self.id_token(client, code, subject, now)?)
+            Some(self.id_token(client, code, source, now)?)
         } else {
             None
         };
@@ -209,18 +217,10 @@ impl Oidc {
         &self,
         client: &Client,
         code: &AuthorizationCode,
-        subject: &SubjectRow,
+        source: &ClaimSource<'_>,
         now: DateTime<Utc>,
     ) -> Result<String, EndpointError> {
-        let organization = subject
-            .organization
-            .as_ref()
-            .ok_or_else(EndpointError::invalid_grant)?;
-        let source = ClaimSource {
-            person: subject,
-            organization,
-        };
-        let mut claims = id_token_claims(&self.settings.issuer, client, code, &source);
+        let mut claims = id_token_claims(&self.settings.issuer, client, code, source);
         claims.insert("iat".into(), now.timestamp().into());
         claims.insert(
             "exp".into(),
@@ -235,7 +235,7 @@ impl Oidc {
 struct Loaded {
     client: Option<ClientRow>,
     code: Option<AuthorizationCode>,
-    /// `None` also when the person belongs to nothing any more.
+    /// `None` when the session of the code is over.
     subject: Option<SubjectRow>,
 }
 

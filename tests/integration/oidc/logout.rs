@@ -1,0 +1,177 @@
+//! Logout.
+
+use identite::oidc::{Authentication, ErrorCode, LogoutConfirmation, LogoutError, LogoutPage};
+
+use super::provider::Provider;
+
+const AFTERWARDS: &str = "http://localhost:4000/";
+
+fn pairs(raw: &[(&str, &str)]) -> Vec<(String, String)> {
+    raw.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+async fn id_token(provider: &Provider, session: &Authentication) -> String {
+    let code = provider.code(&[], session).await;
+    provider.redeem(&code, &[]).await.unwrap().id_token.unwrap()
+}
+
+async fn ask(provider: &Provider, raw: &[(&str, &str)], session: Option<&Authentication>) -> LogoutPage {
+    provider.oidc.logout_request(pairs(raw), session).await.unwrap()
+}
+
+async fn confirm(
+    provider: &Provider,
+    page: &LogoutPage,
+    logout: &str,
+    session: Option<&Authentication>,
+) -> Result<LogoutConfirmation, LogoutError> {
+    provider
+        .oidc
+        .logout_confirm(pairs(&[("xsrf", &page.xsrf), ("logout", logout)]), session)
+        .await
+}
+
+fn done(outcome: Result<LogoutConfirmation, LogoutError>) -> (String, bool) {
+    match outcome {
+        Ok(LogoutConfirmation::Done(logged_out)) => (logged_out.url, logged_out.ends_session),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refusal<T: std::fmt::Debug>(outcome: Result<T, LogoutError>) -> ErrorCode {
+    match outcome {
+        Err(LogoutError::Refused(error)) => error.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_hinted_logout_leads_back_to_the_relying_party_with_its_state() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let hint = id_token(&provider, &session).await;
+    let raw = [
+        ("id_token_hint", hint.as_str()),
+        ("client_id", "standard_client_id"),
+        ("post_logout_redirect_uri", AFTERWARDS),
+        ("state", "a b"),
+    ];
+    let page = ask(&provider, &raw, Some(&session)).await;
+    assert_eq!(page.xsrf.len(), 48);
+    assert!(page.is_automatic && page.ends_session);
+    let outcome = done(confirm(&provider, &page, "yes", None).await);
+    assert_eq!(outcome, (format!("{AFTERWARDS}?state=a+b"), true));
+    assert_eq!(
+        refusal(confirm(&provider, &page, "yes", None).await),
+        ErrorCode::InvalidRequest
+    );
+}
+
+#[tokio::test]
+async fn a_bare_logout_leads_to_our_own_page() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let page = ask(&provider, &[], Some(&session)).await;
+    let outcome = done(confirm(&provider, &page, "yes", Some(&session)).await);
+    assert_eq!(
+        outcome,
+        ("http://localhost:3000/oauth/logout/success".to_owned(), true)
+    );
+}
+
+#[tokio::test]
+async fn only_registered_addresses_of_known_clients_are_followed() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let hint = id_token(&provider, &session).await;
+    let refused = async |raw: &[(&str, &str)]| refusal(provider.oidc.logout_request(pairs(raw), None).await);
+    let invalid = ErrorCode::InvalidRequest;
+    assert_eq!(refused(&[("id_token_hint", "x")]).await, invalid);
+    assert_eq!(
+        refused(&[("id_token_hint", &hint), ("client_id", "client_id")]).await,
+        invalid
+    );
+    assert_eq!(
+        refused(&[("client_id", "nobody")]).await,
+        ErrorCode::InvalidClient
+    );
+    let elsewhere = ("post_logout_redirect_uri", "https://evil.example/");
+    assert_eq!(
+        refused(&[("client_id", "standard_client_id"), elsewhere]).await,
+        invalid
+    );
+    assert_eq!(refused(&[("state", "a"), ("state", "b")]).await, invalid);
+    let page = ask(&provider, &[elsewhere], None).await;
+    let (url, _) = done(confirm(&provider, &page, "yes", None).await);
+    assert_eq!(url, "http://localhost:3000/oauth/logout/success");
+}
+
+#[tokio::test]
+async fn a_page_of_another_session_confirms_nothing() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let page = ask(&provider, &[], Some(&session)).await;
+    let other = provider.sign_in().await;
+    assert_eq!(
+        refusal(confirm(&provider, &page, "yes", Some(&other)).await),
+        ErrorCode::InvalidRequest
+    );
+    assert_eq!(
+        refusal(provider.oidc.logout_confirm(pairs(&[("xsrf", "x")]), None).await),
+        ErrorCode::InvalidRequest
+    );
+}
+
+#[tokio::test]
+async fn a_form_posted_by_another_site_still_ends_the_session() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let page = ask(&provider, &[], None).await;
+    let (_, ends_session) = done(confirm(&provider, &page, "yes", Some(&session)).await);
+    assert!(ends_session);
+}
+
+#[tokio::test]
+async fn staying_signed_in_still_revokes_what_the_client_had() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let code = provider.code(&[], &session).await;
+    let page = ask(&provider, &[("client_id", "standard_client_id")], Some(&session)).await;
+    let (url, ends_session) = done(confirm(&provider, &page, "", Some(&session)).await);
+    assert_eq!(
+        url,
+        "http://localhost:3000/oauth/logout/success?client_id=standard_client_id"
+    );
+    assert!(!ends_session);
+    assert_eq!(
+        provider.redeem(&code, &[]).await.unwrap_err().error.code,
+        ErrorCode::InvalidGrant
+    );
+}
+
+#[tokio::test]
+async fn where_it_is_wanted_an_unhinted_logout_asks_first() {
+    let provider = Provider::start_with(|settings| settings.confirm_unhinted_logout = true).await;
+    let session = provider.sign_in().await;
+    let page = ask(&provider, &[], Some(&session)).await;
+    assert!(!page.is_automatic && !page.ends_session);
+    assert!(done(confirm(&provider, &page, "yes", Some(&session)).await).1);
+
+    let from_elsewhere = ask(&provider, &[], None).await;
+    let asked = confirm(&provider, &from_elsewhere, "yes", Some(&session))
+        .await
+        .unwrap();
+    let LogoutConfirmation::Ask(page) = asked else {
+        panic!("{asked:?}")
+    };
+    assert!(done(confirm(&provider, &page, "yes", Some(&session)).await).1);
+
+    let hint = id_token(&provider, &session).await;
+    assert!(
+        ask(&provider, &[("id_token_hint", &hint)], Some(&session))
+            .await
+            .ends_session
+    );
+}
