@@ -15,6 +15,9 @@ use super::provider::{CALLBACK, ISSUER, Provider, parameter};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// Changed parameters, and the refusal that they meet.
+type Attempt<'a> = (&'a [(&'a str, &'a str)], (u16, &'a str));
+
 fn refusal<T: std::fmt::Debug>(outcome: Result<T, EndpointError>) -> (u16, &'static str) {
     let error = outcome.unwrap_err();
     (error.status, error.error.code.as_str())
@@ -162,7 +165,7 @@ async fn a_failed_attempt_leaves_the_code_usable() {
         ("client_id", "proconnect_federation_client_id"),
         ("client_secret", "proconnect_federation_client_secret"),
     ];
-    let rows: [(&[(&str, &str)], (u16, &str)); 11] = [
+    let rows: [Attempt<'_>; 11] = [
         (&[("client_secret", "wrong")], (401, "invalid_client")),
         (&[("client_id", "nobody")], (401, "invalid_client")),
         (&[("client_secret", "")], (401, "invalid_client")),
