@@ -8,5 +8,7 @@ mod fixtures;
 mod oidc;
 #[path = "integration/pool.rs"]
 mod pool;
+#[path = "integration/queries.rs"]
+mod queries;
 #[path = "integration/schema.rs"]
 mod schema;

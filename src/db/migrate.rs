@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ClientWrapper, Object};
 use refinery::Target;
 
 use super::catalog::Catalog;
 use super::error::Error;
+use super::indexes::{self, build_missing};
 use super::pool::Pool;
 
 mod embedded {
@@ -20,8 +22,9 @@ const HISTORY_TABLE: &str = "identite_schema_history";
 const BASELINE_VERSION: i32 = 1;
 /// The session-level advisory lock that the reference takes as well: one migration at a time, whoever runs it.
 const MIGRATION_LOCK: i64 = 7_241_865_325_823_964;
-/// How long another migration is waited for.
-const LOCK_PATIENCE: &str = "60s";
+/// How long another migration is waited for, and how often it is looked after.
+const LOCK_PATIENCE: Duration = Duration::from_mins(1);
+const LOCK_ROUND: Duration = Duration::from_millis(100);
 /// How long a change of tables waits for statements that use them, while new ones queue behind it.
 const TABLE_PATIENCE: &str = "10s";
 
@@ -32,7 +35,9 @@ pub struct Report {
     pub adopted: bool,
     /// The migrations that ran, in their order.
     pub applied: Vec<String>,
-    /// Departures of an adopted database that do no harm but may deserve a look.
+    /// The indexes that were built, beside running statements.
+    pub indexed: Vec<String>,
+    /// What does no harm but may deserve a look: departures of an adopted database, indexes that could not be built.
     pub remarks: Vec<String>,
 }
 
@@ -43,7 +48,7 @@ pub enum MigrateError {
     #[error(transparent)]
     Database(#[from] Error),
     /// Another migration, ours or the reference's, did not end in time.
-    #[error("another migration is running on this database and did not end within {LOCK_PATIENCE}")]
+    #[error("another migration is running on this database and did not end within {} seconds", LOCK_PATIENCE.as_secs())]
     Locked,
     /// The reference began its migrations and did not finish them.
     #[error(
@@ -82,15 +87,18 @@ static MIGRATIONS: LazyLock<Vec<(i32, String)>> = LazyLock::new(|| {
     migrations
 });
 
-/// Names and contents of the migrations of this version, to tell whether two builds have the same.
+/// A text that differs between two builds whose migrations or indexes differ.
 #[must_use]
-pub fn fingerprint() -> Vec<(String, u64)> {
+pub fn fingerprint() -> String {
     let runner = embedded::migrations::runner();
-    runner
+    let migrations = runner
         .get_migrations()
         .iter()
-        .map(|migration| (migration.to_string(), migration.checksum()))
-        .collect()
+        .map(|migration| migration.checksum().to_string());
+    migrations
+        .chain(indexes::definitions().map(ToOwned::to_owned))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The migrations of this version that have not run on the database: one short statement.
@@ -145,25 +153,31 @@ pub async fn migrate(pool: &Pool) -> Result<Report, MigrateError> {
         }
     }
     report.applied = run(&mut client, Target::Latest).await?;
+    let building = build_missing(&client).await?;
+    report.indexed = building.built;
+    report.remarks.extend(building.failed);
     Ok(report)
 }
 
+/// Waits for the lock by asking again and again: a statement that waits would hold up the indexes that are built beside
+/// running statements.
 async fn lock(client: &ClientWrapper) -> Result<(), MigrateError> {
-    let take = format!(
-        "SET statement_timeout = 0; SET lock_timeout = '{LOCK_PATIENCE}'; SELECT pg_advisory_lock({MIGRATION_LOCK})"
-    );
-    client.batch_execute(&take).await.map_err(|error| {
-        if error.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE) {
-            MigrateError::Locked
-        } else {
-            MigrateError::Database(error.into())
+    let settings = format!("SET statement_timeout = 0; SET lock_timeout = '{TABLE_PATIENCE}'");
+    client.batch_execute(&settings).await.map_err(Error::from)?;
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let row = client
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&MIGRATION_LOCK])
+            .await
+            .map_err(Error::from)?;
+        if row.try_get(0).map_err(Error::from)? {
+            return Ok(());
         }
-    })?;
-    client
-        .batch_execute(&format!("SET lock_timeout = '{TABLE_PATIENCE}'"))
-        .await
-        .map_err(Error::from)?;
-    Ok(())
+        if Instant::now() >= deadline {
+            return Err(MigrateError::Locked);
+        }
+        tokio::time::sleep(LOCK_ROUND).await;
+    }
 }
 
 async fn baseline_is_recorded(client: &ClientWrapper) -> Result<bool, Error> {

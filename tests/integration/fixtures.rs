@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use identite::db::fixtures::{fixture_secrets, load};
 use identite::db::migrate::migrate;
 
@@ -144,4 +146,41 @@ async fn establishments_are_those_of_the_vectors() {
         compared += 1;
     }
     assert!(compared > 25, "{compared} establishments are in the vectors");
+}
+
+/// The second factor of the documented accounts opens with the development key (`SYMMETRIC_ENCRYPTION_KEY`).
+#[tokio::test]
+async fn the_documented_second_factor_is_readable_with_the_development_key() {
+    let database = TestDatabase::create().await;
+    let client = database.pool().get().await.unwrap();
+    let rows = client
+        .query(
+            "SELECT encrypted_totp_key FROM users WHERE id BETWEEN 82 AND 85",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 4);
+    let key = STANDARD
+        .decode("aTrueRandom32BytesLongBase64EncodedStringAA=")
+        .unwrap();
+    for row in rows {
+        let stored: String = row.get(0);
+        let parts: Vec<Vec<u8>> = stored
+            .split('.')
+            .map(|part| STANDARD.decode(part).unwrap())
+            .collect();
+        let [ciphertext, iv, tag] = parts.as_slice() else {
+            panic!("{stored}")
+        };
+        let secret = openssl::symm::decrypt_aead(
+            openssl::symm::Cipher::aes_256_gcm(),
+            &key,
+            Some(iv),
+            &[],
+            ciphertext,
+            tag,
+        );
+        assert_eq!(secret.unwrap(), b"DIN5NCVBLUQPX7XFZQCYBMIBMTJOCNSF");
+    }
 }

@@ -77,6 +77,12 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
             .into()
     );
     catalog.tables.retain(|name, _| !is_our_addition(name));
+    let mut indexes = BTreeSet::new();
+    for table in catalog.tables.values_mut() {
+        let ours = table.indexes.extract_if(.., |index| is_our_addition(&index.name));
+        indexes.extend(ours.map(|index| index.name));
+    }
+    assert_eq!(indexes, report.indexed.into_iter().collect());
     catalog
         .sequences
         .retain(|sequence| !is_our_addition(&sequence.name));
@@ -143,8 +149,52 @@ async fn migrating_twice_changes_nothing() {
     migrate(database.pool()).await.unwrap();
     let before = catalog_of(&database).await;
     let again = migrate(database.pool()).await.unwrap();
-    assert!(again.applied.is_empty() && !again.adopted);
+    assert!(again.applied.is_empty() && again.indexed.is_empty() && !again.adopted);
     assert_eq!(catalog_of(&database).await, before);
+}
+
+#[tokio::test]
+async fn an_index_that_was_interrupted_is_built_again() {
+    let database = TestDatabase::create_empty().await;
+    migrate(database.pool()).await.unwrap();
+    database
+        .execute(
+            "DROP INDEX identite_email_domains_by_domain;
+             UPDATE pg_index SET indisvalid = false
+             WHERE indexrelid = 'identite_oidc_clients_by_client_id'::regclass",
+        )
+        .await;
+    let report = migrate(database.pool()).await.unwrap();
+    assert_eq!(
+        report.indexed,
+        [
+            "identite_oidc_clients_by_client_id",
+            "identite_email_domains_by_domain"
+        ]
+    );
+    assert_eq!(
+        database
+            .count("SELECT count(*) FROM pg_index WHERE NOT indisvalid")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_built_is_told_and_stops_nothing() {
+    let database = TestDatabase::create_empty().await;
+    database
+        .execute("CREATE TABLE identite_email_domains_by_domain ()")
+        .await;
+    let report = migrate(database.pool()).await.unwrap();
+    assert_eq!(report.remarks.len(), 1);
+    assert!(report.remarks[0].starts_with("index identite_email_domains_by_domain was not built"));
+    assert!(
+        report
+            .indexed
+            .contains(&"identite_users_by_magic_link_token".to_owned())
+    );
+    assert!(pending(database.pool()).await.unwrap().is_empty());
 }
 
 #[tokio::test]

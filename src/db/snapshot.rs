@@ -1,0 +1,120 @@
+//! Everything that a page's requirements look at, in one statement.
+
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
+use tokio_postgres::types::Json;
+
+use super::Error;
+use super::organizations::{LINKS_OF_PERSON, OrganizationLink};
+use super::sessions::{IS_ALIVE, SESSION_COLUMN_COUNT, SESSION_COLUMNS, SessionDigest, SessionRow};
+
+/// A signed-in session with its account, its organizations and what is known of the person. Holds nothing that could
+/// open the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRow {
+    pub session: SessionRow,
+    pub person: PersonRow,
+    /// In the order in which the person joined.
+    pub links: Vec<OrganizationLink>,
+}
+
+/// The account behind a session.
+#[expect(clippy::struct_excessive_bools, reason = "the columns of the table are such")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonRow {
+    pub email: String,
+    pub email_verified: bool,
+    pub email_verified_at: Option<DateTime<Utc>>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub phone_number: Option<String>,
+    pub job: Option<String>,
+    /// The person wants two factors on every service.
+    pub force_2fa: bool,
+    pub has_password: bool,
+    pub has_totp: bool,
+    pub passkey_count: i64,
+    pub needs_inclusionconnect_welcome_page: bool,
+    pub needs_inclusionconnect_onboarding_help: bool,
+    /// Of the account: the session has its own `signed_in_at`.
+    pub last_sign_in_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+    /// When `FranceConnect` last vouched for the identity; `None` when it never did.
+    pub franceconnect_updated_at: Option<DateTime<Utc>>,
+}
+
+/// Debug output reaches logs: it says nothing of the person.
+impl std::fmt::Debug for PersonRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PersonRow").finish_non_exhaustive()
+    }
+}
+
+static JOURNEY_SNAPSHOT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {SESSION_COLUMNS},
+           person.email,
+           person.email_verified,
+           person.email_verified_at,
+           person.given_name,
+           person.family_name,
+           person.phone_number,
+           person.job,
+           person.force_2fa,
+           coalesce(person.encrypted_password, '') <> '',
+           coalesce(person.encrypted_totp_key, '') <> '',
+           (SELECT count(*) FROM authenticators WHERE authenticators.user_id = person.id),
+           person.needs_inclusionconnect_welcome_page,
+           person.needs_inclusionconnect_onboarding_help,
+           person.last_sign_in_at,
+           person.updated_at,
+           (SELECT identity.updated_at FROM franceconnect_userinfo AS identity WHERE identity.user_id = person.id),
+           {LINKS_OF_PERSON}
+         FROM identite_sessions AS session
+         JOIN users AS person ON person.id = session.user_id
+         WHERE session.id = $1 AND {IS_ALIVE}"
+    )
+});
+
+/// What stands behind the session `id`, if it is alive at `now`. One statement, all of it through primary keys and
+/// indexes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn journey_snapshot(
+    client: &impl GenericClient,
+    id: &SessionDigest,
+    now: DateTime<Utc>,
+) -> Result<Option<SnapshotRow>, Error> {
+    let statement = client.prepare_cached(&JOURNEY_SNAPSHOT).await?;
+    let Some(row) = client.query_opt(&statement, &[&id.as_slice(), &now]).await? else {
+        return Ok(None);
+    };
+    let column = |offset: usize| SESSION_COLUMN_COUNT + offset;
+    let person = PersonRow {
+        email: row.try_get(column(0))?,
+        email_verified: row.try_get(column(1))?,
+        email_verified_at: row.try_get(column(2))?,
+        given_name: row.try_get(column(3))?,
+        family_name: row.try_get(column(4))?,
+        phone_number: row.try_get(column(5))?,
+        job: row.try_get(column(6))?,
+        force_2fa: row.try_get(column(7))?,
+        has_password: row.try_get(column(8))?,
+        has_totp: row.try_get(column(9))?,
+        passkey_count: row.try_get(column(10))?,
+        needs_inclusionconnect_welcome_page: row.try_get(column(11))?,
+        needs_inclusionconnect_onboarding_help: row.try_get(column(12))?,
+        last_sign_in_at: row.try_get(column(13))?,
+        updated_at: row.try_get(column(14))?,
+        franceconnect_updated_at: row.try_get(column(15))?,
+    };
+    let Json(links) = row.try_get(column(16))?;
+    Ok(Some(SnapshotRow {
+        session: SessionRow::read(&row)?,
+        person,
+        links,
+    }))
+}
