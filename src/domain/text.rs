@@ -25,6 +25,25 @@ pub fn without_whitespace(text: &str) -> String {
         .collect()
 }
 
+/// Whether `text` shows something: a character that is neither white space, nor a control, format or separator
+/// character (Unicode categories Cc, Cf, Zl, Zp).
+#[must_use]
+pub fn has_visible_character(text: &str) -> bool {
+    text.chars().any(|character| {
+        !is_ecmascript_whitespace(character) && !character.is_control() && !is_format_character(character)
+    })
+}
+
+/// Unicode general category Cf (Unicode 16), which the standard library does not tell.
+fn is_format_character(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}'
+        | '\u{e0020}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +61,15 @@ mod tests {
     #[test]
     fn inner_whitespace_can_be_removed() {
         assert_eq!(without_whitespace(" 123 456\u{a0}789 "), "123456789");
+    }
+
+    #[test]
+    fn what_shows_nothing_is_not_visible() {
+        for text in ["", " ", "\u{200b}", "\u{feff}\u{2028}", "\t\u{ad}", "\u{e0041}"] {
+            assert!(!has_visible_character(text), "{text:?}");
+        }
+        for text in ["a", " é ", "🦀", "\u{200b}x", "⁵"] {
+            assert!(has_visible_character(text), "{text:?}");
+        }
     }
 }

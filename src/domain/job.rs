@@ -1,0 +1,63 @@
+//! A person's job, in their words (spec/accounts.md §9.5).
+
+use std::fmt;
+
+use super::text::{ecmascript_trim, has_visible_character, is_ecmascript_whitespace};
+
+/// A trimmed text with something to see that is not a number only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Job(String);
+
+/// A text that names no job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a job")]
+pub struct InvalidJob;
+
+impl Job {
+    /// Reads what a person typed; an empty field is no job.
+    ///
+    /// # Errors
+    /// When what is typed shows nothing, or digits and blanks only.
+    pub fn parse_optional(text: &str) -> Result<Option<Self>, InvalidJob> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let job = ecmascript_trim(text);
+        let is_number = job
+            .chars()
+            .all(|character| character.is_ascii_digit() || is_ecmascript_whitespace(character));
+        if is_number || !has_visible_character(job) {
+            Err(InvalidJob)
+        } else {
+            Ok(Some(Self(job.to_owned())))
+        }
+    }
+
+    /// The job as stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_specification_holds() {
+        assert_eq!(Job::parse_optional(""), Ok(None));
+        for job in ["Dev", "R2D2", "🦀", "Simple lad", "Chargé de mission (2e classe)"] {
+            assert_eq!(Job::parse_optional(job).unwrap().unwrap().as_str(), job);
+        }
+        for text in ["123", "1 2", "  ", "\u{200b}", "\u{feff}"] {
+            assert_eq!(Job::parse_optional(text), Err(InvalidJob), "{text:?}");
+        }
+    }
+}

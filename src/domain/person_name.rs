@@ -1,0 +1,91 @@
+//! Given names and family names, as people type them (spec/accounts.md §9.3).
+
+use std::fmt;
+
+use super::text::{ecmascript_trim, has_visible_character};
+
+/// Characters that no name holds: digits and signs that tell of an address, a title or a trick.
+const FORBIDDEN_CHARACTERS: &str = "$&+:;=?@#|<>.^*()%!0123456789_[]{}\\/\"`~";
+
+/// A given or family name: trimmed, in any script, with something to see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PersonName(String);
+
+/// A text that is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a name")]
+pub struct InvalidName;
+
+impl PersonName {
+    /// Reads what a person typed.
+    ///
+    /// # Errors
+    /// When nothing is visible, or a digit or one of the forbidden signs is in it.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let name = ecmascript_trim(text);
+        let is_name = has_visible_character(name)
+            && !name.contains(|character| FORBIDDEN_CHARACTERS.contains(character));
+        if is_name {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(InvalidName)
+        }
+    }
+
+    /// The name as stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PersonName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_specification_holds() {
+        for name in [
+            "Jean",
+            "Jean-Jean",
+            "TAREK      WAJDI",
+            "O'Neil",
+            "Надежда",
+            "沃德天·",
+            "อาทิตย์ นาถมทอง",
+            "Hanåğğne",
+            "سليمان خالد",
+            "Yamina⁵",
+            "Le Bon",
+            "Loïs",
+            "Lion El'Jonson",
+            "d’Artagnan",
+        ] {
+            assert_eq!(PersonName::parse(name).as_ref().map(PersonName::as_str), Ok(name));
+        }
+        for text in [
+            "jean@domaine.fr",
+            "R2 - Sebastien",
+            "0000",
+            ";GOUZE",
+            "Agathe/Carine",
+            "<script>alert</script>",
+            "Jose_luis",
+            "MME.",
+            "M. le Président",
+            "\u{200b}",
+            "",
+            "   ",
+            "\u{feff}\u{2060}",
+        ] {
+            assert_eq!(PersonName::parse(text), Err(InvalidName), "{text:?}");
+        }
+        assert_eq!(PersonName::parse("  Jean\u{a0}").unwrap().as_str(), "Jean");
+    }
+}
