@@ -4,10 +4,12 @@
 
 pub mod accounts;
 pub mod config;
+pub mod connectors;
 pub mod db;
 pub mod domain;
 pub mod journey;
 pub mod mail;
 pub mod oidc;
 pub mod telemetry;
+pub mod testing;
 pub mod web;

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "integration/connectors.rs"]
+mod connectors;
 #[path = "integration/fixtures.rs"]
 mod fixtures;
 #[path = "integration/oidc.rs"]

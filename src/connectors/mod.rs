@@ -1,0 +1,16 @@
+//! The remote systems: one file each, with its types, its errors and what its answers mean.
+//!
+//! Every call has a deadline and a circuit, is counted, and is driven by the runtime of the process, whoever asks. A
+//! connector never decides what its silence means for a person: that is the business of the use case.
+
+mod circuit;
+pub mod debounce;
+mod http;
+mod metrics;
+pub mod pwned_passwords;
+
+pub use circuit::{Circuit, CircuitSettings};
+pub use debounce::Debounce;
+pub use http::{CallError, HttpClient, HttpClientError, HttpSettings};
+pub use metrics::ConnectorMetrics;
+pub use pwned_passwords::PwnedPasswords;

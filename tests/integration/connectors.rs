@@ -1,0 +1,106 @@
+//! The connectors against the mocks, through HTTP, and against systems that misbehave.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use actix_web::{App, HttpServer};
+use identite::connectors::debounce::Deliverability;
+use identite::connectors::{CallError, ConnectorMetrics, Debounce, HttpClient, HttpSettings, PwnedPasswords};
+use identite::domain::Email;
+use identite_actors::clock::SystemClock;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::support::{free_port, runtime};
+
+fn client(timeout: Duration) -> HttpClient {
+    let metrics = ConnectorMetrics::register(&prometheus::Registry::new()).unwrap();
+    let settings = HttpSettings {
+        timeout,
+        verify_tls_certificates: true,
+    };
+    HttpClient::new(
+        settings,
+        runtime().handle().clone(),
+        std::sync::Arc::new(SystemClock),
+        metrics,
+    )
+    .unwrap()
+}
+
+/// Serves the mocks and gives their base URL.
+fn serve_mocks() -> Url {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}/___testing___/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let server = HttpServer::new(|| App::new().configure(identite::testing::mount))
+            .workers(1)
+            .listen(listener);
+        actix_web::rt::System::new().block_on(server.unwrap().run())
+    });
+    url.parse().unwrap()
+}
+
+fn debounce(http: &HttpClient, base_url: Url) -> Debounce {
+    Debounce::new(http, base_url, SecretString::from("key & more"))
+}
+
+#[tokio::test]
+async fn the_mocks_answer_like_the_systems_they_play() {
+    let mocks = serve_mocks();
+    let http = client(Duration::from_secs(3));
+    let debounce = debounce(&http, mocks.join("api.debounce.io").unwrap());
+    let unknown = Email::parse("nobody+x@yopmail.com").unwrap();
+    assert_eq!(
+        debounce.check(&unknown).await,
+        Ok(Deliverability::Undeliverable { did_you_mean: None })
+    );
+    let known = Email::parse("agent@exemple.gouv.fr").unwrap();
+    assert_eq!(debounce.check(&known).await, Ok(Deliverability::Deliverable));
+
+    let pwned = PwnedPasswords::new(&http, mocks.join("api.pwnedpasswords.com/").unwrap());
+    for (password, expected) in [
+        ("P@ssw0rd1234", true),
+        ("pwnedpassword", true),
+        ("Seldom-Leaked-2026", false),
+        ("This super secret password is hidden well!", false),
+    ] {
+        assert_eq!(
+            pwned.knows(&SecretString::from(password)).await,
+            Ok(expected),
+            "{password}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_system_that_is_down_is_left_alone_after_a_few_tries() {
+    let nobody = format!("http://127.0.0.1:{}/", free_port()).parse().unwrap();
+    let pwned = PwnedPasswords::new(&client(Duration::from_secs(3)), nobody);
+    let password = SecretString::from("whatever");
+    for _ in 0..5 {
+        assert!(matches!(pwned.knows(&password).await, Err(CallError::Network(_))));
+    }
+    assert_eq!(pwned.knows(&password).await, Err(CallError::CircuitOpen));
+}
+
+#[tokio::test]
+async fn a_system_that_does_not_answer_is_given_up_in_time() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let silent = format!("http://{}/", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let debounce = debounce(&client(Duration::from_millis(200)), silent);
+    let started = Instant::now();
+    let email = Email::parse("agent@exemple.fr").unwrap();
+    assert_eq!(debounce.check(&email).await, Err(CallError::Timeout));
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn an_answer_about_something_else_is_no_verdict() {
+    let mocks = serve_mocks();
+    let debounce = debounce(&client(Duration::from_secs(3)), mocks.join("elsewhere").unwrap());
+    let email = Email::parse("agent@exemple.fr").unwrap();
+    assert_eq!(debounce.check(&email).await, Err(CallError::Status(404)));
+}
