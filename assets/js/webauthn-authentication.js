@@ -1,0 +1,47 @@
+// Signing in with a passkey: starts by itself, and again on request.
+import { authenticate, isSupported, sendForm } from './lib/webauthn.js';
+
+const OPTIONS = {
+  '/users/sign-in-with-passkey': '/api/webauthn/generate-authentication-options-for-first-factor',
+  '/users/2fa-sign-in-with-passkey': '/api/webauthn/generate-authentication-options-for-second-factor',
+};
+
+const button = document.getElementById('webauthn-btn-begin-authentication');
+const form = document.getElementById('webauthn-authentication-response-form');
+const alert = document.getElementById('webauthn-alert-error');
+const password = document.getElementById('password-input');
+let pending;
+
+function tell(message) {
+  alert.textContent = message;
+  alert.hidden = message === '';
+}
+
+async function begin() {
+  pending?.abort();
+  pending = new AbortController();
+  const { signal } = pending;
+  tell('');
+  button.disabled = true;
+  try {
+    sendForm(form, await authenticate(OPTIONS[form.getAttribute('action')], signal));
+  } catch (error) {
+    if (signal.aborted) return;
+    tell(
+      error.name === 'NotAllowedError'
+        ? 'Une erreur est survenue. Nous n’avons pas pu vérifier votre clé d’accès : vous pouvez réessayer.'
+        : `Une erreur est survenue. Votre clé d’accès n’a pas pu être utilisée (${error.name}).`,
+    );
+  } finally {
+    if (pending?.signal === signal) button.disabled = false;
+  }
+}
+
+if (button && form && isSupported()) {
+  button.addEventListener('click', begin);
+  // The page focuses the password field by itself: only what the visitor does with it counts.
+  for (const gesture of ['pointerdown', 'keydown']) password?.addEventListener(gesture, () => pending?.abort());
+  begin();
+} else if (button) {
+  button.hidden = true;
+}
