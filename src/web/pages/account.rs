@@ -1,0 +1,215 @@
+//! The account: identity, ways to sign in, open sessions.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::organizations::OrganizationTile;
+use crate::web::render::{Layout, MenuEntry, Page};
+
+/// « Renseigner votre identité », during a sign-in (spec ui D1).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct IdentityPage {
+    /// Given name, when known.
+    pub given_name: Option<String>,
+    /// Family name, when known.
+    pub family_name: Option<String>,
+    /// Whether FranceConnect gave the names, which then cannot be typed.
+    pub has_franceconnect_identity: bool,
+    /// Whether to explain where the values come from (accounts migrated from `InclusionConnect`).
+    pub needs_onboarding_help: bool,
+}
+
+impl Page for IdentityPage {
+    const TEMPLATE: &'static str = "pages/personal-information";
+    const LAYOUT: Layout = Layout::Connexion;
+
+    fn title(&self) -> Cow<'_, str> {
+        "Renseigner votre identité".into()
+    }
+}
+
+/// « Informations personnelles » (spec ui I2).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PersonalInformationPage {
+    /// Given name, when known.
+    pub given_name: Option<String>,
+    /// Family name, when known.
+    pub family_name: Option<String>,
+    /// Professional phone number, when known.
+    pub phone_number: Option<String>,
+    /// Profession or role, when known.
+    pub job: Option<String>,
+    /// The names FranceConnect allows, when the person was identified by it.
+    pub name_choices: Option<NameChoices>,
+}
+
+/// The names a person identified by FranceConnect may choose among.
+#[derive(Debug, Clone, Serialize)]
+pub struct NameChoices {
+    given_name: Choice,
+    family_name: Choice,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Choice {
+    options: Vec<NameOption>,
+    has_selection: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct NameOption {
+    value: String,
+    selected: bool,
+}
+
+impl NameChoices {
+    /// The names allowed, each with the one in use.
+    #[must_use]
+    pub fn new(
+        (given_names, given_name): (Vec<String>, Option<&str>),
+        (family_names, family_name): (Vec<String>, Option<&str>),
+    ) -> Self {
+        Self {
+            given_name: Choice::new(given_names, given_name),
+            family_name: Choice::new(family_names, family_name),
+        }
+    }
+}
+
+impl Choice {
+    fn new(values: Vec<String>, current: Option<&str>) -> Self {
+        let options: Vec<_> = values
+            .into_iter()
+            .map(|value| NameOption {
+                selected: current == Some(value.as_str()),
+                value,
+            })
+            .collect();
+        Self {
+            has_selection: options.iter().any(|option| option.selected),
+            options,
+        }
+    }
+}
+
+impl Page for PersonalInformationPage {
+    const TEMPLATE: &'static str = "pages/account/personal-information";
+    const LAYOUT: Layout = Layout::Dashboard(MenuEntry::PersonalInformation);
+
+    fn title(&self) -> Cow<'_, str> {
+        "Informations personnelles".into()
+    }
+}
+
+/// « Compte et connexion » (spec ui I7). Dates are written as they are shown, `Aujourd’hui à 14:03`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ConnectionAndAccountPage {
+    /// The address of the account.
+    pub email: String,
+    /// When the application of one-time codes was configured, if one is.
+    pub totp_created_at: Option<String>,
+    /// The passkeys of the account.
+    pub passkeys: Vec<PasskeyCard>,
+    /// Whether any second factor is configured.
+    pub is_2fa_capable: bool,
+    /// Whether the second factor is asked on every site.
+    pub force_2fa: bool,
+}
+
+/// A passkey as its card shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PasskeyCard {
+    /// Credential id, base64url.
+    pub credential_id: String,
+    /// Name, or `Clé ` and the first ten characters of the id.
+    pub display_name: String,
+    /// When it was added.
+    pub created_at: String,
+    /// When it was last used, if ever.
+    pub last_used_at: Option<String>,
+    /// How many times it was used.
+    pub usage_count: i64,
+    /// Whether it cannot replace the password.
+    pub second_factor_only: bool,
+}
+
+impl Page for ConnectionAndAccountPage {
+    const TEMPLATE: &'static str = "pages/account/connection-and-account";
+    const LAYOUT: Layout = Layout::Dashboard(MenuEntry::ConnectionAndAccount);
+
+    fn title(&self) -> Cow<'_, str> {
+        "Compte et connexion".into()
+    }
+}
+
+/// « Vos sessions »: where the account is open, and the means to close it there.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionsPage {
+    sessions: Vec<SessionCard>,
+    has_others: bool,
+}
+
+/// An open session as the list shows it. Dates are written as they are shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionCard {
+    /// Public name of the session.
+    pub uid: String,
+    /// Browser and system, `Firefox sur Linux`.
+    pub browser: String,
+    /// When the person signed in.
+    pub signed_in_at: String,
+    /// When it was last used.
+    pub last_seen_at: String,
+    /// Address it was last used from, when recorded.
+    pub ip_address: Option<String>,
+    /// How the person signed in, `mot de passe`.
+    pub method: String,
+    /// Whether it is the session that asks.
+    pub is_current: bool,
+}
+
+impl SessionsPage {
+    /// The page for these sessions.
+    #[must_use]
+    pub fn new(sessions: Vec<SessionCard>) -> Self {
+        Self {
+            has_others: sessions.iter().any(|session| !session.is_current),
+            sessions,
+        }
+    }
+}
+
+impl Page for SessionsPage {
+    const TEMPLATE: &'static str = "pages/account/sessions";
+    const LAYOUT: Layout = Layout::Dashboard(MenuEntry::ConnectionAndAccount);
+
+    fn title(&self) -> Cow<'_, str> {
+        "Vos sessions".into()
+    }
+}
+
+/// « Compte créé » (spec ui H1).
+#[derive(Debug, Clone, Serialize)]
+pub struct WelcomePage {
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Address of the account.
+    pub email: String,
+    /// The selected organization, when there is one.
+    pub organization: Option<OrganizationTile>,
+    /// Whether the account existed before, at `InclusionConnect`.
+    pub onboarding_help: bool,
+}
+
+impl Page for WelcomePage {
+    const TEMPLATE: &'static str = "pages/welcome";
+    const LAYOUT: Layout = Layout::Connexion;
+    const SHOWS_NOTIFICATION: bool = false;
+
+    fn title(&self) -> Cow<'_, str> {
+        "Compte créé".into()
+    }
+}

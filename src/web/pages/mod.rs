@@ -1,0 +1,17 @@
+//! The page models: one struct a page, holding exactly what its template shows. No logic, no HTTP.
+
+pub mod account;
+pub mod errors;
+pub mod home;
+pub mod legal;
+pub mod oidc;
+pub mod organizations;
+pub mod passwords;
+pub mod sign_in;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod well_formed;

@@ -1,0 +1,345 @@
+//! Every page rendered with sample values, for the tests.
+
+use std::sync::Arc;
+
+use super::account::{
+    ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage, SessionCard,
+    SessionsPage, WelcomePage,
+};
+use super::errors::{ErrorPage, InteractionExpiredPage, NotFoundPage, ReturnLink, TooManyRequestsPage};
+use super::home::HomePage;
+use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
+use super::oidc::{AutoSubmitPage, FormPostPage, HiddenField};
+use super::organizations::{Establishment, OrganizationTile, SelectOrganizationPage};
+use super::passwords::{
+    ChangePasswordPage, InclusionConnectWelcomePage, MagicLinkSentPage, ResetPasswordPage,
+    SignInWithMagicLinkPage, SignUpPage, VerifyEmailPage,
+};
+use super::sign_in::{SignInPage, StartSignInPage};
+use crate::web::assets::Assets;
+use crate::web::notifications::Notification;
+use crate::web::render::{Page, Renderer, Shell};
+
+/// The rendered samples, by name.
+struct Samples {
+    renderer: Renderer,
+    documents: Vec<(&'static str, String)>,
+}
+
+impl Samples {
+    fn add(&mut self, name: &'static str, shell: &Shell, page: &impl Page) {
+        let document = self
+            .renderer
+            .render(shell, page)
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        self.documents.push((name, document));
+    }
+}
+
+fn shell() -> Shell {
+    Shell {
+        csrf_token: Some("0123456789abcdef".to_owned()),
+        notification: None,
+        user_label: Some("Jean User".to_owned()),
+        is_test_instance: false,
+    }
+}
+
+fn notified(code: &str) -> Shell {
+    Shell {
+        notification: Notification::from_code(code),
+        ..shell()
+    }
+}
+
+fn organization(id: i32, libelle: &str, certified: bool) -> OrganizationTile {
+    OrganizationTile {
+        id,
+        siret: "21920023500014".to_owned(),
+        libelle: libelle.to_owned(),
+        address: "1 place Maurice Gunsbourg, 92140 Clamart".to_owned(),
+        activity: Some("84.11Z - Administration publique générale".to_owned()),
+        establishment: Some(Establishment::new(!certified)),
+        certified,
+    }
+}
+
+/// The documents, by name of sample.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let assets = Arc::new(Assets::load().unwrap());
+    let mut samples = Samples {
+        renderer: Renderer::new(assets).unwrap(),
+        documents: Vec::new(),
+    };
+    add_sign_in(&mut samples);
+    add_passwords(&mut samples);
+    add_account(&mut samples);
+    add_errors(&mut samples);
+    samples.documents
+}
+
+fn add_sign_in(samples: &mut Samples) {
+    let start = StartSignInPage {
+        focuses_email: true,
+        ..StartSignInPage::default()
+    };
+    samples.add("start-sign-in", &shell(), &start);
+    samples.add(
+        "start-sign-in-test",
+        &Shell {
+            is_test_instance: true,
+            ..notified("logout_success")
+        },
+        &start,
+    );
+    samples.add("start-sign-in-warning", &notified("email_unavailable"), &start);
+    let refused = StartSignInPage {
+        login_hint: Some("jean@yopmal.com".to_owned()),
+        has_email_error: true,
+        did_you_mean: Some("jean@yopmail.com".to_owned()),
+        focuses_email: true,
+    };
+    samples.add("start-sign-in-error", &shell(), &refused);
+
+    let sign_in = SignInPage {
+        email: "jean.user@yopmail.com".to_owned(),
+        show_passkey_section: false,
+        change_email_returns_to_client: false,
+    };
+    samples.add("sign-in", &shell(), &sign_in);
+    samples.add("sign-in-error", &notified("invalid_credentials"), &sign_in);
+    let with_passkey = SignInPage {
+        show_passkey_section: true,
+        change_email_returns_to_client: true,
+        ..sign_in
+    };
+    samples.add("sign-in-passkey", &shell(), &with_passkey);
+
+    let mairie = organization(1, "Commune de clamart - Mairie", false);
+    let shop = organization(2, "Decathlon france - Decathlon direction generale france", true);
+    samples.add(
+        "select-organization",
+        &shell(),
+        &SelectOrganizationPage::new(vec![mairie, shop]),
+    );
+
+    let fields = vec![HiddenField::new("code", "a\"b"), HiddenField::new("state", "<s>")];
+    let form_post = FormPostPage {
+        action: "https://client.example/callback".to_owned(),
+        fields,
+    };
+    samples.add("form-post", &Shell::default(), &form_post);
+    samples.add(
+        "logout",
+        &Shell::default(),
+        &AutoSubmitPage::logout("0123456789abcdef"),
+    );
+    samples.add(
+        "magic-link-auto",
+        &Shell::default(),
+        &AutoSubmitPage::magic_link("0123456789abcdef", "token"),
+    );
+}
+
+fn add_account(samples: &mut Samples) {
+    samples.add("home", &shell(), &HomePage);
+    let identity = IdentityPage {
+        given_name: Some("Jean".to_owned()),
+        ..IdentityPage::default()
+    };
+    samples.add("identity", &shell(), &identity);
+    let certain = IdentityPage {
+        family_name: Some("User".to_owned()),
+        has_franceconnect_identity: true,
+        needs_onboarding_help: true,
+        ..identity
+    };
+    samples.add(
+        "identity-fc",
+        &notified("invalid_personal_informations"),
+        &certain,
+    );
+
+    let person = PersonalInformationPage {
+        given_name: Some("Jean".to_owned()),
+        family_name: Some("User".to_owned()),
+        phone_number: Some("0123456789".to_owned()),
+        job: None,
+        name_choices: None,
+    };
+    samples.add(
+        "personal-information",
+        &notified("personal_information_update_success"),
+        &person,
+    );
+    let names = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
+    let choices = NameChoices::new(
+        (names(&["Jean", "Marie"]), Some("Jean")),
+        (names(&["Dupont", "Durand"]), Some("User")),
+    );
+    let listed = PersonalInformationPage {
+        name_choices: Some(choices),
+        ..person
+    };
+    samples.add("personal-information-fc", &shell(), &listed);
+    add_connection(samples);
+
+    let welcome = WelcomePage {
+        given_name: "Jean".to_owned(),
+        family_name: "User".to_owned(),
+        email: "jean.user@yopmail.com".to_owned(),
+        organization: Some(organization(1, "Commune de clamart - Mairie", false)),
+        onboarding_help: false,
+    };
+    samples.add("welcome", &shell(), &welcome);
+    let migrated = WelcomePage {
+        organization: None,
+        onboarding_help: true,
+        ..welcome
+    };
+    samples.add("welcome-migrated", &shell(), &migrated);
+    samples.add("terms", &Shell::default(), &TermsPage);
+    samples.add("privacy", &shell(), &PrivacyPage);
+    samples.add("accessibility", &shell(), &AccessibilityPage);
+}
+
+fn add_connection(samples: &mut Samples) {
+    let bare = ConnectionAndAccountPage {
+        email: "jean.user@yopmail.com".to_owned(),
+        ..Default::default()
+    };
+    samples.add("connection-and-account-bare", &shell(), &bare);
+    let passkey = PasskeyCard {
+        credential_id: "EEEEuispec-_".to_owned(),
+        display_name: "Clé EEEEuispec".to_owned(),
+        created_at: "Aujourd’hui à 16:18".to_owned(),
+        last_used_at: None,
+        usage_count: 0,
+        second_factor_only: true,
+    };
+    let protected = ConnectionAndAccountPage {
+        totp_created_at: Some("Hier à 09:02".to_owned()),
+        passkeys: vec![passkey],
+        is_2fa_capable: true,
+        force_2fa: true,
+        ..bare
+    };
+    samples.add(
+        "connection-and-account",
+        &notified("authenticator_added"),
+        &protected,
+    );
+
+    let session = |uid: &str, browser: &str, is_current| SessionCard {
+        uid: uid.to_owned(),
+        browser: browser.to_owned(),
+        signed_in_at: "Hier à 18:40".to_owned(),
+        last_seen_at: "Aujourd’hui à 08:12".to_owned(),
+        ip_address: Some("192.0.2.7".to_owned()),
+        method: "mot de passe".to_owned(),
+        is_current,
+    };
+    let sessions = vec![
+        session("a", "Firefox sur Linux", true),
+        session("b", "Safari sur iPhone", false),
+    ];
+    samples.add("sessions", &shell(), &SessionsPage::new(sessions));
+}
+
+fn add_passwords(samples: &mut Samples) {
+    let email = || "jean.user@yopmail.com".to_owned();
+    samples.add("inclusionconnect-welcome", &shell(), &InclusionConnectWelcomePage);
+    let sign_up = SignUpPage {
+        email: email(),
+        change_email_returns_to_client: false,
+        is_new_account: true,
+    };
+    samples.add("sign-up", &shell(), &sign_up);
+    let existing = SignUpPage {
+        is_new_account: false,
+        ..sign_up
+    };
+    samples.add("sign-up-existing", &notified("new_password_needed"), &existing);
+
+    let verify = VerifyEmailPage {
+        email: email(),
+        code_sent: true,
+        countdown_end: "2100-01-01T00:00:00+01:00".to_owned(),
+        needs_onboarding_help: false,
+    };
+    samples.add("verify-email", &notified("browser_not_trusted"), &verify);
+    let migrated = VerifyEmailPage {
+        code_sent: false,
+        needs_onboarding_help: true,
+        ..verify
+    };
+    samples.add(
+        "verify-email-migrated",
+        &notified("invalid_verify_email_code"),
+        &migrated,
+    );
+
+    samples.add(
+        "magic-link-sent",
+        &shell(),
+        &MagicLinkSentPage { email: Some(email()) },
+    );
+    samples.add(
+        "magic-link-sent-unknown",
+        &shell(),
+        &MagicLinkSentPage { email: None },
+    );
+    let magic_link = SignInWithMagicLinkPage {
+        magic_link_token: "token".to_owned(),
+    };
+    samples.add("sign-in-with-magic-link", &shell(), &magic_link);
+    let reset = ResetPasswordPage {
+        login_hint: Some(email()),
+    };
+    samples.add("reset-password", &shell(), &reset);
+    samples.add("reset-password-again", &notified("invalid_token"), &reset);
+    let change = ChangePasswordPage {
+        reset_password_token: "token".to_owned(),
+        email: None,
+    };
+    samples.add("change-password", &shell(), &change);
+}
+
+fn add_errors(samples: &mut Samples) {
+    let service = || ReturnLink::service("kjhgf", "server_error", "Too many requests");
+    let invalid_redirect_uri = ErrorPage {
+        code: "400".to_owned(),
+        message: Some("invalid_redirect_uri: redirect_uri did not match any registered uri".to_owned()),
+        advice: ErrorPage::START_AGAIN,
+        reference: None,
+        link: ReturnLink::home(),
+    };
+    samples.add("error-400", &Shell::default(), &invalid_redirect_uri);
+    let fault = ErrorPage {
+        code: "500".to_owned(),
+        message: None,
+        advice: ErrorPage::RETRY_LATER,
+        reference: Some("01JD3Z8K5T".to_owned()),
+        link: service(),
+    };
+    samples.add("error-500", &Shell::default(), &fault);
+    samples.add(
+        "error-404",
+        &Shell::default(),
+        &NotFoundPage {
+            link: ReturnLink::home(),
+        },
+    );
+    samples.add(
+        "error-429",
+        &Shell::default(),
+        &TooManyRequestsPage { link: service() },
+    );
+    samples.add(
+        "interaction-expired",
+        &Shell::default(),
+        &InteractionExpiredPage {
+            link: ReturnLink::home(),
+        },
+    );
+}
