@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod instrumentation;
+pub mod keys;
 pub mod outbox;
 pub mod password_hasher;
 pub mod rate_limiter;

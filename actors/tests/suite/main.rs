@@ -1,5 +1,6 @@
 //! What the actors promise, each as a test.
 
+mod keys;
 mod outbox;
 mod password_hasher;
 mod rate_limiter;

@@ -396,10 +396,11 @@ async fn a_permanent_refusal_is_final() {
 async fn what_a_dead_process_had_claimed_is_taken_over_after_its_lease() {
     let world = World::new();
     let stuck = Smtp::hanging();
-    let (crashing, _instruments) = world.node(&stuck, World::settings());
+    let crashing = world.node(&stuck, World::settings());
     let id = world.insert();
     eventually_is("it is claimed", || stuck.at_once.load(Ordering::SeqCst) == 1).await;
     drop(crashing);
+    eventually_is("nothing is left of it", || Arc::strong_count(&stuck) == 1).await;
     stuck.gate.add_permits(1);
 
     let smtp = Smtp::up();

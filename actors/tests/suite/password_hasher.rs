@@ -157,9 +157,12 @@ async fn an_unknown_account_takes_the_time_of_a_real_check() {
             Decoy::Argon2id => hasher.hash(secret("x")).await.unwrap(),
             Decoy::Bcrypt { cost } => bcrypt::hash("x", cost).unwrap(),
         };
-        let mut real = Duration::MAX;
-        let mut unknown = Duration::MAX;
-        for _ in 0..3 {
+        // The best of several on a machine that does other things as well.
+        let (mut real, mut unknown) = (Duration::MAX, Duration::MAX);
+        let mut rounds = 0;
+        while rounds < 3 || unknown > real * 2 || real > unknown * 2 {
+            assert!(rounds < 20, "{decoy:?}: {real:?} and {unknown:?}");
+            rounds += 1;
             let started = Instant::now();
             verify(&hasher, "y", &stored).await.unwrap();
             real = real.min(started.elapsed());
@@ -167,10 +170,6 @@ async fn an_unknown_account_takes_the_time_of_a_real_check() {
             assert_eq!(hasher.verify(secret("y"), None).await, MISMATCH);
             unknown = unknown.min(started.elapsed());
         }
-        assert!(
-            unknown * 2 > real && real * 2 > unknown,
-            "{decoy:?}: {real:?} and {unknown:?}"
-        );
     }
 }
 

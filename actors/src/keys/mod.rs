@@ -1,0 +1,180 @@
+//! Signing keys and their rotation.
+//!
+//! The keys come from a private JWK set. Reading it prepares everything once: signing on the hot path takes a snapshot
+//! ([`Keys::current`]) without passing through the mailbox, and costs the signature itself. [`Keys::replace`] makes a
+//! new set sign at once; the keys that leave go on verifying, and stay published, for a grace period: as long as the
+//! last token that they signed may be valid.
+
+mod algorithm;
+mod key;
+mod set;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use chrono::TimeDelta;
+use futures::future::LocalBoxFuture;
+use josekit::JoseError;
+use josekit::jwk::{Ed25519, Jwk, P_256};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+pub use self::algorithm::{SigningAlgorithm, UnknownAlgorithm};
+use self::key::Key;
+use self::set::read_keys;
+pub use self::set::{KeySet, SigningError, VerificationError};
+use crate::clock::SharedClock;
+use crate::instrumentation::Instruments;
+use crate::supervision::{ActorError, Answer, Answers, Behaviour, Handle, Request, start};
+
+/// How often the actor looks whether keys have retired.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+
+/// The JWK set cannot be used. Messages hold no key material.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeys {
+    #[error("not a JSON object with an array \"keys\"")]
+    NotAKeySet,
+    #[error("key {position} of the set (from 0) cannot be used: {reason}")]
+    Key { position: usize, reason: String },
+    #[error("two keys have the kid \"{0}\"")]
+    DuplicateKid(String),
+}
+
+/// Why the keys were not replaced; the ones before stay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplaceError {
+    #[error(transparent)]
+    Actor(#[from] ActorError),
+    #[error(transparent)]
+    Keys(#[from] InvalidKeys),
+}
+
+/// See the module. Cheap to clone.
+#[derive(Clone)]
+pub struct Keys {
+    current: Arc<ArcSwap<KeySet>>,
+    actor: Handle<Keeper>,
+}
+
+impl Keys {
+    /// Reads `jwks` and starts the actor; must be called where an actix `System` runs. `grace` is how long keys verify after
+    /// they were replaced.
+    ///
+    /// # Errors
+    /// See [`InvalidKeys`].
+    pub fn start(
+        jwks: &SecretString,
+        grace: Duration,
+        clock: SharedClock,
+        instruments: &Instruments,
+    ) -> Result<Self, InvalidKeys> {
+        let current = Arc::new(ArcSwap::from_pointee(KeySet::read(
+            jwks.expose_secret(),
+            clock.clone(),
+        )?));
+        let (kept, observed) = (current.clone(), current.clone());
+        let actor = start(instruments, "keys", 16, move || Keeper {
+            current: kept.clone(),
+            clock: clock.clone(),
+            grace: TimeDelta::from_std(grace).unwrap_or(TimeDelta::days(365)),
+        });
+        actor.meter().describe_with(move || observed.load().describe());
+        Ok(Self { current, actor })
+    }
+
+    /// The keys of this moment.
+    #[must_use]
+    pub fn current(&self) -> Arc<KeySet> {
+        self.current.load_full()
+    }
+
+    /// Signs with the keys of `jwks` from now on.
+    ///
+    /// # Errors
+    /// When `jwks` cannot be used; the keys before stay.
+    pub async fn replace(&self, jwks: SecretString) -> Result<(), ReplaceError> {
+        Ok(self.actor.ask(Replace(jwks)).await??)
+    }
+}
+
+struct Keeper {
+    current: Arc<ArcSwap<KeySet>>,
+    clock: SharedClock,
+    grace: TimeDelta,
+}
+
+impl Behaviour for Keeper {
+    const MESSAGES: &'static [&'static str] = &["replace"];
+
+    fn tick_every(&self) -> Option<Duration> {
+        Some(TICK_EVERY)
+    }
+
+    fn tick(&mut self) -> Option<LocalBoxFuture<'static, ()>> {
+        if let Some(set) = self.current.load().without_retired(self.clock.now()) {
+            tracing::info!("keys have retired");
+            self.current.store(Arc::new(set));
+        }
+        None
+    }
+}
+
+struct Replace(SecretString);
+
+impl Request for Replace {
+    type Response = Result<(), InvalidKeys>;
+    const NAME: &'static str = "replace";
+
+    fn failed(response: &Self::Response) -> bool {
+        response.is_err()
+    }
+}
+
+impl Answers<Replace> for Keeper {
+    fn answer(&mut self, Replace(jwks): Replace) -> Answer<Result<(), InvalidKeys>> {
+        let now = self.clock.now();
+        let replaced = read_keys(jwks.expose_secret())
+            .and_then(|next: Vec<Arc<Key>>| self.current.load().followed_by(next, now + self.grace, now))
+            .map(|set| {
+                tracing::info!("the signing keys were replaced");
+                self.current.store(Arc::new(set));
+            });
+        Answer::Now(replaced)
+    }
+}
+
+/// A new private JWK set of five keys: RSA and P-256, each for signatures and for encryption, and Ed25519 for signatures.
+/// RSA keys take a moment (about 0.1 s each).
+///
+/// # Errors
+/// When OpenSSL cannot make a key.
+pub fn generate() -> Result<SecretString, JoseError> {
+    let shapes = [
+        (Jwk::generate_rsa_key(2_048)?, "sig"),
+        (Jwk::generate_rsa_key(2_048)?, "enc"),
+        (Jwk::generate_ec_key(P_256)?, "sig"),
+        (Jwk::generate_ec_key(P_256)?, "enc"),
+        (Jwk::generate_ed_key(Ed25519)?, "sig"),
+    ];
+    let keys: Vec<Value> = shapes
+        .into_iter()
+        .map(|(jwk, public_use)| described(&jwk, public_use))
+        .collect();
+    Ok(SecretString::from(json!({ "keys": keys }).to_string()))
+}
+
+/// The private key with its `use`, its `kid`, and its `alg` where only one is possible.
+fn described(jwk: &Jwk, public_use: &str) -> Value {
+    let mut members = jwk.as_ref().clone();
+    members.insert("use".to_owned(), json!(public_use));
+    let bare = Value::Object(members.clone());
+    if let Ok(key) = Key::read(0, &bare) {
+        members.insert("kid".to_owned(), json!(key.kid));
+        if let Some(algorithm) = key.public_jwk.get("alg") {
+            members.insert("alg".to_owned(), algorithm.clone());
+        }
+    }
+    Value::Object(members)
+}
