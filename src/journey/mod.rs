@@ -1,1 +1,81 @@
 //! What still stands between this person and where they are going?
+//!
+//! A [`Ladder`] is an ordered list of [`Requirement`]s, declared in the route table. [`next_step`] evaluates it over one [`Journey`]
+//! loaded once per request, and is pure. No other place decides on a redirect for a missing requirement.
+
+mod ladder;
+pub mod ladders;
+mod person;
+mod place;
+mod requirement;
+mod service;
+mod visit;
+
+pub use ladder::{Effect, Ladder, Step, next_step};
+pub use person::{Link, Person};
+pub use place::Place;
+pub use requirement::Requirement;
+pub use service::Journeys;
+pub use visit::{PendingInteraction, Prompt, Visit};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::UserId;
+
+/// Everything that the requirements look at.
+#[derive(Debug, Clone)]
+pub struct Journey {
+    /// The moment of the request.
+    pub now: DateTime<Utc>,
+    /// Durations and toggles of this deployment.
+    pub rules: Rules,
+    /// What the browser session is doing.
+    pub visit: Visit,
+    /// Who is signed in, if somebody is.
+    pub person: Option<Person>,
+    /// For whom this browser has proven to be trusted (cookie `trusted-browser`).
+    pub browser_trusted_for: Option<UserId>,
+}
+
+/// Durations and toggles of this deployment that requirements depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// `RECENT_LOGIN_INTERVAL_IN_SECONDS`
+    pub recent_login_interval: TimeDelta,
+    /// `MAX_DURATION_BETWEEN_TWO_EMAIL_ADDRESS_VERIFICATION_IN_MINUTES`
+    pub email_verification_max_age: TimeDelta,
+    /// `FRANCECONNECT_VERIFICATION_MAX_AGE_IN_MINUTES`
+    pub franceconnect_max_age: TimeDelta,
+    /// `FEATURE_AUTHENTICATE_BROWSER`
+    pub authenticate_browser: bool,
+}
+
+impl Journey {
+    /// The interaction in progress, unless it has expired or nobody may finish it any more.
+    #[must_use]
+    pub fn interaction(&self) -> Option<&PendingInteraction> {
+        self.visit
+            .interaction
+            .as_ref()
+            .filter(|interaction| interaction.expires_at > self.now)
+    }
+
+    /// Whether the browser counts as trusted for the person who is signed in.
+    #[must_use]
+    pub fn browser_is_trusted(&self) -> bool {
+        let trusted_for_person = self
+            .person
+            .as_ref()
+            .is_some_and(|person| self.browser_trusted_for == Some(person.user_id));
+        !self.rules.authenticate_browser || trusted_for_person
+    }
+}
+
+/// Whether `instant` is unknown or lies more than `duration` before `now`: an instant exactly that old still holds.
+#[must_use]
+pub fn is_expired(instant: Option<DateTime<Utc>>, duration: TimeDelta, now: DateTime<Utc>) -> bool {
+    instant.is_none_or(|instant| now - instant > duration)
+}
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ mod error;
 mod interaction;
 mod interactions;
 mod introspection;
+mod keys;
 mod logout;
 mod parameters;
 mod redirect_uri;

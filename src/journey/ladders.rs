@@ -1,0 +1,58 @@
+//! The ladders of the route table (spec/accounts.md §4.1).
+
+use super::{Ladder, Requirement as R};
+
+/// Anybody.
+pub const OPEN: Ladder = &[];
+/// Pages after the address was typed.
+pub const EMAIL_TYPED: Ladder = &[R::EmailTyped];
+/// Pages that ask for a credential.
+pub const CREDENTIAL_PROMPT: Ladder = &[R::EmailTyped, R::InclusionConnectWelcomeSeen];
+/// Pages where the address is proven.
+pub const SIGNED_IN: Ladder = &[R::SignedIn];
+/// Pages where a factor is chosen.
+pub const SIGNED_IN_RECENTLY: Ladder = &[R::SignedIn, R::SignedInRecently];
+/// Pages where the second factor is given.
+pub const EMAIL_VERIFIED: Ladder = &[R::SignedIn, R::EmailVerified];
+/// Pages of the account.
+pub const DASHBOARD: Ladder = &[R::SignedIn, R::EmailVerified, R::SecondFactor, R::TrustedBrowser];
+/// Pages that change how an account is protected.
+pub const ADMINISTRATION: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::SignedInRecently,
+    R::SecondFactorForAdministration,
+];
+/// Pages for members of an organization.
+pub const MEMBER: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::Organization,
+];
+/// What must hold for any relying party, whatever it asks.
+pub const DIRECT_ANSWER: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::Organization,
+    R::SelectedOrganization,
+    R::Names,
+];
+/// The way to a relying party.
+pub const RELYING_PARTY: Ladder = &[
+    R::SignedIn,
+    R::SignedInForThisRequest,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::Organization,
+    R::HintedOrganization,
+    R::SelectedOrganization,
+    R::Names,
+    R::PromptAnswered,
+];

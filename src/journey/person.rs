@@ -1,0 +1,128 @@
+//! Who is signed in, as the requirements see it: one row read per request.
+
+use chrono::{DateTime, Utc};
+
+use super::{Journey, is_expired};
+use crate::domain::amr::is_two_factor;
+use crate::domain::{
+    Amr, AuthenticationLevel, IdentityLevel, Levels, LinkVerificationType, OrganizationId, OrganizationLevel,
+    UserId,
+};
+
+/// A signed-in session with its account, its organizations and what is known of the person.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about a person, each a column"
+)]
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Stable public name of the signed-in session.
+    pub session_uid: String,
+    /// Instant of the first factor in this session.
+    pub signed_in_at: DateTime<Utc>,
+    /// Methods used in this session, in their order.
+    pub amr: Vec<Amr>,
+    pub user_id: UserId,
+    pub email: String,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub email_verified: bool,
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// The person wants two factors on every service.
+    pub force_2fa: bool,
+    /// A TOTP key is configured.
+    pub has_totp: bool,
+    /// At least one passkey is registered.
+    pub has_passkey: bool,
+    pub needs_inclusionconnect_onboarding_help: bool,
+    /// When `FranceConnect` last told the identity; `None` when it never did.
+    pub franceconnect_updated_at: Option<DateTime<Utc>>,
+    /// In the order in which the person joined.
+    pub links: Vec<Link>,
+    /// What the session acts for; may point to an organization that the person has left.
+    pub selected_organization: Option<OrganizationId>,
+}
+
+/// Membership of an organization.
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub organization: OrganizationId,
+    pub siret: String,
+    /// `cached_libelle`
+    pub libelle: Option<String>,
+    /// `cached_adresse`
+    pub adresse: Option<String>,
+    /// `cached_libelle_activite_principale`
+    pub libelle_activite_principale: Option<String>,
+    /// Headquarters of its legal unit; unknown for organizations not refreshed yet.
+    pub is_siege_social: Option<bool>,
+    pub verification_type: LinkVerificationType,
+    pub verified_at: Option<DateTime<Utc>>,
+    pub has_been_greeted: bool,
+    pub needs_official_contact_email_verification: bool,
+}
+
+impl Person {
+    /// Whether a second factor could be asked for.
+    #[must_use]
+    pub fn is_second_factor_capable(&self) -> bool {
+        self.has_totp || self.has_passkey
+    }
+
+    /// Whether this session was opened with two factors.
+    #[must_use]
+    pub fn used_two_factors(&self) -> bool {
+        is_two_factor(&self.amr)
+    }
+
+    /// Whether given name and family name are known.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        let is_known = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.is_empty());
+        is_known(&self.given_name) && is_known(&self.family_name)
+    }
+
+    /// How the header names the person: both names, or the address.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (self.given_name.as_deref(), self.family_name.as_deref()) {
+            (Some(given), Some(family)) if self.has_names() => format!("{given} {family}"),
+            _ => self.email.clone(),
+        }
+    }
+
+    /// The membership of the selected organization, unless the person has left it.
+    #[must_use]
+    pub fn selected_link(&self) -> Option<&Link> {
+        let selected = self.selected_organization?;
+        self.links.iter().find(|link| link.organization == selected)
+    }
+
+    /// What is known of the person's identity at the moment of `journey`.
+    #[must_use]
+    pub fn identity_level(&self, journey: &Journey) -> IdentityLevel {
+        let max_age = journey.rules.franceconnect_max_age;
+        if is_expired(self.franceconnect_updated_at, max_age, journey.now) {
+            IdentityLevel::Declared
+        } else {
+            IdentityLevel::Verified
+        }
+    }
+
+    /// What the link to the selected organization is worth; `None` without a selection.
+    #[must_use]
+    pub fn organization_level(&self) -> Option<OrganizationLevel> {
+        self.selected_link()
+            .map(|link| link.verification_type.organization_level())
+    }
+
+    /// The three levels at the moment of `journey`; `None` as long as no organization is selected.
+    #[must_use]
+    pub fn levels(&self, journey: &Journey) -> Option<Levels> {
+        Some(Levels {
+            identity: self.identity_level(journey),
+            authentication: AuthenticationLevel::of(&self.amr),
+            organization: self.organization_level()?,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Pages that a missing requirement leads to.
+
+use crate::domain::{OrganizationId, Siret};
+
+/// A page where a requirement can be met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    StartSignIn,
+    /// The same, telling that a fresh sign-in is needed.
+    SignInAgain,
+    InclusionConnectWelcome,
+    VerifyEmail,
+    /// The address was proven too long ago.
+    RenewEmailVerification,
+    /// This browser is not known yet.
+    AuthenticateBrowser,
+    SecondFactor,
+    /// The second factor protects the administration of the account.
+    SecondFactorForAdministration,
+    DoubleAuthenticationChoice,
+    JoinOrganization {
+        siret_hint: Option<Siret>,
+    },
+    SelectOrganization,
+    FranceConnect,
+    PersonalInformation,
+    OfficialContact {
+        organization: OrganizationId,
+    },
+    Welcome,
+}
+
+impl Place {
+    /// Path and query.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::StartSignIn => "/users/start-sign-in".to_owned(),
+            Self::SignInAgain => "/users/start-sign-in?notification=login_required".to_owned(),
+            Self::InclusionConnectWelcome => "/users/inclusionconnect-welcome".to_owned(),
+            Self::VerifyEmail => "/users/verify-email".to_owned(),
+            Self::RenewEmailVerification => {
+                "/users/verify-email?notification=email_verification_renewal".to_owned()
+            }
+            Self::AuthenticateBrowser => "/users/verify-email?notification=browser_not_trusted".to_owned(),
+            Self::SecondFactor => "/users/2fa-sign-in".to_owned(),
+            Self::SecondFactorForAdministration => "/users/2fa-sign-in?notification=2fa_required".to_owned(),
+            Self::DoubleAuthenticationChoice => "/users/double-authentication-choice".to_owned(),
+            Self::JoinOrganization {
+                siret_hint: Some(siret),
+            } => {
+                format!("/users/join-organization?siret_hint={siret}")
+            }
+            Self::JoinOrganization { siret_hint: None } => "/users/join-organization".to_owned(),
+            Self::SelectOrganization => "/users/select-organization".to_owned(),
+            Self::FranceConnect => "/users/franceconnect".to_owned(),
+            Self::PersonalInformation => "/users/personal-information".to_owned(),
+            Self::OfficialContact { organization } => {
+                format!("/users/official-contact-email-verification/{organization}")
+            }
+            Self::Welcome => "/users/welcome".to_owned(),
+        }
+    }
+
+    /// Whether the page asked for is remembered, to come back to it.
+    #[must_use]
+    pub fn remembers_the_way(&self) -> bool {
+        matches!(
+            self,
+            Self::StartSignIn | Self::SignInAgain | Self::SecondFactorForAdministration
+        )
+    }
+}

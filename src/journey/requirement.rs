@@ -1,0 +1,178 @@
+//! The requirements, each with its check (spec/accounts.md §4).
+
+use super::{Effect, Journey, PendingInteraction, Person, Place, Prompt, Step, is_expired};
+use crate::domain::AuthenticationLevel;
+use crate::domain::assurance::second_factor_would_help;
+
+/// One rung. A check looks only at its own subject; those before it in the ladder hold already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Requirement {
+    /// An address was typed and accepted.
+    EmailTyped,
+    /// An account of Inclusion Connect has seen the page that explains the move.
+    InclusionConnectWelcomeSeen,
+    /// A first factor was used in this session.
+    SignedIn,
+    /// … less than `RECENT_LOGIN_INTERVAL_IN_SECONDS` ago.
+    SignedInRecently,
+    /// … since the authorization request demanded it anew (`prompt=login`, `max_age`).
+    SignedInForThisRequest,
+    /// The address was proven, and not too long ago.
+    EmailVerified,
+    /// A second factor was used if the person or the relying party insists.
+    SecondFactor,
+    /// The browser has proven to be the person's.
+    TrustedBrowser,
+    /// Who has a second factor uses it before changing the account.
+    SecondFactorForAdministration,
+    /// At least one organization.
+    Organization,
+    /// Member of the organization that the relying party announced, which becomes the selected one.
+    HintedOrganization,
+    /// One organization is selected; an only one is taken without asking.
+    SelectedOrganization,
+    /// Given name and family name are known.
+    Names,
+    /// What the relying party asked the person to do has been done (`prompt`).
+    PromptAnswered,
+}
+
+impl Requirement {
+    /// Whether the requirement is met by `journey`, and if not what to do.
+    #[must_use]
+    pub fn check(self, journey: &Journey) -> Step {
+        match self {
+            Self::EmailTyped => met_or(journey.visit.email.is_some(), Place::StartSignIn),
+            Self::InclusionConnectWelcomeSeen => met_or(
+                !journey.visit.needs_inclusionconnect_welcome_page,
+                Place::InclusionConnectWelcome,
+            ),
+            Self::SignedIn => met_or(journey.person.is_some(), Place::StartSignIn),
+            _ => match &journey.person {
+                Some(person) => self.check_person(journey, person),
+                None => Step::GoTo(Place::StartSignIn),
+            },
+        }
+    }
+
+    fn check_person(self, journey: &Journey, person: &Person) -> Step {
+        let rules = &journey.rules;
+        match self {
+            Self::EmailTyped | Self::InclusionConnectWelcomeSeen | Self::SignedIn => Step::Continue,
+            Self::SignedInRecently => {
+                let is_recent = !is_expired(
+                    Some(person.signed_in_at),
+                    rules.recent_login_interval,
+                    journey.now,
+                );
+                met_or(is_recent, Place::SignInAgain)
+            }
+            Self::SignedInForThisRequest => {
+                let since = journey
+                    .interaction()
+                    .and_then(|interaction| interaction.authenticated_since);
+                met_or(
+                    since.is_none_or(|since| person.signed_in_at >= since),
+                    Place::StartSignIn,
+                )
+            }
+            Self::EmailVerified if !person.email_verified => Step::GoTo(Place::VerifyEmail),
+            Self::EmailVerified => {
+                let is_fresh = !is_expired(
+                    person.email_verified_at,
+                    rules.email_verification_max_age,
+                    journey.now,
+                );
+                met_or(is_fresh, Place::RenewEmailVerification)
+            }
+            Self::SecondFactor if !journey.needs_second_factor(person) => Step::Continue,
+            Self::SecondFactor if person.is_second_factor_capable() => Step::GoTo(Place::SecondFactor),
+            Self::SecondFactor => Step::GoTo(Place::DoubleAuthenticationChoice),
+            Self::TrustedBrowser => met_or(journey.browser_is_trusted(), Place::AuthenticateBrowser),
+            Self::SecondFactorForAdministration => {
+                let is_protected = !person.is_second_factor_capable() || person.used_two_factors();
+                met_or(is_protected, Place::SecondFactorForAdministration)
+            }
+            Self::Organization => met_or(!person.links.is_empty(), journey.join_place()),
+            Self::HintedOrganization => check_hinted_organization(journey, person),
+            Self::SelectedOrganization => check_selected_organization(journey, person),
+            Self::Names => met_or(person.has_names(), Place::PersonalInformation),
+            Self::PromptAnswered => check_prompt(journey),
+        }
+    }
+}
+
+impl Journey {
+    fn join_place(&self) -> Place {
+        let siret_hint = self
+            .interaction()
+            .and_then(|interaction| interaction.siret_hint.clone());
+        Place::JoinOrganization { siret_hint }
+    }
+
+    /// The person asked for two factors everywhere, or the relying party insists on levels that a second factor alone
+    /// brings within reach.
+    fn needs_second_factor(&self, person: &Person) -> bool {
+        if person.used_two_factors() {
+            return false;
+        }
+        let request = self
+            .interaction()
+            .and_then(|interaction| interaction.essential_acr.as_ref());
+        let would_help = second_factor_would_help(
+            request,
+            person.identity_level(self),
+            AuthenticationLevel::of(&person.amr),
+            person.organization_level(),
+        );
+        person.force_2fa || would_help
+    }
+}
+
+fn check_hinted_organization(journey: &Journey, person: &Person) -> Step {
+    let Some(hint) = journey
+        .interaction()
+        .and_then(|interaction| interaction.siret_hint.as_ref())
+    else {
+        return Step::Continue;
+    };
+    match person.links.iter().find(|link| link.siret == hint.as_str()) {
+        Some(link)
+            if person
+                .selected_link()
+                .is_some_and(|selected| selected.organization == link.organization) =>
+        {
+            Step::Continue
+        }
+        Some(link) => Step::Perform(Effect::SelectOrganization(link.organization)),
+        None => Step::GoTo(journey.join_place()),
+    }
+}
+
+fn check_selected_organization(journey: &Journey, person: &Person) -> Step {
+    if person.selected_link().is_some() {
+        return Step::Continue;
+    }
+    let must_choose = journey
+        .interaction()
+        .is_some_and(PendingInteraction::requests_certification_dirigeant);
+    match person.links.as_slice() {
+        [only] if !must_choose => Step::Perform(Effect::SelectOrganization(only.organization)),
+        _ => Step::GoTo(Place::SelectOrganization),
+    }
+}
+
+fn check_prompt(journey: &Journey) -> Step {
+    let unanswered = journey
+        .interaction()
+        .filter(|interaction| !interaction.prompt_is_answered);
+    match unanswered.map(|interaction| interaction.prompt) {
+        Some(Prompt::SelectOrganization) => Step::GoTo(Place::SelectOrganization),
+        Some(Prompt::UpdateUserinfo) => Step::GoTo(Place::PersonalInformation),
+        Some(Prompt::Journey) | None => Step::Continue,
+    }
+}
+
+fn met_or(is_met: bool, place: Place) -> Step {
+    if is_met { Step::Continue } else { Step::GoTo(place) }
+}

@@ -1,0 +1,116 @@
+//! Loading a journey, and what is done on the way without asking.
+
+use identite_actors::clock::SharedClock;
+
+use super::{Journey, Link, Person, Rules, Visit};
+use crate::db::organizations::OrganizationLink;
+use crate::db::sessions::SessionDigest;
+use crate::db::{self, Pool, SnapshotRow};
+use crate::domain::{LinkVerificationType, OrganizationId, UserId};
+
+/// Journeys of this deployment.
+#[derive(Clone)]
+pub struct Journeys {
+    pool: Pool,
+    clock: SharedClock,
+    rules: Rules,
+}
+
+impl Journeys {
+    /// Journeys over this database, by these rules.
+    #[must_use]
+    pub fn new(pool: Pool, clock: SharedClock, rules: Rules) -> Self {
+        Self { pool, clock, rules }
+    }
+
+    /// The journey of a browser: `session` names its session, `visit` is what it is doing. One statement; none without a session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load(
+        &self,
+        session: Option<&SessionDigest>,
+        visit: Visit,
+        browser_trusted_for: Option<UserId>,
+    ) -> Result<Journey, db::Error> {
+        let now = self.clock.now();
+        let snapshot = match session {
+            Some(session) => {
+                let client = self.pool.get().await?;
+                db::journey_snapshot(&client, session, now).await?
+            }
+            None => None,
+        };
+        let person = snapshot.map(person);
+        Ok(Journey {
+            now,
+            rules: self.rules,
+            visit,
+            person,
+            browser_trusted_for,
+        })
+    }
+
+    /// Makes `organization` the one that a signed-in session acts for. An organization that the person has left meanwhile, or a session that
+    /// has ended, changes nothing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn select_organization(
+        &self,
+        session_uid: &str,
+        organization: OrganizationId,
+    ) -> Result<bool, db::Error> {
+        let client = self.pool.get().await?;
+        db::sessions::select_organization(&client, session_uid, organization).await
+    }
+}
+
+fn person(row: SnapshotRow) -> Person {
+    let SnapshotRow {
+        session,
+        person,
+        links,
+    } = row;
+    Person {
+        session_uid: session.uid,
+        signed_in_at: session.signed_in_at,
+        amr: session.amr,
+        user_id: session.user_id,
+        email: person.email,
+        given_name: person.given_name,
+        family_name: person.family_name,
+        email_verified: person.email_verified,
+        email_verified_at: person.email_verified_at,
+        force_2fa: person.force_2fa,
+        has_totp: person.has_totp,
+        has_passkey: person.passkey_count > 0,
+        needs_inclusionconnect_onboarding_help: person.needs_inclusionconnect_onboarding_help,
+        franceconnect_updated_at: person.franceconnect_updated_at,
+        links: links.into_iter().map(link).collect(),
+        selected_organization: session.selected_organization_id,
+    }
+}
+
+/// A link of a type that nobody documented is worth nothing, and is told to the operator.
+fn link(row: OrganizationLink) -> Link {
+    let verification_type = row.verification_type.parse().unwrap_or_else(|_| {
+        tracing::warn!(
+            organization = row.id.0,
+            "a link between a person and an organization has an unknown type"
+        );
+        LinkVerificationType::NoValidationMeansAvailable
+    });
+    Link {
+        organization: row.id,
+        siret: row.siret,
+        libelle: row.cached_libelle,
+        adresse: row.cached_adresse,
+        libelle_activite_principale: row.cached_libelle_activite_principale,
+        is_siege_social: row.cached_siege_social,
+        verification_type,
+        verified_at: row.verified_at,
+        has_been_greeted: row.has_been_greeted,
+        needs_official_contact_email_verification: row.needs_official_contact_email_verification,
+    }
+}

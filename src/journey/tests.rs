@@ -1,0 +1,336 @@
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Effect, Journey, Ladder, Link, PendingInteraction, Person, Place, Prompt, Requirement, Rules, Step, Visit,
+};
+use super::{ladders, next_step};
+use crate::domain::{Amr, Email, EssentialAcr, LinkVerificationType, OrganizationId, UserId};
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn link(organization: i32, siret: &str) -> Link {
+    Link {
+        organization: OrganizationId(organization),
+        siret: siret.to_owned(),
+        libelle: None,
+        adresse: None,
+        libelle_activite_principale: None,
+        is_siege_social: None,
+        verification_type: LinkVerificationType::Domain,
+        verified_at: None,
+        has_been_greeted: true,
+        needs_official_contact_email_verification: false,
+    }
+}
+
+const SIRET: &str = "21340126800130";
+const OTHER_SIRET: &str = "13002526500013";
+
+/// Somebody who meets every requirement.
+fn complete() -> Journey {
+    Journey {
+        now: now(),
+        rules: Rules {
+            recent_login_interval: TimeDelta::seconds(900),
+            email_verification_max_age: TimeDelta::days(90),
+            franceconnect_max_age: TimeDelta::days(90),
+            authenticate_browser: true,
+        },
+        visit: Visit {
+            email: Some(Email::parse("jean@exemple.fr").unwrap()),
+            ..Visit::default()
+        },
+        person: Some(Person {
+            session_uid: "uid".to_owned(),
+            signed_in_at: now() - TimeDelta::seconds(60),
+            amr: vec![Amr::Pwd],
+            user_id: UserId(1),
+            email: "jean@exemple.fr".to_owned(),
+            given_name: Some("Jean".to_owned()),
+            family_name: Some("Test".to_owned()),
+            email_verified: true,
+            email_verified_at: Some(now() - TimeDelta::days(1)),
+            force_2fa: false,
+            has_totp: false,
+            has_passkey: false,
+            needs_inclusionconnect_onboarding_help: false,
+            franceconnect_updated_at: None,
+            links: vec![link(1, SIRET)],
+            selected_organization: Some(OrganizationId(1)),
+        }),
+        browser_trusted_for: Some(UserId(1)),
+    }
+}
+
+fn interaction() -> PendingInteraction {
+    PendingInteraction {
+        uid: "interaction".to_owned(),
+        expires_at: now() + TimeDelta::seconds(3570),
+        prompt: Prompt::Journey,
+        prompt_is_answered: false,
+        login_hint: None,
+        siret_hint: None,
+        sp_name: None,
+        is_federation: false,
+        essential_acr: None,
+        authenticated_since: None,
+    }
+}
+
+fn with(change: impl FnOnce(&mut Journey)) -> Journey {
+    let mut journey = complete();
+    change(&mut journey);
+    journey
+}
+
+fn with_person(change: impl FnOnce(&mut Person)) -> Journey {
+    with(|journey| change(journey.person.as_mut().unwrap()))
+}
+
+fn with_interaction(change: impl FnOnce(&mut PendingInteraction)) -> Journey {
+    with(|journey| {
+        let mut pending = interaction();
+        change(&mut pending);
+        journey.visit.interaction = Some(pending);
+    })
+}
+
+/// One journey per requirement that fails just this one, in the order of a ladder.
+fn failing(requirement: Requirement) -> (Journey, Step) {
+    use Requirement as R;
+    match requirement {
+        R::EmailTyped => (
+            with(|journey| journey.visit.email = None),
+            Step::GoTo(Place::StartSignIn),
+        ),
+        R::InclusionConnectWelcomeSeen => (
+            with(|journey| journey.visit.needs_inclusionconnect_welcome_page = true),
+            Step::GoTo(Place::InclusionConnectWelcome),
+        ),
+        R::SignedIn => (
+            with(|journey| journey.person = None),
+            Step::GoTo(Place::StartSignIn),
+        ),
+        R::SignedInRecently => (
+            with_person(|person| person.signed_in_at = now() - TimeDelta::milliseconds(900_001)),
+            Step::GoTo(Place::SignInAgain),
+        ),
+        R::SignedInForThisRequest => (
+            with_interaction(|interaction| interaction.authenticated_since = Some(now())),
+            Step::GoTo(Place::StartSignIn),
+        ),
+        R::EmailVerified => (
+            with_person(|person| person.email_verified = false),
+            Step::GoTo(Place::VerifyEmail),
+        ),
+        R::SecondFactor => (
+            with_person(|person| person.force_2fa = true),
+            Step::GoTo(Place::DoubleAuthenticationChoice),
+        ),
+        R::TrustedBrowser => (
+            with(|journey| journey.browser_trusted_for = Some(UserId(2))),
+            Step::GoTo(Place::AuthenticateBrowser),
+        ),
+        R::SecondFactorForAdministration => (
+            with_person(|person| person.has_totp = true),
+            Step::GoTo(Place::SecondFactorForAdministration),
+        ),
+        R::Organization => (
+            with_person(|person| person.links.clear()),
+            Step::GoTo(Place::JoinOrganization { siret_hint: None }),
+        ),
+        R::HintedOrganization => (
+            with_interaction(|interaction| interaction.siret_hint = Some(OTHER_SIRET.parse().unwrap())),
+            Step::GoTo(Place::JoinOrganization {
+                siret_hint: Some(OTHER_SIRET.parse().unwrap()),
+            }),
+        ),
+        R::SelectedOrganization => (
+            with_person(|person| {
+                person.links.push(link(2, OTHER_SIRET));
+                person.selected_organization = None;
+            }),
+            Step::GoTo(Place::SelectOrganization),
+        ),
+        R::Names => (
+            with_person(|person| person.family_name = Some(String::new())),
+            Step::GoTo(Place::PersonalInformation),
+        ),
+        R::PromptAnswered => (
+            with_interaction(|interaction| interaction.prompt = Prompt::SelectOrganization),
+            Step::GoTo(Place::SelectOrganization),
+        ),
+    }
+}
+
+const LADDERS: [(&str, Ladder); 9] = [
+    ("open", ladders::OPEN),
+    ("email typed", ladders::EMAIL_TYPED),
+    ("credential prompt", ladders::CREDENTIAL_PROMPT),
+    ("signed in", ladders::SIGNED_IN),
+    ("signed in recently", ladders::SIGNED_IN_RECENTLY),
+    ("email verified", ladders::EMAIL_VERIFIED),
+    ("dashboard", ladders::DASHBOARD),
+    ("administration", ladders::ADMINISTRATION),
+    ("relying party", ladders::RELYING_PARTY),
+];
+
+#[test]
+fn who_meets_everything_goes_on() {
+    for (name, ladder) in LADDERS {
+        assert_eq!(next_step(ladder, &complete()), Step::Continue, "{name}");
+    }
+}
+
+#[test]
+fn each_rung_leads_to_its_page() {
+    for (name, ladder) in LADDERS {
+        for &requirement in ladder {
+            let (journey, expected) = failing(requirement);
+            assert_eq!(next_step(ladder, &journey), expected, "{name}: {requirement:?}");
+        }
+    }
+}
+
+/// Whatever else is missing, a lower rung decides before a higher one.
+#[test]
+fn rungs_are_climbed_in_their_order() {
+    for (name, ladder) in LADDERS {
+        for (index, &lower) in ladder.iter().enumerate() {
+            let (journey, expected) = failing(lower);
+            for &higher in &ladder[index + 1..] {
+                assert_eq!(
+                    higher.check(&failing(higher).0),
+                    failing(higher).1,
+                    "{higher:?} fails alone"
+                );
+            }
+            let rest: Vec<_> = ladder[..index]
+                .iter()
+                .map(|below| below.check(&journey))
+                .collect();
+            assert!(
+                rest.iter().all(|step| *step == Step::Continue),
+                "{name}: {lower:?} fails only itself"
+            );
+            assert_eq!(next_step(ladder, &journey), expected, "{name}: {lower:?}");
+        }
+    }
+}
+
+#[test]
+fn an_instant_exactly_as_old_as_allowed_still_holds() {
+    let journey = with_person(|person| person.signed_in_at = now() - TimeDelta::seconds(900));
+    assert_eq!(next_step(ladders::SIGNED_IN_RECENTLY, &journey), Step::Continue);
+    let journey = with_person(|person| person.email_verified_at = None);
+    assert_eq!(
+        next_step(ladders::DASHBOARD, &journey),
+        Step::GoTo(Place::RenewEmailVerification)
+    );
+}
+
+#[test]
+fn an_only_organization_is_taken_without_asking_unless_a_certification_is_wanted() {
+    let mut journey = with_interaction(|_| ());
+    journey.person.as_mut().unwrap().selected_organization = None;
+    let select = Step::Perform(Effect::SelectOrganization(OrganizationId(1)));
+    assert_eq!(next_step(ladders::RELYING_PARTY, &journey), select);
+
+    let certification = "https://proconnect.gouv.fr/assurance/certification-dirigeant";
+    journey.visit.interaction.as_mut().unwrap().essential_acr = Some(EssentialAcr::one_of([certification]));
+    assert_eq!(
+        next_step(ladders::RELYING_PARTY, &journey),
+        Step::GoTo(Place::SelectOrganization)
+    );
+}
+
+#[test]
+fn an_organization_that_was_left_is_no_selection() {
+    let journey = with_person(|person| {
+        person.links.push(link(2, OTHER_SIRET));
+        person.selected_organization = Some(OrganizationId(7));
+    });
+    assert_eq!(
+        next_step(ladders::RELYING_PARTY, &journey),
+        Step::GoTo(Place::SelectOrganization)
+    );
+}
+
+#[test]
+fn a_hinted_organization_is_selected_for_its_members() {
+    let mut journey =
+        with_interaction(|interaction| interaction.siret_hint = Some(OTHER_SIRET.parse().unwrap()));
+    journey.person.as_mut().unwrap().links.push(link(2, OTHER_SIRET));
+    let select = Step::Perform(Effect::SelectOrganization(OrganizationId(2)));
+    assert_eq!(next_step(ladders::RELYING_PARTY, &journey), select);
+    journey.person.as_mut().unwrap().selected_organization = Some(OrganizationId(2));
+    assert_eq!(next_step(ladders::RELYING_PARTY, &journey), Step::Continue);
+}
+
+#[test]
+fn a_prompt_is_answered_once() {
+    let mut journey = with_interaction(|interaction| interaction.prompt = Prompt::UpdateUserinfo);
+    assert_eq!(
+        next_step(ladders::RELYING_PARTY, &journey),
+        Step::GoTo(Place::PersonalInformation)
+    );
+    journey.visit.answer_prompt(Prompt::SelectOrganization);
+    assert_eq!(
+        next_step(ladders::RELYING_PARTY, &journey),
+        Step::GoTo(Place::PersonalInformation)
+    );
+    journey.visit.answer_prompt(Prompt::UpdateUserinfo);
+    assert_eq!(next_step(ladders::RELYING_PARTY, &journey), Step::Continue);
+}
+
+#[test]
+fn an_expired_request_asks_for_nothing() {
+    let journey = with_interaction(|interaction| {
+        interaction.siret_hint = Some(OTHER_SIRET.parse().unwrap());
+        interaction.expires_at = now();
+    });
+    assert_eq!(next_step(ladders::RELYING_PARTY, &journey), Step::Continue);
+}
+
+#[test]
+fn a_second_factor_is_asked_when_it_helps() {
+    for (values, has_totp, expected) in [
+        (vec!["eidas1", "eidas1-mfa"], true, Step::Continue),
+        (
+            vec!["eidas0-mfa", "eidas1-mfa"],
+            true,
+            Step::GoTo(Place::SecondFactor),
+        ),
+        (
+            vec!["eidas1-mfa"],
+            false,
+            Step::GoTo(Place::DoubleAuthenticationChoice),
+        ),
+        (vec!["eidas0-mfa"], true, Step::GoTo(Place::SecondFactor)),
+        (vec!["eidas0", "eidas1-mfa"], true, Step::Continue),
+        (vec!["eidas2"], true, Step::Continue),
+    ] {
+        let mut journey = with_interaction(|interaction| {
+            interaction.essential_acr = Some(EssentialAcr::one_of(values.clone()))
+        });
+        journey.person.as_mut().unwrap().has_totp = has_totp;
+        assert_eq!(
+            next_step(ladders::RELYING_PARTY, &journey),
+            expected,
+            "{values:?}"
+        );
+    }
+}
+
+#[test]
+fn the_browser_counts_only_where_the_deployment_says_so() {
+    let mut journey = with(|journey| journey.browser_trusted_for = None);
+    assert_eq!(
+        next_step(ladders::DASHBOARD, &journey),
+        Step::GoTo(Place::AuthenticateBrowser)
+    );
+    journey.rules.authenticate_browser = false;
+    assert_eq!(next_step(ladders::DASHBOARD, &journey), Step::Continue);
+}

@@ -1,0 +1,126 @@
+//! What a browser session is doing: volatile, and without secrets. Losing it makes a person start a form again, no more.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::trusted_path::TrustedPath;
+use crate::domain::{Email, EssentialAcr, Siret};
+
+/// The volatile half of a browser session.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Visit {
+    /// Token that every form must send back; made when the first form is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub csrf_token: Option<String>,
+    /// The validated address that somebody wants to sign in with. Proves nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// What was typed and refused as an address: shown again in the field, used for nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_email: Option<String>,
+    /// The account of `email` comes from Inclusion Connect and has not seen the page that explains it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub needs_inclusionconnect_welcome_page: bool,
+    /// The account of `email` has a passkey.
+    #[serde(skip_serializing_if = "is_false")]
+    pub has_passkey: bool,
+    /// Where to go back to once a missing requirement is met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<TrustedPath>,
+    /// The authorization request that waits for this person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<PendingInteraction>,
+}
+
+impl Visit {
+    /// What survives a sign-in, when the session gets a new name: where the person was going, not what they had typed, and not the form
+    /// token.
+    #[must_use]
+    pub fn carried_over_sign_in(self) -> Self {
+        Self {
+            referrer: self.referrer,
+            interaction: self.interaction,
+            ..Self::default()
+        }
+    }
+
+    /// Notes that the person has done what `prompt` asks, if that is what the pending interaction asks.
+    pub fn answer_prompt(&mut self, prompt: Prompt) {
+        if let Some(interaction) = self
+            .interaction
+            .as_mut()
+            .filter(|interaction| interaction.prompt == prompt)
+        {
+            interaction.prompt_is_answered = true;
+        }
+    }
+
+    /// The pending `login_hint`, which is used up.
+    pub fn take_login_hint(&mut self) -> Option<String> {
+        self.interaction.as_mut()?.login_hint.take()
+    }
+}
+
+/// An authorization request in progress, as far as the journey depends on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingInteraction {
+    /// Name of the interaction in URLs.
+    pub uid: String,
+    /// Afterwards the relying party's request is dead.
+    pub expires_at: DateTime<Utc>,
+    /// What the provider asks of the person.
+    pub prompt: Prompt,
+    /// The person has done on a page what the prompt asks.
+    #[serde(default)]
+    pub prompt_is_answered: bool,
+    /// `login_hint`, until the sign-in form has used it: afterwards the person may type another address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// `siret_hint`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub siret_hint: Option<Siret>,
+    /// `sp_name`: the service behind a federation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sp_name: Option<String>,
+    /// The client is the `ProConnect` federation.
+    #[serde(default)]
+    pub is_federation: bool,
+    /// The acr that the request insists on, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub essential_acr: Option<EssentialAcr>,
+    /// The first factor must have been used at or after this moment (`prompt=login`, `max_age`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authenticated_since: Option<DateTime<Utc>>,
+}
+
+impl PendingInteraction {
+    /// Whether a certification of the executive is asked for, and no eidas level would do.
+    #[must_use]
+    pub fn requests_certification_dirigeant(&self) -> bool {
+        self.essential_acr
+            .as_ref()
+            .is_some_and(EssentialAcr::asks_for_certification_dirigeant)
+    }
+}
+
+/// What the provider asks of the person (spec/oidc.md §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// Meet the requirements on the way to the relying party.
+    Journey,
+    /// Choose the organization anew.
+    SelectOrganization,
+    /// Look over one's identity.
+    UpdateUserinfo,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}

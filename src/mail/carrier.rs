@@ -1,0 +1,148 @@
+//! Carriers: what takes an e-mail from the outbox to the outside.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use identite_actors::outbox::{Carrier, DeliveryError, Item};
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tokio::runtime::Handle;
+
+use super::{Envelope, SenderRules};
+
+const SENDER_NAME: &str = "ProConnect";
+const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Carries outbox items that are e-mails.
+pub struct MailCarrier<T> {
+    transport: T,
+    rules: SenderRules,
+}
+
+/// Sends through an SMTP server.
+pub struct SmtpCarrier {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// SMTP connections are driven by the process's runtime, whoever asks.
+    io: Handle,
+}
+
+/// Prints e-mails, for development without a mail server.
+pub struct ConsoleCarrier;
+
+/// How a composed message leaves.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Hands the message over; returns once it was accepted.
+    async fn send(&self, message: Message, envelope: &Envelope) -> Result<(), DeliveryError>;
+}
+
+/// The carrier that `smtp_url` names: `console:`, or `smtp://` and `smtps://` with credentials and options in the URL.
+///
+/// # Errors
+/// When the URL is not understood.
+pub fn carrier_for(
+    smtp_url: &str,
+    rules: SenderRules,
+    io: &Handle,
+) -> Result<Box<dyn Carrier>, lettre::transport::smtp::Error> {
+    if smtp_url.starts_with("console:") {
+        return Ok(Box::new(MailCarrier {
+            transport: ConsoleCarrier,
+            rules,
+        }));
+    }
+    let _in_runtime = io.enter();
+    let is_plain_smtp = smtp_url.starts_with("smtp://");
+    let url = if is_plain_smtp && !smtp_url.contains("tls=") {
+        let separator = if smtp_url.contains('?') { '&' } else { '?' };
+        format!("{smtp_url}{separator}tls=opportunistic")
+    } else {
+        smtp_url.to_owned()
+    };
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url)?
+        .timeout(Some(SMTP_TIMEOUT))
+        .build();
+    let transport = SmtpCarrier {
+        transport,
+        io: io.clone(),
+    };
+    Ok(Box::new(MailCarrier { transport, rules }))
+}
+
+#[async_trait]
+impl<T: Transport + 'static> Carrier for MailCarrier<T> {
+    async fn deliver(&self, item: &Item) -> Result<(), DeliveryError> {
+        if item.kind != Envelope::KIND {
+            return Err(DeliveryError::Permanent(format!(
+                "nobody carries items of the kind {:?}",
+                item.kind
+            )));
+        }
+        let envelope: Envelope = serde_json::from_value(item.payload.clone())
+            .map_err(|error| DeliveryError::Permanent(format!("the payload is not an e-mail: {error}")))?;
+        let message = self.compose(item.id, &envelope)?;
+        self.transport.send(message, &envelope).await
+    }
+}
+
+impl<T> MailCarrier<T> {
+    /// The message as it travels. Its identifier is the same at every attempt, so that a receiver can drop a second copy.
+    fn compose(&self, id: i64, envelope: &Envelope) -> Result<Message, DeliveryError> {
+        let permanent = |error: String| DeliveryError::Permanent(error);
+        let sender = self.rules.sender_for(&envelope.to);
+        let sender_address = sender
+            .parse()
+            .map_err(|error| permanent(format!("sender address: {error}")))?;
+        let recipient = envelope
+            .to
+            .parse()
+            .map_err(|error| permanent(format!("recipient address: {error}")))?;
+        let domain = sender.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+        let subject = format!("{}{}", self.rules.subject_prefix, envelope.subject);
+        let tag = HeaderValue::new(
+            HeaderName::new_from_ascii_str("X-Mailin-Tag"),
+            envelope.tag.clone(),
+        );
+        Message::builder()
+            .from(Mailbox::new(Some(SENDER_NAME.to_owned()), sender_address))
+            .to(Mailbox::new(None, recipient))
+            .subject(subject)
+            .message_id(Some(format!("<{}.{id}@{domain}>", envelope.tag)))
+            .raw_header(tag)
+            .multipart(MultiPart::alternative_plain_html(
+                envelope.text.clone(),
+                envelope.html.clone(),
+            ))
+            .map_err(|error| permanent(format!("the message cannot be composed: {error}")))
+    }
+}
+
+#[async_trait]
+impl Transport for SmtpCarrier {
+    async fn send(&self, message: Message, _: &Envelope) -> Result<(), DeliveryError> {
+        let transport = self.transport.clone();
+        let sending = self.io.spawn(async move { transport.send(message).await });
+        match sending.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) if error.is_permanent() => Err(DeliveryError::Permanent(error.to_string())),
+            Ok(Err(error)) => Err(DeliveryError::Transient(error.to_string())),
+            Err(error) => Err(DeliveryError::Transient(error.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for ConsoleCarrier {
+    #[expect(clippy::print_stdout, reason = "printing is what this carrier is for")]
+    async fn send(&self, _: Message, envelope: &Envelope) -> Result<(), DeliveryError> {
+        println!(
+            "\n──── e-mail ─ {} ────\nÀ : {}\nObjet : {}\n\n{}\n────────────────────",
+            envelope.tag,
+            envelope.to,
+            envelope.subject,
+            envelope.text.trim_end(),
+        );
+        Ok(())
+    }
+}
