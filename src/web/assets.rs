@@ -157,13 +157,19 @@ impl Asset {
 }
 
 /// Answers `GET /dist/{path}`. The application data must hold the [`Assets`].
-#[expect(clippy::needless_pass_by_value, reason = "actix-web hands extractors over by value")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "actix-web hands extractors over by value"
+)]
 pub fn dist(request: HttpRequest, path: web::Path<String>, assets: web::Data<Assets>) -> Ready<HttpResponse> {
     ready(assets.respond(&path, &request))
 }
 
 /// Answers `GET /favicon.ico`, the address browsers try by themselves.
-#[expect(clippy::needless_pass_by_value, reason = "actix-web hands extractors over by value")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "actix-web hands extractors over by value"
+)]
 pub fn favicon(request: HttpRequest, assets: web::Data<Assets>) -> Ready<HttpResponse> {
     ready(assets.respond(FAVICON, &request))
 }

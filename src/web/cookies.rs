@@ -26,13 +26,28 @@ impl CookieJarRules {
     /// `secrets`: the first signs, all verify; never empty. `secure`: add the `Secure` attribute.
     #[must_use]
     pub fn new(secrets: Vec<SecretString>, secure: bool) -> Self {
-        Self { signer: Signer { secrets }, secure }
+        Self {
+            signer: Signer { secrets },
+            secure,
+        }
     }
 
     /// The signer, for values that travel elsewhere than in the cookies built here.
     #[must_use]
     pub fn signer(&self) -> &Signer {
         &self.signer
+    }
+
+    /// The secrets: the first signs, all verify.
+    #[must_use]
+    pub fn secrets(&self) -> &[SecretString] {
+        &self.signer.secrets
+    }
+
+    /// Whether cookies carry the attribute `Secure`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// The cookie that carries `sid` until `expires`.
@@ -52,7 +67,9 @@ impl CookieJarRules {
     /// The session identifier that a request's cookie value proves, if its signature holds.
     #[must_use]
     pub fn session_of(&self, cookie_value: &str) -> Option<Sid> {
-        let decoded = percent_encoding::percent_decode_str(cookie_value).decode_utf8().ok()?;
+        let decoded = percent_encoding::percent_decode_str(cookie_value)
+            .decode_utf8()
+            .ok()?;
         self.signer.verify(&decoded).and_then(Sid::from_cookie)
     }
 }
@@ -76,8 +93,14 @@ impl Signer {
     /// `s:<value>.<signature>` with the first secret.
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
-        let signature = self.secrets.first().map(|secret| mac(secret, value).finalize().into_bytes());
-        format!("s:{value}.{}", STANDARD_NO_PAD.encode(signature.unwrap_or_default()))
+        let signature = self
+            .secrets
+            .first()
+            .map(|secret| mac(secret, value).finalize().into_bytes());
+        format!(
+            "s:{value}.{}",
+            STANDARD_NO_PAD.encode(signature.unwrap_or_default())
+        )
     }
 
     /// The value within `signed` when one of the secrets made its signature. The comparison takes the same time wherever it fails.
@@ -85,7 +108,10 @@ impl Signer {
     pub fn verify<'a>(&self, signed: &'a str) -> Option<&'a str> {
         let (value, signature) = signed.strip_prefix("s:")?.rsplit_once('.')?;
         let signature = STANDARD_NO_PAD.decode(signature).ok()?;
-        self.secrets.iter().any(|secret| mac(secret, value).verify_slice(&signature).is_ok()).then_some(value)
+        self.secrets
+            .iter()
+            .any(|secret| mac(secret, value).verify_slice(&signature).is_ok())
+            .then_some(value)
     }
 }
 
@@ -111,7 +137,9 @@ impl Sid {
 
     fn from_cookie(value: &str) -> Option<Self> {
         let is_sid = value.len() == SID_LENGTH_IN_CHARACTERS
-            && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            && value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         is_sid.then(|| Self(value.to_owned()))
     }
 
@@ -143,15 +171,21 @@ mod tests {
     use super::*;
 
     fn rules(secrets: &[&str]) -> CookieJarRules {
-        CookieJarRules::new(secrets.iter().map(|&secret| SecretString::from(secret)).collect(), false)
+        CookieJarRules::new(
+            secrets.iter().map(|&secret| SecretString::from(secret)).collect(),
+            false,
+        )
     }
 
     #[test]
     fn the_signature_is_the_one_of_the_reference() {
-        let signer = rules(&["verysecretcookie"]);
+        let jar = rules(&["verysecretcookie"]);
         let signed = "s:0123456789abcdefghijklmnopqrstuv.snEEnp1Cg3kyhUGCAgRqjx0NrspfF5uoc3Qbn3FLREk";
-        assert_eq!(signer.signer().sign("0123456789abcdefghijklmnopqrstuv"), signed);
-        assert_eq!(signer.signer().verify(signed), Some("0123456789abcdefghijklmnopqrstuv"));
+        assert_eq!(jar.signer().sign("0123456789abcdefghijklmnopqrstuv"), signed);
+        assert_eq!(
+            jar.signer().verify(signed),
+            Some("0123456789abcdefghijklmnopqrstuv")
+        );
     }
 
     #[test]
@@ -169,7 +203,15 @@ mod tests {
         let old = rules(&["old"]).session(&sid, DateTime::UNIX_EPOCH);
         assert_eq!(rules(&["new", "old"]).session_of(old.value()), Some(sid));
         assert_eq!(rules(&["new"]).session_of(old.value()), None);
-        for value in ["", "s%3A", "s%3Aabc", "s%3Aabc.", "%ff", "abc.def", &old.value().replace("s%3A", "s%3AX")] {
+        for value in [
+            "",
+            "s%3A",
+            "s%3Aabc",
+            "s%3Aabc.",
+            "%ff",
+            "abc.def",
+            &old.value().replace("s%3A", "s%3AX"),
+        ] {
             assert_eq!(rules(&["old"]).session_of(value), None, "{value:?}");
         }
     }

@@ -37,7 +37,10 @@ impl Fields {
     /// When a name or value is not UTF-8 once decoded, holds a NUL character, or there are too many fields.
     pub fn parse(encoded: &[u8]) -> Result<Self, InvalidFields> {
         let mut fields = Vec::new();
-        for pair in encoded.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+        for pair in encoded
+            .split(|&byte| byte == b'&')
+            .filter(|pair| !pair.is_empty())
+        {
             if fields.len() == FIELD_COUNT_LIMIT {
                 return Err(InvalidFields::TooMany);
             }
@@ -67,7 +70,11 @@ impl Fields {
     /// # Errors
     /// When it is given several times.
     pub fn long(&self, name: &'static str) -> Result<Option<&str>, InvalidFields> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let mut values = self
+            .0
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str());
         let value = values.next();
         if values.next().is_some() {
             return Err(InvalidFields::Repeated(name));
@@ -83,14 +90,6 @@ impl Fields {
         self.one(name)?.ok_or(InvalidFields::Missing(name))
     }
 
-    /// An optional boolean: `true` is true, anything else or nothing is false.
-    ///
-    /// # Errors
-    /// When it is given several times.
-    pub fn flag(&self, name: &'static str) -> Result<bool, InvalidFields> {
-        Ok(self.one(name)? == Some("true"))
-    }
-
     /// All pairs in their order.
     #[must_use]
     pub fn into_pairs(self) -> Vec<(String, String)> {
@@ -100,12 +99,23 @@ impl Fields {
 
 fn decode(encoded: &[u8]) -> Result<String, InvalidFields> {
     let spaced: Cow<'_, [u8]> = if encoded.contains(&b'+') {
-        encoded.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<_>>().into()
+        encoded
+            .iter()
+            .map(|&byte| if byte == b'+' { b' ' } else { byte })
+            .collect::<Vec<_>>()
+            .into()
     } else {
         encoded.into()
     };
-    let text = percent_decode(&spaced).decode_utf8().map_err(|_| InvalidFields::Encoding)?.into_owned();
-    if text.contains('\0') { Err(InvalidFields::Nul) } else { Ok(text) }
+    let text = percent_decode(&spaced)
+        .decode_utf8()
+        .map_err(|_| InvalidFields::Encoding)?
+        .into_owned();
+    if text.contains('\0') {
+        Err(InvalidFields::Nul)
+    } else {
+        Ok(text)
+    }
 }
 
 #[cfg(test)]
@@ -128,11 +138,26 @@ mod tests {
     fn what_cannot_be_used_is_named() {
         assert_eq!(Fields::parse(b"a=%ff"), Err(InvalidFields::Encoding));
         assert_eq!(Fields::parse(b"a=x%00y"), Err(InvalidFields::Nul));
-        assert_eq!(Fields::parse("a&".repeat(1001).as_bytes()), Err(InvalidFields::TooMany));
-        assert_eq!(Fields::parse(b"a=1&a=2").unwrap().one("a"), Err(InvalidFields::Repeated("a")));
+        assert_eq!(
+            Fields::parse("a&".repeat(1001).as_bytes()),
+            Err(InvalidFields::TooMany)
+        );
+        assert_eq!(
+            Fields::parse(b"a=1&a=2").unwrap().one("a"),
+            Err(InvalidFields::Repeated("a"))
+        );
         let long = format!("a={}", "x".repeat(9000));
-        assert_eq!(Fields::parse(long.as_bytes()).unwrap().one("a"), Err(InvalidFields::TooLong("a")));
-        assert_eq!(Fields::parse(long.as_bytes()).unwrap().long("a").map(|value| value.unwrap().len()), Ok(9000));
+        assert_eq!(
+            Fields::parse(long.as_bytes()).unwrap().one("a"),
+            Err(InvalidFields::TooLong("a"))
+        );
+        assert_eq!(
+            Fields::parse(long.as_bytes())
+                .unwrap()
+                .long("a")
+                .map(|value| value.unwrap().len()),
+            Ok(9000)
+        );
     }
 
     proptest! {

@@ -16,7 +16,11 @@ pub fn canonical(path: &str) -> Option<String> {
         .split('/')
         .enumerate()
         .map(|(index, segment)| {
-            if Some(index) == values_from { segment.to_owned() } else { segment.to_ascii_lowercase() }
+            if Some(index) == values_from {
+                segment.to_owned()
+            } else {
+                segment.to_ascii_lowercase()
+            }
         })
         .collect::<Vec<_>>()
         .join("/");
@@ -28,7 +32,8 @@ fn first_value_segment(path: &str) -> Option<usize> {
     let mut segments = path.split('/').skip(1);
     let first = segments.next()?;
     let second = segments.next();
-    let is = |segment: Option<&str>, name: &str| segment.is_some_and(|segment| segment.eq_ignore_ascii_case(name));
+    let is =
+        |segment: Option<&str>, name: &str| segment.is_some_and(|segment| segment.eq_ignore_ascii_case(name));
     if is(Some(first), "interaction") || is(Some(first), "delete-passkeys") || is(Some(first), "dist") {
         Some(2)
     } else if is(Some(first), "oauth") && is(second, "authorize") {

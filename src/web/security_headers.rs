@@ -5,10 +5,11 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 /// The policy of pages. `form-action` is open because browsers apply it to the redirects that follow a form, which end at
 /// relying parties. `localhost` serves plain HTTP: there requests are not upgraded.
 fn content_security_policy(upgrade_insecure_requests: bool) -> String {
-    let mut policy = "default-src 'self';img-src 'self' data:;connect-src 'self';frame-src 'self';script-src 'self';\
+    let mut policy =
+        "default-src 'self';img-src 'self' data:;connect-src 'self';frame-src 'self';script-src 'self';\
         font-src 'self' data:;form-action 'self' *;base-uri 'self';frame-ancestors 'self';object-src 'none';\
         script-src-attr 'none';style-src 'self'"
-        .to_owned();
+            .to_owned();
     if upgrade_insecure_requests {
         policy.push_str(";upgrade-insecure-requests");
     }
@@ -67,9 +68,22 @@ mod tests {
         SecurityHeaders::new(false, true).apply(&mut headers);
         assert!(!headers.contains_key("content-security-policy"));
 
-        headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
+        headers.insert(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        );
         SecurityHeaders::new(true, true).apply(&mut headers);
-        assert!(headers.get("content-security-policy").unwrap().to_str().unwrap().ends_with("upgrade-insecure-requests"));
-        assert_eq!(headers.get("cross-origin-resource-policy").unwrap(), "cross-origin");
+        assert!(
+            headers
+                .get("content-security-policy")
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .ends_with("upgrade-insecure-requests")
+        );
+        assert_eq!(
+            headers.get("cross-origin-resource-policy").unwrap(),
+            "cross-origin"
+        );
     }
 }

@@ -4,6 +4,7 @@ pub mod account;
 pub mod errors;
 pub mod home;
 pub mod legal;
+pub mod logout;
 pub mod oidc;
 pub mod organizations;
 pub mod passwords;

@@ -1,0 +1,46 @@
+//! What handlers share: services of the floor below, and the settings of the web floor.
+
+use chrono::TimeDelta;
+use identite_actors::clock::SharedClock;
+use identite_actors::rate_limiter::RateLimiter;
+use identite_actors::sessions::Sessions;
+use url::Url;
+
+use super::cookies::CookieJarRules;
+use super::operator::HttpMetrics;
+use super::render::Renderer;
+use super::security_headers::SecurityHeaders;
+use crate::accounts::{Accounts, SessionTable};
+use crate::journey::{Journeys, Visit};
+use crate::oidc::Oidc;
+use crate::telemetry::AccessLog;
+
+/// Everything a handler may ask for; one for the whole process.
+pub struct App {
+    pub settings: WebSettings,
+    pub clock: SharedClock,
+    pub renderer: Renderer,
+    pub sessions: Sessions<Visit, SessionTable>,
+    pub rate_limiter: RateLimiter,
+    pub journeys: Journeys,
+    pub accounts: Accounts,
+    pub oidc: Oidc,
+    pub access_log: AccessLog,
+    pub http_metrics: HttpMetrics,
+}
+
+/// Settings of the web floor.
+pub struct WebSettings {
+    /// `HOST`: the public origin.
+    pub host: Url,
+    pub cookies: CookieJarRules,
+    pub security_headers: SecurityHeaders,
+    /// Sliding life of a browser session.
+    pub session_max_age: TimeDelta,
+    /// `FEATURE_RATE_LIMIT_BY_IP`
+    pub rate_limit_by_ip: bool,
+    /// `FEATURE_RATE_LIMIT_BY_EMAIL`
+    pub rate_limit_by_email: bool,
+    /// `FEATURE_DISPLAY_TEST_ENV_WARNING`
+    pub is_test_instance: bool,
+}

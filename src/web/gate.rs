@@ -1,0 +1,256 @@
+//! What every page has around it: the session, the requirements, the budget, the headers, the error page.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERER,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use identite_actors::rate_limiter::Budget;
+
+use super::access_log::RequestId;
+use super::app::App;
+use super::client_address::address_of;
+use super::error::PageError;
+use super::session::Browser;
+use crate::domain::trusted_path::TrustedPath;
+use crate::journey::{Journey, Ladder, Place, Step, next_step};
+
+/// What a route asks for before its handler runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate {
+    /// The requirements.
+    pub ladder: Ladder,
+    /// The budget by client address, if the route has one.
+    pub budget_by_ip: Option<(&'static str, Budget)>,
+    /// Methods that the path answers, for `OPTIONS`; empty for a path that does not exist.
+    pub allow: &'static str,
+    pub caching: Caching,
+}
+
+/// How an answer forbids to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caching {
+    /// `no-store`, as the provider's endpoints say it.
+    NoStore,
+    /// The same in every dialect that proxies have spoken, as pages say it.
+    NoStoreAnywhere,
+}
+
+/// A ladder that performs more effects than this is broken: it is stopped instead of turning for ever.
+const EFFECTS_LIMIT: usize = 4;
+
+/// Lets a request through to its handler, or answers in its place.
+///
+/// # Errors
+/// Never: errors become pages here.
+pub async fn pass<B: MessageBody + 'static>(
+    gate: Gate,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
+        return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
+    };
+    // A look from afar: no requirement is evaluated, nothing is written.
+    if request.method() == Method::OPTIONS && !gate.allow.is_empty() {
+        let answer = HttpResponse::Ok().insert_header((ALLOW, gate.allow)).finish();
+        return Ok(request.into_response(answer));
+    }
+    if request.method() == Method::HEAD && gate.allow.contains("HEAD") {
+        let mut response = HttpResponse::Ok();
+        response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
+        return Ok(request.into_response(response.finish()));
+    }
+
+    let browser = Browser::of(&request, app.clone());
+    request.extensions_mut().insert(browser.clone());
+    let admission = admit(&app, gate, &request, &browser).await;
+    let mut response = match admission {
+        Ok(Admission::Enter) => match next.call(request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => return Err(error),
+        },
+        Ok(Admission::Elsewhere(target)) => request.into_response(redirect(&target)),
+        Err(error) => request.error_response(error),
+    };
+    if response.response().error().is_some() {
+        response = error_page(&app, &browser, response).await;
+    }
+    let headers = response.headers_mut();
+    forbid_keeping(gate.caching, headers);
+    browser.write_cookie(headers);
+    Ok(response)
+}
+
+enum Admission {
+    Enter,
+    Elsewhere(String),
+}
+
+async fn admit(
+    app: &App,
+    gate: Gate,
+    request: &ServiceRequest,
+    browser: &Browser,
+) -> Result<Admission, PageError> {
+    if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
+        let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        let verdict = app.rate_limiter.hit(limiter, &subject, budget).await;
+        if !verdict.allowed {
+            return Err(PageError::TooManyRequests {
+                retry_after: verdict.retry_after,
+            });
+        }
+    }
+    if gate.ladder.is_empty() {
+        return Ok(Admission::Enter);
+    }
+    match climb(browser, gate.ladder).await? {
+        None => Ok(Admission::Enter),
+        Some(place) => {
+            if place.remembers_the_way() {
+                remember_the_way(app, request, browser).await?;
+            }
+            Ok(Admission::Elsewhere(place.path()))
+        }
+    }
+}
+
+/// Climbs a ladder for this browser and does on the way what needs no question. Gives the place where a requirement is to be met, or
+/// nothing when all are.
+///
+/// # Errors
+/// When the journey cannot be loaded or an effect fails.
+pub async fn climb(browser: &Browser, ladder: Ladder) -> Result<Option<Place>, PageError> {
+    for _ in 0..EFFECTS_LIMIT {
+        let journey = browser.journey().await?;
+        match next_step(ladder, &journey) {
+            Step::Continue => return Ok(None),
+            Step::GoTo(place) => return Ok(Some(place)),
+            Step::Perform(effect) => browser.perform(effect).await?,
+        }
+    }
+    Err(PageError::fault("a ladder does not end"))
+}
+
+/// Remembers where the person was going, to lead them back: the page itself, or for a form the page that held it.
+async fn remember_the_way(app: &App, request: &ServiceRequest, browser: &Browser) -> Result<(), PageError> {
+    let host = &app.settings.host;
+    let page_itself = (request.method() == Method::GET)
+        .then(|| {
+            request
+                .uri()
+                .path_and_query()
+                .and_then(|target| TrustedPath::parse(target.as_str(), host))
+        })
+        .flatten();
+    let page_of_the_form = || {
+        let header = request.headers().get(REFERER)?.to_str().ok()?;
+        TrustedPath::parse(header, host)
+    };
+    let way_back = page_itself.or_else(page_of_the_form);
+    browser
+        .update(move |visit| visit.referrer.clone_from(&way_back))
+        .await
+}
+
+async fn error_page(
+    app: &App,
+    browser: &Browser,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    let converted;
+    let error = if let Some(error) = response.error().and_then(|error| error.as_error::<PageError>()) {
+        error
+    } else {
+        converted = foreign(response.status());
+        &converted
+    };
+    let reference = RequestId::of(&request);
+    report(error, &reference, &request);
+    let interaction = match browser.visit().await {
+        Ok(visit) => visit
+            .interaction
+            .filter(|pending| pending.expires_at > app.clock.now()),
+        Err(_) => None,
+    };
+    let uid = interaction.as_ref().map(|pending| pending.uid.as_str());
+    let page = error
+        .page(&app.renderer, uid, &reference)
+        .unwrap_or_else(|render_error| {
+            tracing::error!(error = %render_error, "an error page cannot be rendered");
+            HttpResponse::InternalServerError().finish()
+        });
+    ServiceResponse::new(request, page)
+}
+
+/// An error that actix-web made: its status says it all.
+fn foreign(status: StatusCode) -> PageError {
+    match status {
+        StatusCode::NOT_FOUND => PageError::NotFound,
+        StatusCode::PAYLOAD_TOO_LARGE => PageError::TooLarge,
+        status if status.is_client_error() => PageError::BadRequest("La demande n’a pas pu être lue."),
+        status => PageError::fault(status),
+    }
+}
+
+/// Tells the operator of faults of ours, by their reference; path only, since queries can hold secrets.
+pub fn report(error: &PageError, reference: &str, request: &HttpRequest) {
+    if error.is_ours() {
+        tracing::error!(%error, reference, method = %request.method(), path = request.path(), "a request failed");
+    } else {
+        tracing::debug!(%error, reference, path = request.path(), "a request was refused");
+    }
+}
+
+/// A redirect as every page of the reference answers: 302.
+#[must_use]
+pub fn redirect(target: &str) -> HttpResponse {
+    HttpResponse::Found().insert_header((LOCATION, target)).finish()
+}
+
+/// Where a chain of requirements ends: the authorization request in progress, the page that was asked for, or the home page.
+#[must_use]
+pub fn end_of_chain(journey: &Journey) -> String {
+    if let Some(interaction) = journey.interaction() {
+        return format!("/interaction/{}/login", interaction.uid);
+    }
+    match &journey.visit.referrer {
+        Some(path) => path.as_str().to_owned(),
+        None => "/".to_owned(),
+    }
+}
+
+/// Leads a person on after a requirement was met: to the end of the chain, whose own gate knows what is still missing.
+///
+/// # Errors
+/// When the session cannot be read or written.
+pub async fn go_on(browser: &Browser) -> Result<HttpResponse, PageError> {
+    let journey = browser.journey().await?;
+    let target = end_of_chain(&journey);
+    if journey.interaction().is_none() && journey.visit.referrer.is_some() {
+        browser.update(|visit| visit.referrer = None).await?;
+    }
+    Ok(redirect(&target))
+}
+
+fn forbid_keeping(caching: Caching, headers: &mut HeaderMap) {
+    if caching == Caching::NoStore {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return;
+    }
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-cache, must-revalidate, proxy-revalidate"),
+    );
+    headers.insert(EXPIRES, HeaderValue::from_static("0"));
+    headers.insert(
+        HeaderName::from_static("surrogate-control"),
+        HeaderValue::from_static("no-store"),
+    );
+}

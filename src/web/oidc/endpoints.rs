@@ -1,0 +1,170 @@
+//! The endpoints that relying parties call themselves.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, Accept, CACHE_CONTROL, CONTENT_TYPE, Header, WWW_AUTHENTICATE};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use futures::StreamExt;
+use serde_json::json;
+
+use super::cors;
+use crate::oidc::{
+    Body, EndpointError, IntrospectionRequest, ProtocolError, TokenRequest, UserinfoAnswer, UserinfoRequest,
+};
+use crate::web::app::App;
+use crate::web::error::PageError;
+use crate::web::fields::Fields;
+
+/// As many bytes of body as these endpoints read.
+const BODY_LIMIT_IN_BYTES: usize = 56 * 1024;
+
+/// `GET /.well-known/openid-configuration`
+pub(super) async fn discovery(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    cors::allow(&request, &mut response);
+    response
+        .content_type("application/json; charset=utf-8")
+        .body(app.oidc.discovery().to_string())
+}
+
+/// `GET /oauth/jwks`
+pub(super) async fn jwks(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    cors::allow(&request, &mut response);
+    response
+        .content_type("application/jwk-set+json; charset=utf-8")
+        .body(app.oidc.jwks().to_string())
+}
+
+/// `POST /oauth/token`
+pub(super) async fn token(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let token_request = TokenRequest {
+        authorization: authorization(&request),
+        body: read_body(&request, payload).await,
+        has_origin: cors::origin(&request).is_some(),
+    };
+    match app.oidc.token(token_request).await {
+        Ok(answer) => {
+            let mut response = ok(&request);
+            response.json(answer)
+        }
+        Err(error) => refuse(&app, &request, &error),
+    }
+}
+
+/// `POST /oauth/token/introspection`
+pub(super) async fn introspection(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let introspection_request = IntrospectionRequest {
+        authorization: authorization(&request),
+        body: read_body(&request, payload).await,
+        has_origin: cors::origin(&request).is_some(),
+    };
+    match app.oidc.introspect(introspection_request).await {
+        Ok(answer) => ok(&request).json(answer),
+        Err(error) => refuse(&app, &request, &error),
+    }
+}
+
+/// `GET` or `POST /oauth/userinfo`
+pub(super) async fn userinfo(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let Ok(query) = Fields::parse(request.query_string().as_bytes()) else {
+        let error = EndpointError::bad_request(ProtocolError::invalid_request("the query cannot be decoded"));
+        return refuse(&app, &request, &error);
+    };
+    let userinfo_request = UserinfoRequest {
+        authorization: authorization(&request),
+        query: query.into_pairs(),
+        body: read_body(&request, payload).await,
+        origin: cors::origin(&request),
+    };
+    match app.oidc.userinfo(userinfo_request).await {
+        Ok(UserinfoAnswer::Json(claims)) => ok(&request).json(claims),
+        Ok(UserinfoAnswer::Jwt(jwt)) => ok(&request)
+            .insert_header((CONTENT_TYPE, "application/jwt; charset=utf-8"))
+            .body(jwt),
+        Err(error) => refuse(&app, &request, &error),
+    }
+}
+
+fn ok(request: &HttpRequest) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response.insert_header((CONTENT_TYPE, "application/json; charset=utf-8"));
+    cors::allow_with_challenge(request, &mut response);
+    response
+}
+
+fn authorization(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get(AUTHORIZATION)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// An error as JSON; as a page of the same status for somebody who prefers to read HTML.
+fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpResponse {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if let Some(challenge) = &error.challenge {
+        response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+    }
+    if !error.origin_is_refused {
+        cors::allow_with_challenge(request, &mut response);
+    }
+    if prefers_html(request) {
+        let page = PageError::provider(status, &error.error);
+        return match page.page(&app.renderer, None, "") {
+            Ok(page) => response
+                .content_type("text/html; charset=utf-8")
+                .body(page.into_body()),
+            Err(_) => page.error_response(),
+        };
+    }
+    let mut body = json!({ "error": error.error.code.as_str() });
+    if let Some(description) = &error.error.description {
+        body["error_description"] = json!(description);
+    }
+    if let Some(scope) = error.error.scope {
+        body["scope"] = json!(scope);
+    }
+    response
+        .content_type("application/json; charset=utf-8")
+        .body(body.to_string())
+}
+
+fn prefers_html(request: &HttpRequest) -> bool {
+    let Ok(accept) = Accept::parse(request) else {
+        return false;
+    };
+    let ranked = accept.ranked();
+    ranked
+        .first()
+        .is_some_and(|best| best.type_() == "text" && best.subtype() == "html")
+}
+
+/// The form of a request; another content type, a broken or an over-long body is unreadable.
+async fn read_body(request: &HttpRequest, mut payload: Payload) -> Body {
+    let Some(content_type) = request.headers().get(CONTENT_TYPE) else {
+        return Body::Absent;
+    };
+    let essence = content_type
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Body::Unreadable;
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        match chunk {
+            Ok(chunk) if body.len() + chunk.len() <= BODY_LIMIT_IN_BYTES => body.extend_from_slice(&chunk),
+            _ => return Body::Unreadable,
+        }
+    }
+    match Fields::parse(&body) {
+        Ok(fields) => Body::Form(fields.into_pairs()),
+        Err(_) => Body::Unreadable,
+    }
+}

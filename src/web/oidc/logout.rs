@@ -1,0 +1,110 @@
+//! Signing out, at the wish of the person or of a relying party.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::authorize::PostedFields;
+use super::seen_by_provider::authentication_of;
+use crate::db::sessions::EndReason;
+use crate::oidc::{LogoutConfirmation, LogoutPage};
+use crate::web::app::App;
+use crate::web::error::PageError;
+use crate::web::fields::Fields;
+use crate::web::form::Query;
+use crate::web::gate::redirect;
+use crate::web::pages::logout::ConfirmLogoutPage;
+use crate::web::pages::oidc::AutoSubmitPage;
+use crate::web::render::Shell;
+use crate::web::session::Browser;
+
+/// Where people land who are signed out and have nowhere else to go.
+const SIGNED_OUT: &str = "/users/start-sign-in/?notification=logout_success";
+
+/// `GET /oauth/logout`
+pub(super) async fn get(
+    app: Data<App>,
+    browser: Browser,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let fields = Fields::parse(request.query_string().as_bytes())?;
+    log_out(&app, &browser, fields.into_pairs()).await
+}
+
+/// `POST /oauth/logout`: the same parameters in a form.
+pub(super) async fn post(
+    app: Data<App>,
+    browser: Browser,
+    posted: PostedFields,
+) -> Result<HttpResponse, PageError> {
+    log_out(&app, &browser, posted.into_pairs()).await
+}
+
+async fn log_out(
+    app: &App,
+    browser: &Browser,
+    parameters: Vec<(String, String)>,
+) -> Result<HttpResponse, PageError> {
+    let authentication = authentication_of(browser).await?;
+    let page = app
+        .oidc
+        .logout_request(parameters, authentication.as_ref())
+        .await?;
+    show(app, browser, &page).await
+}
+
+async fn show(app: &App, browser: &Browser, page: &LogoutPage) -> Result<HttpResponse, PageError> {
+    if page.ends_session {
+        browser.sign_out(EndReason::Logout).await?;
+    }
+    let shell = Shell::default();
+    let body = if page.is_automatic {
+        app.renderer.render(&shell, &AutoSubmitPage::logout(&page.xsrf))?
+    } else {
+        app.renderer.render(
+            &shell,
+            &ConfirmLogoutPage {
+                xsrf: page.xsrf.clone(),
+            },
+        )?
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(body))
+}
+
+/// `POST /oauth/logout/confirm`
+pub(super) async fn confirm(
+    app: Data<App>,
+    browser: Browser,
+    posted: PostedFields,
+) -> Result<HttpResponse, PageError> {
+    let authentication = authentication_of(&browser).await?;
+    match app
+        .oidc
+        .logout_confirm(posted.into_pairs(), authentication.as_ref())
+        .await?
+    {
+        LogoutConfirmation::Ask(page) => show(&app, &browser, &page).await,
+        LogoutConfirmation::Done(done) => {
+            if done.ends_session {
+                browser.sign_out(EndReason::Logout).await?;
+            }
+            Ok(HttpResponse::build(StatusCode::SEE_OTHER)
+                .insert_header((LOCATION, done.url))
+                .finish())
+        }
+    }
+}
+
+/// `GET /oauth/logout/success`
+pub(super) async fn success(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    app.oidc.check_logged_out_client(query.one("client_id")?).await?;
+    browser.sign_out(EndReason::Logout).await?;
+    Ok(redirect(SIGNED_OUT))
+}

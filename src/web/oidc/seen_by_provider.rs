@@ -1,0 +1,40 @@
+//! From the journey of a browser to what the provider asks about the person.
+
+use crate::journey::{Journey, Step, ladders, next_step};
+use crate::oidc::{Authentication, SelectedOrganization};
+use crate::web::error::PageError;
+use crate::web::session::Browser;
+
+/// Who is signed in with this browser, as the provider sees it.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub(super) async fn authentication_of(browser: &Browser) -> Result<Option<Authentication>, PageError> {
+    let journey = browser.journey().await?;
+    if journey.visit.interaction.is_none() {
+        return Ok(authentication(&journey));
+    }
+    // What another request of this browser waits for says nothing about this one.
+    let mut alone = Journey::clone(&journey);
+    alone.visit.interaction = None;
+    Ok(authentication(&alone))
+}
+
+fn authentication(journey: &Journey) -> Option<Authentication> {
+    let person = journey.person.as_ref()?;
+    let selected_organization = person.selected_link().map(|link| SelectedOrganization {
+        id: link.organization,
+        siret: link.siret.clone(),
+        level: link.verification_type.organization_level(),
+    });
+    Some(Authentication {
+        session_uid: person.session_uid.clone(),
+        user_id: person.user_id,
+        email: person.email.clone(),
+        auth_time: person.signed_in_at,
+        amr: person.amr.clone(),
+        identity_level: person.identity_level(journey),
+        selected_organization,
+        journey_complete: next_step(ladders::DIRECT_ANSWER, journey) == Step::Continue,
+    })
+}

@@ -1,0 +1,130 @@
+//! The one table where a reader sees every path with its requirements, its budget and its handlers.
+
+use std::time::Duration;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::middleware::from_fn;
+use actix_web::web::{ServiceConfig, get, post, resource, to};
+use actix_web::{Resource, Route};
+use identite_actors::rate_limiter::Budget;
+
+use super::error::PageError;
+use super::gate::{self, Caching, Gate};
+use super::{assets, home, oidc, select_organization, sign_in};
+use crate::journey::{Ladder, ladders};
+
+/// Page views by client address, pages of all groups together (spec/accounts.md §7).
+const PAGES_BY_IP: (&str, Budget) = (
+    "rate-limiter",
+    Budget {
+        points: 60,
+        window: Duration::from_mins(1),
+    },
+);
+
+/// Mounts everything that people and relying parties reach.
+pub fn mount(config: &mut ServiceConfig) {
+    oidc::mount(config);
+    config
+        .route("/dist/{path:.*}", get().to(assets::dist))
+        .route("/favicon.ico", get().to(assets::favicon))
+        // path                               requirements                 GET                          POST
+        .service(page("/", ladders::DASHBOARD, Methods::get(home::get)))
+        .service(page(
+            "/users/start-sign-in",
+            ladders::OPEN,
+            Methods::get(sign_in::get_start).post(sign_in::post_start),
+        ))
+        .service(page(
+            "/users/sign-in",
+            ladders::CREDENTIAL_PROMPT,
+            Methods::get(sign_in::get_password).post(sign_in::post_password),
+        ))
+        .service(page(
+            "/users/select-organization",
+            ladders::MEMBER,
+            Methods::get(select_organization::get).post(select_organization::post),
+        ))
+        .service(unknown());
+}
+
+/// The handlers of a path.
+pub struct Methods {
+    routes: Vec<Route>,
+    allow: &'static str,
+}
+
+impl Methods {
+    /// Answers GET.
+    pub fn get<F, Args>(handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        Self {
+            routes: vec![get().to(handler)],
+            allow: "GET,HEAD",
+        }
+    }
+
+    /// Answers POST only.
+    pub fn only_post<F, Args>(handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        Self {
+            routes: vec![post().to(handler)],
+            allow: "POST",
+        }
+    }
+
+    /// … and POST.
+    #[must_use]
+    pub fn post<F, Args>(mut self, handler: F) -> Self
+    where
+        F: actix_web::Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: actix_web::Responder + 'static,
+    {
+        self.routes.push(post().to(handler));
+        self.allow = "GET,HEAD,POST";
+        self
+    }
+}
+
+/// A page of ours behind its gate, on the budget of pages.
+pub fn page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
+    let caching = Caching::NoStoreAnywhere;
+    let gate = Gate {
+        ladder,
+        budget_by_ip: Some(PAGES_BY_IP),
+        allow: methods.allow,
+        caching,
+    };
+    methods
+        .routes
+        .into_iter()
+        .fold(resource(path), Resource::route)
+        .default_service(to(not_found))
+        .wrap(from_fn(move |request, next| gate::pass(gate, request, next)))
+}
+
+/// Everything else.
+fn unknown() -> impl HttpServiceFactory + 'static {
+    let gate = Gate {
+        ladder: ladders::OPEN,
+        budget_by_ip: None,
+        allow: "",
+        caching: Caching::NoStoreAnywhere,
+    };
+    resource("/{path:.*}")
+        .default_service(to(not_found))
+        .wrap(from_fn(move |request, next| gate::pass(gate, request, next)))
+}
+
+async fn not_found() -> Result<actix_web::HttpResponse, PageError> {
+    Err(PageError::NotFound)
+}

@@ -1,0 +1,268 @@
+//! The browser session of a request: what its cookie says, loaded when somebody asks and at most once.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, SET_COOKIE};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use rand::RngExt as _;
+use subtle::ConstantTimeEq;
+
+use super::app::App;
+use super::cookies::{SESSION, Sid};
+use super::error::PageError;
+use crate::accounts::{Device, OpenedSession, SessionNames};
+use crate::db::sessions::EndReason;
+use crate::journey::{Effect, Journey, Visit};
+
+const CSRF_TOKEN_LENGTH_IN_BYTES: usize = 128;
+
+/// The browser session of this request. Clones are the same session.
+#[derive(Clone)]
+pub struct Browser(Rc<Inner>);
+
+struct Inner {
+    app: Data<App>,
+    sid: RefCell<Option<Sid>>,
+    /// The volatile data, once loaded.
+    visit: RefCell<Option<Visit>>,
+    journey: RefCell<Option<Rc<Journey>>>,
+    /// Whether the answer carries the cookie: the session is new, renamed or in use.
+    is_touched: Cell<bool>,
+    device: Device,
+}
+
+impl Browser {
+    /// The session named by the request's cookie. A request with an `Authorization` header has none: it does not come from a page.
+    #[must_use]
+    pub fn of(request: &ServiceRequest, app: Data<App>) -> Self {
+        let cookie = (!request.headers().contains_key(AUTHORIZATION))
+            .then(|| request.cookie(SESSION))
+            .flatten();
+        let sid = cookie.and_then(|cookie| app.settings.cookies.session_of(cookie.value()));
+        let user_agent = request
+            .headers()
+            .get("user-agent")
+            .and_then(|value| value.to_str().ok());
+        let device = Device {
+            user_agent: user_agent.map(str::to_owned),
+            ip_address: super::client_address::address_of(request.head()),
+        };
+        Self(Rc::new(Inner {
+            app,
+            sid: RefCell::new(sid),
+            visit: RefCell::new(None),
+            journey: RefCell::new(None),
+            is_touched: Cell::new(false),
+            device,
+        }))
+    }
+
+    /// The browser and its address, as recorded with a sign-in.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.0.device
+    }
+
+    /// What the session is doing; empty when there is no session.
+    ///
+    /// # Errors
+    /// When the owner of sessions does not answer.
+    pub async fn visit(&self) -> Result<Visit, PageError> {
+        if let Some(visit) = self.0.visit.borrow().as_ref() {
+            return Ok(visit.clone());
+        }
+        let key = self.0.sid.borrow().as_ref().map(Sid::key);
+        let stored = match key {
+            Some(key) => self.0.app.sessions.load(&key).await,
+            None => None,
+        };
+        let visit = stored.unwrap_or_default();
+        self.0.visit.replace(Some(visit.clone()));
+        Ok(visit)
+    }
+
+    /// Changes what the session is doing. A browser without a session gets one. `change` may run several times, each time on fresh
+    /// data, when another node changes the same session.
+    ///
+    /// # Errors
+    /// When the owner of sessions does not answer.
+    pub async fn update<R, F>(&self, mut change: F) -> Result<R, PageError>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Visit) -> R + Send + 'static,
+    {
+        let known = self.is_known().await?;
+        if !known {
+            self.0.sid.replace(Some(Sid::draw()));
+        }
+        let key = self.0.sid.borrow().as_ref().map(Sid::key).unwrap_or_default();
+        let (visit, result) = self
+            .0
+            .app
+            .sessions
+            .update(&key, move |visit: &mut Visit| {
+                let result = change(visit);
+                (visit.clone(), result)
+            })
+            .await?;
+        if let Some(journey) = self.0.journey.borrow_mut().as_mut() {
+            Rc::make_mut(journey).visit = visit.clone();
+        }
+        self.0.visit.replace(Some(visit));
+        self.0.is_touched.set(true);
+        Ok(result)
+    }
+
+    /// Whether the cookie names a session that exists: a stranger's choice of name is never adopted.
+    async fn is_known(&self) -> Result<bool, PageError> {
+        if self.0.sid.borrow().is_none() {
+            return Ok(false);
+        }
+        if self.visit().await? != Visit::default() {
+            return Ok(true);
+        }
+        Ok(self.journey().await?.person.is_some())
+    }
+
+    /// Everything that requirements look at, loaded once.
+    ///
+    /// # Errors
+    /// When the database or the owner of sessions does not answer.
+    pub async fn journey(&self) -> Result<Rc<Journey>, PageError> {
+        if let Some(journey) = self.0.journey.borrow().as_ref() {
+            return Ok(Rc::clone(journey));
+        }
+        let visit = self.visit().await?;
+        let digest = self.0.sid.borrow().as_ref().map(Sid::digest);
+        let journey = Rc::new(self.0.app.journeys.load(digest.as_ref(), visit, None).await?);
+        if let (Some(_), Some(sid)) = (&journey.person, self.0.sid.borrow().as_ref()) {
+            self.0.app.sessions.seen(&sid.key());
+            self.0.is_touched.set(true);
+        }
+        self.0.journey.replace(Some(Rc::clone(&journey)));
+        Ok(journey)
+    }
+
+    /// Does what a requirement wants done, and sees to it that the journey knows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn perform(&self, effect: Effect) -> Result<(), PageError> {
+        let Effect::SelectOrganization(organization) = effect;
+        let journey = self.journey().await?;
+        let Some(person) = &journey.person else {
+            return Ok(());
+        };
+        self.0
+            .app
+            .journeys
+            .select_organization(&person.session_uid, organization)
+            .await?;
+        let mut changed = Journey::clone(&journey);
+        if let Some(person) = changed.person.as_mut() {
+            person.selected_organization = Some(organization);
+        }
+        self.0.journey.replace(Some(Rc::new(changed)));
+        Ok(())
+    }
+
+    /// The token that forms of this session carry; made when the first form is shown.
+    ///
+    /// # Errors
+    /// When the owner of sessions does not answer.
+    pub async fn csrf_token(&self) -> Result<String, PageError> {
+        if let Some(token) = self.visit().await?.csrf_token {
+            return Ok(token);
+        }
+        let fresh = hex::encode(rand::rng().random::<[u8; CSRF_TOKEN_LENGTH_IN_BYTES]>());
+        self.update(move |visit| visit.csrf_token.get_or_insert_with(|| fresh.clone()).clone())
+            .await
+    }
+
+    /// Whether `token` is the one of this session, compared in constant time.
+    ///
+    /// # Errors
+    /// When the owner of sessions does not answer.
+    pub async fn accepts_csrf_token(&self, token: &str) -> Result<bool, PageError> {
+        let expected = self.visit().await?.csrf_token;
+        Ok(expected.is_some_and(|expected| bool::from(expected.as_bytes().ct_eq(token.as_bytes()))))
+    }
+
+    /// Continues as the session that a sign-in opened: a new name, the way kept, what was typed forgotten. The former signed-in
+    /// session of this browser ends.
+    ///
+    /// # Errors
+    /// When the owner of sessions does not answer.
+    pub async fn become_signed_in(&self, opened: OpenedSession<Sid>) -> Result<(), PageError> {
+        let former = self.0.sid.replace(Some(opened.sid.clone()));
+        let key = opened.sid.key();
+        match former {
+            Some(former) => {
+                self.0
+                    .app
+                    .sessions
+                    .rotate(&former.key(), &key, Visit::carried_over_sign_in)
+                    .await?;
+            }
+            None => self.0.app.sessions.update(&key, |_| ()).await?,
+        }
+        self.forget();
+        self.0.is_touched.set(true);
+        Ok(())
+    }
+
+    /// Ends the session, here and on every node.
+    ///
+    /// # Errors
+    /// When the end cannot be recorded: the person is then still signed in.
+    pub async fn sign_out(&self, reason: EndReason) -> Result<(), PageError> {
+        let key = self.0.sid.take().as_ref().map(Sid::key);
+        if let Some(key) = key {
+            self.0.app.sessions.sign_out(&key, reason).await?;
+        }
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&self) {
+        self.0.visit.replace(None);
+        self.0.journey.replace(None);
+    }
+
+    /// What a sign-in records of this browser when it continues as `sid`.
+    #[must_use]
+    pub fn names_for(&self, sid: &Sid) -> SessionNames {
+        let former_digest = self.0.sid.borrow().as_ref().map(Sid::digest);
+        SessionNames {
+            digest: sid.digest(),
+            former_digest,
+        }
+    }
+
+    /// Adds the session's cookie to an answer when the session is in use.
+    pub fn write_cookie(&self, headers: &mut HeaderMap) {
+        let sid: Ref<'_, Option<Sid>> = self.0.sid.borrow();
+        let Some(sid) = sid.as_ref().filter(|_| self.0.is_touched.get()) else {
+            return;
+        };
+        let expires = self.0.app.clock.now() + self.0.app.settings.session_max_age;
+        let cookie = self.0.app.settings.cookies.session(sid, expires);
+        if let Ok(value) = cookie.to_string().parse() {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+}
+
+/// Handlers behind a gate take the browser as an argument.
+impl FromRequest for Browser {
+    type Error = PageError;
+    type Future = std::future::Ready<Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        let browser = request.extensions().get::<Self>().cloned();
+        std::future::ready(browser.ok_or_else(|| PageError::fault("this route has no gate")))
+    }
+}

@@ -1,0 +1,209 @@
+//! Signing in: the address, then the password.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use identite_actors::rate_limiter::Budget;
+use secrecy::SecretString;
+
+use super::app::App;
+use super::cookies::Sid;
+use super::error::PageError;
+use super::fields::Fields;
+use super::form::{Form, Query};
+use super::gate::{go_on, redirect};
+use super::page::{html, notification, shell};
+use super::pages::sign_in::{SignInPage, StartSignInPage};
+use super::session::Browser;
+use crate::accounts::{OpenedSession, SignInOutcome, StartOutcome};
+use crate::domain::Email;
+use crate::domain::text::ecmascript_trim;
+use crate::journey::Visit;
+
+const START: &str = "/users/start-sign-in";
+
+/// Guesses at one account's password, whoever makes them.
+const PASSWORD_BUDGET: Budget = Budget {
+    points: 10,
+    window: Duration::from_mins(5),
+};
+
+/// The form for the address. With a pending `login_hint` it behaves as if the hint had been typed.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_start(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let did_you_mean = query.one("did_you_mean")?.map(ecmascript_trim);
+    if did_you_mean.is_some_and(str::is_empty) {
+        return Err(PageError::BadRequest("L’adresse proposée est vide."));
+    }
+    let journey = browser.journey().await?;
+    if journey
+        .interaction()
+        .is_some_and(|pending| pending.login_hint.is_some())
+    {
+        let hint = browser.update(Visit::take_login_hint).await?;
+        return start_with(&app, &browser, &hint.unwrap_or_default()).await;
+    }
+
+    let code = query.one("notification")?;
+    let has_email_error = code == Some("invalid_email");
+    let visit = browser.visit().await?;
+    let typed = visit
+        .rejected_email
+        .or(visit.email.map(|email| email.as_str().to_owned()));
+    let page = StartSignInPage {
+        login_hint: typed.filter(|_| journey.person.is_none()),
+        has_email_error,
+        did_you_mean: did_you_mean.map(str::to_owned),
+        focuses_email: code.is_none(),
+    };
+    let notification = if has_email_error {
+        None
+    } else {
+        notification(&query)
+    };
+    html(&app, &shell(&app, &browser, notification).await?, &page)
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn post_start(
+    app: Data<App>,
+    browser: Browser,
+    Form(fields): Form,
+) -> Result<HttpResponse, PageError> {
+    let login = fields.one("login")?.unwrap_or_default().to_owned();
+    start_with(&app, &browser, &login).await
+}
+
+async fn start_with(app: &App, browser: &Browser, typed: &str) -> Result<HttpResponse, PageError> {
+    let Ok(email) = Email::parse(typed) else {
+        return refuse_address(browser, typed).await;
+    };
+    let outcome = app.accounts.start_sign_in(&email).await?;
+    let (welcome, has_passkey, target) = match outcome {
+        StartOutcome::Refused => return refuse_address(browser, typed).await,
+        StartOutcome::Unknown => (false, false, "/users/sign-up"),
+        StartOutcome::Known {
+            needs_inclusionconnect_welcome_page: true,
+            has_passkey,
+            ..
+        } => (true, has_passkey, "/users/inclusionconnect-welcome"),
+        StartOutcome::Known {
+            has_password: true,
+            has_passkey,
+            ..
+        } => (false, has_passkey, "/users/sign-in"),
+        StartOutcome::Known { has_passkey, .. } => (
+            false,
+            has_passkey,
+            "/users/sign-up?notification=new_password_needed",
+        ),
+    };
+    browser
+        .update(move |visit| {
+            visit.email = Some(email.clone());
+            visit.rejected_email = None;
+            visit.needs_inclusionconnect_welcome_page = welcome;
+            visit.has_passkey = has_passkey;
+        })
+        .await?;
+    Ok(redirect(target))
+}
+
+/// A refused address identifies nobody: it is only shown again.
+async fn refuse_address(browser: &Browser, typed: &str) -> Result<HttpResponse, PageError> {
+    let shown_again: String = typed.chars().take(254).collect();
+    browser
+        .update(move |visit| {
+            visit.email = None;
+            visit.needs_inclusionconnect_welcome_page = false;
+            visit.has_passkey = false;
+            visit.rejected_email = Some(shown_again.clone());
+        })
+        .await?;
+    Ok(redirect(&format!("{START}?notification=invalid_email")))
+}
+
+/// The form for the password.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_password(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let journey = browser.journey().await?;
+    let page = SignInPage {
+        email: typed_email(&browser).await?.as_str().to_owned(),
+        show_passkey_section: false,
+        change_email_returns_to_client: journey.interaction().is_some_and(|pending| pending.is_federation),
+    };
+    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+}
+
+/// Checks the password and opens the session.
+///
+/// # Errors
+/// When a part of the house does not answer, or the budget for this account is spent.
+pub async fn post_password(
+    app: Data<App>,
+    browser: Browser,
+    Form(fields): Form,
+) -> Result<HttpResponse, PageError> {
+    let email = typed_email(&browser).await?;
+    if app.settings.rate_limit_by_email {
+        let verdict = app
+            .rate_limiter
+            .hit("rate-limiter-password", email.as_str(), PASSWORD_BUDGET)
+            .await;
+        if !verdict.allowed {
+            return Err(PageError::TooManyRequests {
+                retry_after: verdict.retry_after,
+            });
+        }
+    }
+    let Some(password) = password_of(&fields)? else {
+        return Ok(wrong_password());
+    };
+    let sid = Sid::draw();
+    let names = browser.names_for(&sid);
+    match app
+        .accounts
+        .sign_in_with_password(&email, &password, &names, browser.device())
+        .await?
+    {
+        SignInOutcome::InvalidCredentials => Ok(wrong_password()),
+        SignInOutcome::SignedIn(user_id) => {
+            browser.become_signed_in(OpenedSession { sid, user_id }).await?;
+            go_on(&browser).await
+        }
+    }
+}
+
+fn password_of(fields: &Fields) -> Result<Option<SecretString>, PageError> {
+    let password = fields.one("password")?.unwrap_or_default();
+    Ok((!ecmascript_trim(password).is_empty()).then(|| SecretString::from(password)))
+}
+
+fn wrong_password() -> HttpResponse {
+    redirect("/users/sign-in?notification=invalid_credentials")
+}
+
+/// The address typed before; the gate of these pages has seen to it that there is one.
+async fn typed_email(browser: &Browser) -> Result<Email, PageError> {
+    browser
+        .visit()
+        .await?
+        .email
+        .ok_or_else(|| PageError::fault("this route asks for no address first"))
+}
