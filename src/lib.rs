@@ -3,6 +3,7 @@
 //! Rooms and floors are drawn in `docs/ARCHITECTURE.md`; a room uses only the floors below it.
 
 pub mod accounts;
+pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod db;
@@ -10,6 +11,10 @@ pub mod domain;
 pub mod journey;
 pub mod mail;
 pub mod oidc;
+pub mod server;
 pub mod telemetry;
 pub mod testing;
 pub mod web;
+
+#[cfg(test)]
+mod floors;
