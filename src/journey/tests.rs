@@ -313,7 +313,7 @@ fn a_second_factor_is_asked_when_it_helps() {
         (vec!["eidas2"], true, Step::Continue),
     ] {
         let mut journey = with_interaction(|interaction| {
-            interaction.essential_acr = Some(EssentialAcr::one_of(values.clone()))
+            interaction.essential_acr = Some(EssentialAcr::one_of(values.clone()));
         });
         journey.person.as_mut().unwrap().has_totp = has_totp;
         assert_eq!(
