@@ -7,7 +7,10 @@ pub fn canonical(path: &str) -> Option<String> {
         Some("") | None => path,
         Some(shorter) => shorter,
     };
-    let values_from = first_value_segment(without_slash);
+    if is_asset(without_slash) {
+        return None;
+    }
+    let value_at = value_segment(without_slash);
     let has_capital = without_slash.bytes().any(|byte| byte.is_ascii_uppercase());
     if without_slash.len() == path.len() && !has_capital {
         return None;
@@ -16,7 +19,7 @@ pub fn canonical(path: &str) -> Option<String> {
         .split('/')
         .enumerate()
         .map(|(index, segment)| {
-            if Some(index) == values_from {
+            if Some(index) == value_at {
                 segment.to_owned()
             } else {
                 segment.to_ascii_lowercase()
@@ -27,20 +30,22 @@ pub fn canonical(path: &str) -> Option<String> {
     (canonical != path).then_some(canonical)
 }
 
+/// Names of assets tell capitals apart throughout.
+fn is_asset(path: &str) -> bool {
+    path.starts_with("/dist/")
+}
+
 /// The segment that holds a value, for the few paths whose value tells capitals apart (1 is the first segment).
-fn first_value_segment(path: &str) -> Option<usize> {
+fn value_segment(path: &str) -> Option<usize> {
     let mut segments = path.split('/').skip(1);
     let first = segments.next()?;
     let second = segments.next();
-    let is =
-        |segment: Option<&str>, name: &str| segment.is_some_and(|segment| segment.eq_ignore_ascii_case(name));
-    if is(Some(first), "interaction") || is(Some(first), "delete-passkeys") || is(Some(first), "dist") {
-        Some(2)
-    } else if is(Some(first), "oauth") && is(second, "authorize") {
-        Some(3)
-    } else {
-        None
+    if first.eq_ignore_ascii_case("interaction") || first.eq_ignore_ascii_case("delete-passkeys") {
+        return Some(2);
     }
+    let is_resumption = first.eq_ignore_ascii_case("oauth")
+        && second.is_some_and(|name| name.eq_ignore_ascii_case("authorize"));
+    is_resumption.then_some(3)
 }
 
 #[cfg(test)]
@@ -58,6 +63,7 @@ mod tests {
             ("/oauth/Authorize/AbC", "/oauth/authorize/AbC"),
             ("/delete-passkeys/AbC", "/delete-passkeys/AbC"),
             ("/dist/Main-AbC.css", "/dist/Main-AbC.css"),
+            ("/dist/fonts/Marianne-AbC.woff2", "/dist/fonts/Marianne-AbC.woff2"),
         ] {
             assert_eq!(canonical(path).as_deref().unwrap_or(path), expected, "{path}");
         }
