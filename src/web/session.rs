@@ -135,14 +135,35 @@ impl Browser {
         if let Some(journey) = self.0.journey.borrow().as_ref() {
             return Ok(Rc::clone(journey));
         }
-        let visit = self.visit().await?;
-        let digest = self.0.sid.borrow().as_ref().map(Sid::digest);
-        let journey = Rc::new(self.0.app.journeys.load(digest.as_ref(), visit, None).await?);
-        if let (Some(_), Some(sid)) = (&journey.person, self.0.sid.borrow().as_ref()) {
+        let journey = Rc::new(self.load(self.visit().await?).await?);
+        self.0.journey.replace(Some(Rc::clone(&journey)));
+        Ok(journey)
+    }
+
+    /// The journey without what the session is doing: what another request of this browser waits for says nothing about the
+    /// person. Spares the look at the volatile data when nobody has looked yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn journey_of_person(&self) -> Result<Journey, PageError> {
+        let loaded = self.0.journey.borrow().as_ref().map(Rc::clone);
+        match loaded {
+            Some(journey) => Ok(Journey {
+                visit: Visit::default(),
+                ..Journey::clone(&journey)
+            }),
+            None => self.load(Visit::default()).await,
+        }
+    }
+
+    async fn load(&self, visit: Visit) -> Result<Journey, PageError> {
+        let sid = self.0.sid.borrow().clone();
+        let digest = sid.as_ref().map(Sid::digest);
+        let journey = self.0.app.journeys.load(digest.as_ref(), visit, None).await?;
+        if let (Some(_), Some(sid)) = (&journey.person, sid) {
             self.0.app.sessions.seen(&sid.key());
             self.0.is_touched.set(true);
         }
-        self.0.journey.replace(Some(Rc::clone(&journey)));
         Ok(journey)
     }
 

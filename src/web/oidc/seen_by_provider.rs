@@ -10,14 +10,7 @@ use crate::web::session::Browser;
 /// # Errors
 /// When a part of the house does not answer.
 pub(super) async fn authentication_of(browser: &Browser) -> Result<Option<Authentication>, PageError> {
-    let journey = browser.journey().await?;
-    if journey.visit.interaction.is_none() {
-        return Ok(authentication(&journey));
-    }
-    // What another request of this browser waits for says nothing about this one.
-    let mut alone = Journey::clone(&journey);
-    alone.visit.interaction = None;
-    Ok(authentication(&alone))
+    Ok(authentication(&browser.journey_of_person().await?))
 }
 
 fn authentication(journey: &Journey) -> Option<Authentication> {
