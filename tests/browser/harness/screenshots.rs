@@ -8,6 +8,15 @@ use serde_json::json;
 
 use super::browser::Browser;
 
+/// What a page asked for in vain or elsewhere.
+const TROUBLES: &str = "
+const resources = performance.getEntriesByType('resource').filter(({ name }) => name.startsWith('http'));
+return [
+  ...resources.filter(({ responseStatus }) => responseStatus >= 400).map(({ name }) => `not found: ${name}`),
+  ...resources.filter(({ name }) => new URL(name).origin !== location.origin).map(({ name }) => `elsewhere: ${name}`),
+  ...[...document.images].filter((image) => image.complete && !image.naturalWidth).map(({ src }) => `no image: ${src}`),
+];";
+
 /// A size of the window, in CSS pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewport {
@@ -53,9 +62,10 @@ impl Browser {
             .expect("a size");
     }
 
-    /// Pictures of the whole page at both widths, `target/screenshots/<name>.<width>.png`. The page must not be wider
-    /// than its window at either.
+    /// Pictures of the whole page at both widths, `target/screenshots/<name>.<width>.png`. The page must have everything
+    /// it refers to, and must not be wider than its window at either width.
     pub async fn screenshots(&self, name: &str) {
+        self.expect_complete().await;
         for viewport in Viewport::ALL {
             self.set_viewport(viewport).await;
             self.screenshot_as_it_is(&format!("{name}.{}", viewport.width()))
@@ -75,6 +85,21 @@ impl Browser {
             );
         }
         self.set_viewport(Viewport::Desktop).await;
+    }
+
+    /// Every image, style sheet, script and font of the page was found, and none was asked of another site.
+    async fn expect_complete(&self) {
+        let troubles = self
+            .driver
+            .execute(TROUBLES, Vec::new())
+            .await
+            .expect("the resources of the page");
+        let troubles: Vec<String> = troubles.convert().expect("a list");
+        assert!(
+            troubles.is_empty(),
+            "{} lacks or borrows {troubles:#?}",
+            self.url().await
+        );
     }
 
     /// A picture of the whole page at its present width, `target/screenshots/<name>.png`.
