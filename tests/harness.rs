@@ -10,7 +10,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
-use crate::support::{Behaviour, Mailbox, Page, Process};
+use crate::support::{Behaviour, EMAIL, Mailbox, PASSWORD, Page, Process, RelyingParty, TestServer};
 
 fn message(subject: &str) -> Message {
     Message::builder()
@@ -102,4 +102,36 @@ async fn a_program_is_heard_and_stopped() {
     assert_eq!(process.wait_for_line("ready ", patience).await, "42");
     assert_eq!(process.stop(patience).await.code(), Some(3));
     assert_eq!(process.output(), "ready 42\nbye\n");
+}
+
+#[tokio::test]
+async fn a_visitor_walks_through_a_server_that_may_restart() {
+    let mut server = TestServer::start().await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+
+    let visitor = server.visitor();
+    visitor.sign_in_as(EMAIL, PASSWORD).await;
+    assert!(visitor.cookie("/", "session").is_some());
+    visitor.select_organization(49).await;
+
+    server.stop().await;
+    server.start_again().await;
+
+    let answer = visitor.get(client.authorization_url(&server, &[]).as_str()).await;
+    let location = answer.location();
+    assert!(location.as_str().starts_with(&client.redirect_uri), "{location}");
+    assert!(
+        location.query_pairs().any(|(name, _)| name == "code"),
+        "{location}"
+    );
+
+    let page = visitor.sign_out().await;
+    assert_eq!(page.url.path().trim_end_matches('/'), "/users/start-sign-in");
+    let silent = client.authorization_url(&server, &[("prompt", "none")]);
+    let location = visitor.get(silent.as_str()).await.location();
+    assert!(
+        location.query_pairs().any(|(_, value)| value == "login_required"),
+        "{location}"
+    );
 }
