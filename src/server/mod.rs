@@ -5,7 +5,7 @@ mod probes;
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -44,6 +44,8 @@ use crate::web::{access_log, routes};
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Replaced keys verify for as long as the tokens that they signed may be shown: an ID token as a hint, for a session.
 const KEY_GRACE: Duration = Duration::from_hours(24 * 30);
+/// What the mails in delivery get even when running requests have used up the time to stop.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Why the server did not start, or did not stop well.
@@ -76,12 +78,9 @@ pub async fn serve(config: Config, clock: SharedClock, io: Handle) -> Result<(),
     let public_address = public.local_addr()?;
     let people = people_server(&config, &house, public, deadline)?;
     let operators = operator_server(&house, private)?;
-    tracing::info!(
-        host = %config.server.host,
-        port = public_address.port(),
-        operators = %config.server.operator_listen,
-        "ready"
-    );
+    tracing::info!("application is listening on port {}", public_address.port());
+    tracing::info!("in {} {} mode", config.deploy_env.as_str(), config.node_env.as_str());
+    tracing::info!(host = %config.server.host, operators = %config.server.operator_listen, "ready");
 
     let people_handle = people.handle();
     let operators_handle = operators.handle();
@@ -201,9 +200,11 @@ impl House {
     /// Stops in order: no new requests, running requests finish, current mails leave, what is noted is written.
     async fn stop(&self, people: ServerHandle, operators: ServerHandle, deadline: Duration) {
         tracing::info!("stopping");
+        let give_up_at = Instant::now() + deadline;
         self.operator.readiness.stop();
         people.stop(true).await;
-        match self.outbox.drain(deadline).await {
+        let rest = give_up_at.saturating_duration_since(Instant::now()).max(LAST_MOMENT);
+        match self.outbox.drain(rest).await {
             Ok(0) => {}
             Ok(left) => tracing::warn!(
                 left,
