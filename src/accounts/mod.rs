@@ -45,6 +45,14 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// The same use cases over another pool.
+    #[must_use]
+    pub fn with_pool(&self, pool: db::Pool) -> Self {
+        Self { pool, ..self.clone() }
+    }
+}
+
 /// Why a use case had no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {

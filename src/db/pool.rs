@@ -1,5 +1,6 @@
 //! Connections to PostgreSQL, shared by everybody and driven by one runtime.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
@@ -43,6 +44,14 @@ impl Default for PoolSettings {
 #[derive(Clone)]
 pub struct Pool {
     connections: deadpool_postgres::Pool,
+    blueprint: Arc<Blueprint>,
+}
+
+/// What it takes to open a connection.
+struct Blueprint {
+    config: tokio_postgres::Config,
+    tls: MakeTlsConnector,
+    settings: PoolSettings,
 }
 
 /// The pool as an operator sees it.
@@ -89,24 +98,45 @@ impl Pool {
             config.application_name("identite");
         }
 
+        let blueprint = Blueprint {
+            config,
+            tls: dsn.tls_connector()?,
+            settings: settings.clone(),
+        };
+        Ok(Self::build(Arc::new(blueprint), settings.size, runtime))
+    }
+
+    /// A pool of its own for a single-threaded `runtime`, of at most `size` connections that this runtime drives itself: no
+    /// statement wakes another thread.
+    #[must_use]
+    pub fn for_worker(&self, size: usize, runtime: &Handle) -> Self {
+        Self::build(self.blueprint.clone(), size, runtime)
+    }
+
+    fn build(blueprint: Arc<Blueprint>, size: usize, runtime: &Handle) -> Self {
         let connect = OnRuntime {
             runtime: runtime.clone(),
-            tls: dsn.tls_connector()?,
+            tls: blueprint.tls.clone(),
         };
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let connections = deadpool_postgres::Pool::builder(Manager::from_connect(config, connect, recycling))
-            .max_size(settings.size)
+        let manager = Manager::from_connect(blueprint.config.clone(), connect, recycling);
+        let timeout = Some(blueprint.settings.acquisition_timeout);
+        let connections = deadpool_postgres::Pool::builder(manager)
+            .max_size(size)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
-                wait: Some(settings.acquisition_timeout),
-                create: Some(settings.acquisition_timeout),
-                recycle: Some(settings.acquisition_timeout),
+                wait: timeout,
+                create: timeout,
+                recycle: timeout,
             })
             .build()
             .expect("a pool with timeouts and a runtime is complete");
-        Ok(Self { connections })
+        Self {
+            connections,
+            blueprint,
+        }
     }
 
     /// A connection, which goes back to the pool when dropped.

@@ -23,6 +23,12 @@ impl Journeys {
         Self { pool, clock, rules }
     }
 
+    /// The same journeys over another pool.
+    #[must_use]
+    pub fn with_pool(&self, pool: Pool) -> Self {
+        Self { pool, ..self.clone() }
+    }
+
     /// The journey of a browser: `session` names its session, `visit` is what it is doing. One statement; none without a session.
     ///
     /// # Errors

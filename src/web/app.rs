@@ -1,5 +1,7 @@
 //! What handlers share: services of the floor below, and the settings of the web floor.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use identite_actors::clock::SharedClock;
 use identite_actors::rate_limiter::RateLimiter;
@@ -15,11 +17,11 @@ use crate::journey::{Journeys, Visit};
 use crate::oidc::Oidc;
 use crate::telemetry::AccessLog;
 
-/// Everything a handler may ask for; one for the whole process.
+/// Everything a handler may ask for; one for each worker, over connections of its own.
 pub struct App {
-    pub settings: WebSettings,
+    pub settings: Arc<WebSettings>,
     pub clock: SharedClock,
-    pub renderer: Renderer,
+    pub renderer: Arc<Renderer>,
     pub sessions: Sessions<Visit, SessionTable>,
     pub rate_limiter: RateLimiter,
     pub journeys: Journeys,

@@ -8,9 +8,11 @@
 mod line;
 mod scripts;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bb8_redis::RedisConnectionManager;
 use redis::Cmd;
 
 use self::line::Line;
@@ -25,7 +27,10 @@ pub struct InvalidRedisUrl(String);
 /// See the module. Cheap to clone.
 #[derive(Clone)]
 pub struct RedisStore {
-    line: std::sync::Arc<Line>,
+    line: Arc<Line>,
+    /// Serves while `line` is not up yet.
+    common: Option<Arc<Line>>,
+    manager: RedisConnectionManager,
     namespace: String,
 }
 
@@ -41,14 +46,35 @@ impl RedisStore {
         namespace: Option<&str>,
         io: tokio::runtime::Handle,
     ) -> Result<Self, InvalidRedisUrl> {
-        let manager = bb8_redis::RedisConnectionManager::new(url)
-            .map_err(|error| InvalidRedisUrl(error.category().to_owned()))?;
-        let line = Line::open(manager, &io);
+        let manager =
+            RedisConnectionManager::new(url).map_err(|error| InvalidRedisUrl(error.category().to_owned()))?;
+        let line = Line::open(manager.clone(), &io);
         line.settled(Duration::from_secs(1)).await;
         Ok(Self {
             line,
+            common: None,
+            manager,
             namespace: namespace.unwrap_or_default().to_owned(),
         })
+    }
+
+    /// The same store over a connection of its own that a single-threaded `runtime` drives itself: no operation wakes another
+    /// thread. Until that connection is up, this store's serves.
+    #[must_use]
+    pub fn for_worker(&self, runtime: &tokio::runtime::Handle) -> Self {
+        Self {
+            line: Line::open(self.manager.clone(), runtime),
+            common: Some(self.line.clone()),
+            manager: self.manager.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+
+    fn line(&self) -> &Line {
+        match &self.common {
+            Some(common) if !self.line.is_up() => common,
+            _ => &self.line,
+        }
     }
 
     fn key(&self, key: &str) -> String {
@@ -63,11 +89,13 @@ impl RedisStore {
 #[async_trait]
 impl StateStore for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
-        self.line.query(Cmd::new().arg("GET").arg(self.key(key))).await
+        self.line().query(Cmd::new().arg("GET").arg(self.key(key))).await
     }
 
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
-        self.line.query(Cmd::new().arg("GETDEL").arg(self.key(key))).await
+        self.line()
+            .query(Cmd::new().arg("GETDEL").arg(self.key(key)))
+            .await
     }
 
     async fn write(&self, unless_present: &[String], writes: Vec<Write>) -> Result<bool, StateError> {
@@ -78,7 +106,7 @@ impl StateStore for RedisStore {
                 .arg(value)
                 .arg("PX")
                 .arg(milliseconds(*ttl));
-            return self.line.query::<()>(&put).await.map(|()| true);
+            return self.line().query::<()>(&put).await.map(|()| true);
         }
         let mut keys: Vec<String> = unless_present.iter().map(|key| self.key(key)).collect();
         let mut arguments: Vec<Vec<u8>> = vec![keys.len().to_string().into_bytes()];
@@ -96,7 +124,7 @@ impl StateStore for RedisStore {
             keys.push(self.key(&key));
             arguments.extend(operation);
         }
-        self.line.run(Script::write(), &keys, &arguments).await
+        self.line().run(Script::write(), &keys, &arguments).await
     }
 
     async fn swap(
@@ -117,20 +145,20 @@ impl StateStore for RedisStore {
                     .arg("PX")
                     .arg(milliseconds(ttl))
                     .arg("NX");
-                self.line
+                self.line()
                     .query::<Option<String>>(&create)
                     .await
                     .map(|created| created.is_some())
             }
             Some(expected) => {
                 let arguments = [expected.to_vec(), new, decimal(ttl)];
-                self.line.run(Script::swap(), &[key], &arguments).await
+                self.line().run(Script::swap(), &[key], &arguments).await
             }
         }
     }
 
     async fn touch(&self, key: &str, ttl: Duration) -> Result<bool, StateError> {
-        self.line
+        self.line()
             .query(
                 Cmd::new()
                     .arg("PEXPIRE")
@@ -142,7 +170,7 @@ impl StateStore for RedisStore {
 
     async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {
         let (count, resets_in): (u64, i64) = self
-            .line
+            .line()
             .run(Script::increment(), &[self.key(key)], &[decimal(window)])
             .await?;
         Ok(Counter {
@@ -152,13 +180,13 @@ impl StateStore for RedisStore {
     }
 
     async fn members(&self, set: &str) -> Result<Vec<String>, StateError> {
-        self.line
+        self.line()
             .query(Cmd::new().arg("SMEMBERS").arg(self.key(set)))
             .await
     }
 
     async fn ping(&self) -> Result<(), StateError> {
-        self.line
+        self.line()
             .query::<String>(Cmd::new().arg("PING"))
             .await
             .map(|_| ())

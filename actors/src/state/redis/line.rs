@@ -50,6 +50,11 @@ impl Line {
         let _ = tokio::time::timeout(deadline, self.settled.notified()).await;
     }
 
+    /// Whether there is a connection.
+    pub(super) fn is_up(&self) -> bool {
+        self.connection.load().is_some()
+    }
+
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StateError> {
         let connection = self.connection()?;
         let mut own = (*connection).clone();

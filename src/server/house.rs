@@ -1,0 +1,346 @@
+//! Building the house: configuration, then pools, actors, services.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use chrono::TimeDelta;
+use identite_actors::clock::SharedClock;
+use identite_actors::instrumentation::Instruments;
+use identite_actors::keys::Keys;
+use identite_actors::outbox::{Outbox, OutboxSettings};
+use identite_actors::password_hasher::{Argon2Cost, PasswordHasher, PasswordHasherSettings};
+use identite_actors::rate_limiter::{RateLimiter, RateLimiterSettings};
+use identite_actors::sessions::{Sessions, SessionsSettings};
+use identite_actors::state::{InvalidRedisUrl, MemoryStore, RedisStore, StateStore};
+use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::{ServeError, ports, probes};
+use crate::accounts::{Accounts, SessionRules, SessionTable};
+use crate::config::{Config, SmtpTarget, StateBackend};
+use crate::db::{Pool, PoolSettings};
+use crate::journey::{Journeys, Rules, Visit};
+use crate::mail::{SenderRules, carrier_for};
+use crate::oidc::{Oidc, OidcSettings};
+use crate::telemetry::AccessLog;
+use crate::web::app::{App, WebSettings};
+use crate::web::assets::Assets;
+use crate::web::cookies::CookieJarRules;
+use crate::web::operator::{HttpMetrics, Operator, Readiness};
+use crate::web::render::Renderer;
+use crate::web::security_headers::SecurityHeaders;
+
+/// Replaced keys verify for as long as the tokens that they signed may be shown: an ID token as a hint, for a session.
+const KEY_GRACE: Duration = Duration::from_hours(24 * 30);
+
+/// What stands once everything is built.
+pub(super) struct House {
+    pub(super) rooms: Rooms,
+    pub(super) assets: Data<Assets>,
+    pub(super) operator: Data<Operator>,
+    pub(super) outbox: Outbox,
+}
+
+/// What every worker's [`App`] is made from.
+#[derive(Clone)]
+pub(super) struct Rooms {
+    settings: Arc<WebSettings>,
+    clock: SharedClock,
+    renderer: Arc<Renderer>,
+    pub(super) sessions: Sessions<Visit, SessionTable>,
+    rate_limiter: RateLimiter,
+    journeys: Journeys,
+    accounts: Accounts,
+    pub(super) access_log: AccessLog,
+    http_metrics: HttpMetrics,
+    state: SharedState,
+    keys: Keys,
+    oidc_settings: OidcSettings,
+    pool: Pool,
+    /// Connections to the database that a worker may open.
+    connections_per_worker: usize,
+}
+
+impl Rooms {
+    /// The services over connections that the calling worker drives itself.
+    pub(super) fn for_this_worker(&self) -> App {
+        let runtime = Handle::current();
+        let pool = self.pool.for_worker(self.connections_per_worker, &runtime);
+        let state = self.state.for_worker(&runtime);
+        let keys = Arc::new(self.keys.clone());
+        App {
+            settings: self.settings.clone(),
+            clock: self.clock.clone(),
+            renderer: self.renderer.clone(),
+            sessions: self.sessions.clone(),
+            rate_limiter: self.rate_limiter.clone(),
+            journeys: self.journeys.with_pool(pool.clone()),
+            accounts: self.accounts.with_pool(pool.clone()),
+            oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone()),
+            access_log: self.access_log.clone(),
+            http_metrics: self.http_metrics.clone(),
+        }
+    }
+}
+
+/// The state port, of which a worker can have a connection of its own.
+#[derive(Clone)]
+enum SharedState {
+    Memory(Arc<MemoryStore>),
+    Redis(Box<RedisStore>),
+}
+
+impl SharedState {
+    fn for_everybody(&self) -> Arc<dyn StateStore> {
+        match self {
+            Self::Memory(store) => store.clone(),
+            Self::Redis(store) => Arc::new(RedisStore::clone(store)),
+        }
+    }
+
+    fn for_worker(&self, runtime: &Handle) -> Arc<dyn StateStore> {
+        match self {
+            Self::Memory(store) => store.clone(),
+            Self::Redis(store) => Arc::new(store.for_worker(runtime)),
+        }
+    }
+}
+
+impl House {
+    pub(super) async fn build(config: &Config, clock: SharedClock, io: &Handle) -> Result<Self, ServeError> {
+        let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
+        let pool = pool(config, io)?;
+        let shared_state = state_store(config, &clock, io).await?;
+        let state = shared_state.for_everybody();
+        let keys =
+            Keys::start(&config.secrets.jwks, KEY_GRACE, clock.clone(), &instruments).map_err(|error| {
+                ServeError::Setting {
+                    variable: "JWKS",
+                    problem: error.to_string(),
+                }
+            })?;
+
+        let idle = delta(config.sessions.max_age);
+        let records = Arc::new(SessionTable {
+            pool: pool.clone(),
+            idle,
+        });
+        let sessions: Sessions<Visit, SessionTable> = Sessions::start(
+            &state,
+            &records,
+            &clock,
+            &instruments,
+            &SessionsSettings {
+                time_to_live: config.sessions.max_age,
+                ..SessionsSettings::default()
+            },
+        );
+        let rate_limiter = RateLimiter::start(
+            state.clone(),
+            clock.clone(),
+            &instruments,
+            RateLimiterSettings::default(),
+        );
+        let hasher = PasswordHasher::start(&instruments, &hasher_settings(config)).map_err(|error| {
+            ServeError::Setting {
+                variable: "ARGON2_MEMORY_KIB",
+                problem: error.to_string(),
+            }
+        })?;
+        let outbox = outbox(config, &pool, &clock, &instruments, io)?;
+        let accounts = Accounts::new(
+            pool.clone(),
+            hasher,
+            clock.clone(),
+            SessionRules {
+                idle,
+                absolute: delta(config.sessions.absolute_max_age),
+            },
+            config.passwords.upgrade,
+        );
+        let mut oidc_settings = OidcSettings::new(&config.server.host);
+        oidc_settings.code_ttl = config.oidc.authorization_code_lifetime;
+
+        let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
+        let renderer = Renderer::new(assets.clone().into_inner())
+            .map_err(|error| ServeError::Pages(error.to_string()))?;
+        let readiness = Readiness::new(probes::all(&pool, &state));
+        refuse_public_secrets(config, &pool).await?;
+        let rooms = Rooms {
+            settings: Arc::new(web_settings(config)?),
+            renderer: Arc::new(renderer),
+            sessions,
+            rate_limiter,
+            journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
+            accounts,
+            access_log: AccessLog::open(&config.logs)?,
+            http_metrics: HttpMetrics::new(instruments.registry())?,
+            state: shared_state,
+            keys,
+            oidc_settings,
+            connections_per_worker: connections_per_worker(config),
+            pool,
+            clock,
+        };
+        let token = config.server.operator_token.clone();
+        let operator = Operator {
+            instruments: Arc::new(instruments),
+            readiness,
+            token,
+        };
+        Ok(Self {
+            rooms,
+            assets,
+            operator: Data::new(operator),
+            outbox,
+        })
+    }
+}
+
+pub(super) fn workers(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    config.server.workers.unwrap_or_else(cores)
+}
+
+/// Of the connections that the configuration allows, a fifth is for the actors; the workers share the rest.
+fn connections_for_actors(config: &Config) -> usize {
+    (config.database.pool_size / 5).max(1)
+}
+
+fn connections_per_worker(config: &Config) -> usize {
+    let rest = config
+        .database
+        .pool_size
+        .saturating_sub(connections_for_actors(config));
+    (rest / workers(config)).max(1)
+}
+
+fn pool(config: &Config, io: &Handle) -> Result<Pool, ServeError> {
+    let settings = PoolSettings {
+        size: connections_for_actors(config),
+        ..PoolSettings::default()
+    };
+    Pool::new(config.database.url.expose_secret(), &settings, io).map_err(|error| ServeError::Setting {
+        variable: "DATABASE_URL",
+        problem: error.to_string(),
+    })
+}
+
+async fn state_store(config: &Config, clock: &SharedClock, io: &Handle) -> Result<SharedState, ServeError> {
+    match &config.state {
+        StateBackend::Memory => Ok(SharedState::Memory(Arc::new(MemoryStore::new(clock.clone())))),
+        StateBackend::Redis(url) => {
+            let store = RedisStore::connect(url.expose_secret(), None, io.clone()).await;
+            let unusable = |error: InvalidRedisUrl| ServeError::Setting {
+                variable: "REDIS_URL",
+                problem: error.to_string(),
+            };
+            Ok(SharedState::Redis(Box::new(store.map_err(unusable)?)))
+        }
+    }
+}
+
+fn outbox(
+    config: &Config,
+    pool: &Pool,
+    clock: &SharedClock,
+    instruments: &Instruments,
+    io: &Handle,
+) -> Result<Outbox, ServeError> {
+    let rules = SenderRules {
+        from: config.mail.from.clone(),
+        from_alt: config.mail.from_alt.clone(),
+        alt_ratio_percent: config.mail.from_alt_ratio_percent,
+        alt_domains: config.mail.from_alt_domains.clone(),
+        subject_prefix: config.mail.subject_prefix.to_owned(),
+    };
+    let url = match &config.mail.smtp {
+        SmtpTarget::Console => "console:",
+        SmtpTarget::Server(url) => url.expose_secret(),
+    };
+    let carrier = carrier_for(url, rules, io).map_err(|error| ServeError::Setting {
+        variable: "SMTP_URL",
+        problem: error.to_string(),
+    })?;
+    let table = Arc::new(ports::OutboxTable {
+        pool: pool.clone(),
+        clock: clock.clone(),
+    });
+    let settings = OutboxSettings::default();
+    Ok(Outbox::start(
+        table,
+        carrier.into(),
+        clock.clone(),
+        instruments,
+        settings,
+        io.clone(),
+    )?)
+}
+
+fn hasher_settings(config: &Config) -> PasswordHasherSettings {
+    let defaults = PasswordHasherSettings::default();
+    let argon2 = &config.passwords.argon2;
+    PasswordHasherSettings {
+        threads: config.passwords.hasher_threads.unwrap_or(defaults.threads),
+        mailbox_capacity: config.passwords.hasher_queue,
+        cost: Argon2Cost {
+            memory: argon2.memory_kib,
+            iterations: argon2.iterations,
+            parallelism: argon2.parallelism,
+        },
+        ..defaults
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        recent_login_interval: delta(config.sessions.recent_login_interval),
+        email_verification_max_age: delta(config.accounts.email_verification_max_age),
+        franceconnect_max_age: delta(config.organizations.franceconnect_verification_max_age),
+        authenticate_browser: config.accounts.authenticate_browser,
+    }
+}
+
+fn web_settings(config: &Config) -> Result<WebSettings, ServeError> {
+    let host = Url::parse(config.server.base_url()).map_err(|error| ServeError::Setting {
+        variable: "HOST",
+        problem: error.to_string(),
+    })?;
+    let is_https = config.server.is_served_over_tls();
+    Ok(WebSettings {
+        host,
+        cookies: CookieJarRules::new(
+            config.secrets.cookie_secrets.clone(),
+            config.server.use_secure_cookies,
+        ),
+        security_headers: SecurityHeaders::new(config.server.use_security_response_headers, is_https),
+        session_max_age: delta(config.sessions.max_age),
+        rate_limit_by_ip: config.server.rate_limit_by_ip,
+        rate_limit_by_email: config.server.rate_limit_by_email,
+        is_test_instance: config.pages.display_test_env_warning,
+    })
+}
+
+/// Secrets of the development data set are public: nothing else than a development machine starts with them.
+async fn refuse_public_secrets(config: &Config, pool: &Pool) -> Result<(), ServeError> {
+    if config.deploy_env.is_localhost() {
+        return Ok(());
+    }
+    match crate::db::fixtures::fixture_secrets(pool).await {
+        Ok(clients) if clients.is_empty() => Ok(()),
+        Ok(clients) => Err(ServeError::Refused(format!(
+            "these clients have a public secret of the development data set: {}",
+            clients.join(", ")
+        ))),
+        Err(error) => {
+            tracing::warn!(%error, "the clients' secrets could not be looked through");
+            Ok(())
+        }
+    }
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
