@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,6 +17,9 @@ use crate::config::{LogFormat, LogsConfig};
 
 /// Lines that may wait for the disk; beyond, lines are dropped and counted.
 const WAITING_LINES: usize = 16_384;
+
+/// How long a line may wait for others before it is written.
+const GATHERING: Duration = Duration::from_millis(20);
 
 enum Order {
     Write(Box<AccessEntry>),
@@ -120,7 +124,10 @@ impl Drop for Shared {
 fn write_all(waiting: &Receiver<Order>, destination: &mut Destination, format: LogFormat) {
     while let Ok(first) = waiting.recv() {
         let mut answers = Vec::new();
-        // One system call for all lines that are waiting.
+        // One waking up and one system call for all lines of a moment.
+        if matches!(first, Order::Write(_)) {
+            std::thread::sleep(GATHERING);
+        }
         for order in std::iter::once(first).chain(waiting.try_iter().take(WAITING_LINES)) {
             match order {
                 Order::Write(entry) => destination.line(&entry.line(format)),
