@@ -1,0 +1,145 @@
+//! What password hashing costs on this machine, apart from any server: the yardstick of the sign-in budgets.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::Serialize;
+
+use crate::error::LoadError;
+use crate::process::cpu_time;
+
+/// Cost factor of the bcrypt hashes in the databases that are taken over.
+const BCRYPT_COST: u32 = 10;
+const SALT: &[u8] = b"0123456789abcdef";
+
+/// The cost of the argon2id hashes, as the server is configured.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PasswordCost {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub parallelism: u32,
+}
+
+impl PasswordCost {
+    /// Reads `ARGON2_MEMORY_KIB`, `ARGON2_ITERATIONS` and `ARGON2_PARALLELISM`, with the server's defaults.
+    pub fn from_environment() -> Self {
+        let number = |name: &str, default: u32| {
+            let text = std::env::var(name).ok();
+            text.and_then(|text| text.trim().parse().ok()).unwrap_or(default)
+        };
+        Self {
+            memory_kib: number("ARGON2_MEMORY_KIB", 19_456),
+            iterations: number("ARGON2_ITERATIONS", 2),
+            parallelism: number("ARGON2_PARALLELISM", 1),
+        }
+    }
+
+    fn hasher(&self) -> Result<Argon2<'static>, LoadError> {
+        let parameters = Params::new(self.memory_kib, self.iterations, self.parallelism, Some(32));
+        let parameters = parameters.map_err(|error| LoadError::Setup(format!("argon2 cost: {error}")))?;
+        Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters))
+    }
+
+    /// A hash in the PHC string format.
+    ///
+    /// # Errors
+    /// The cost is none that argon2 knows.
+    pub fn argon2_hash(&self, password: &str) -> Result<String, LoadError> {
+        let mut output = [0; 32];
+        self.hasher()?
+            .hash_password_into(password.as_bytes(), SALT, &mut output)
+            .map_err(|error| LoadError::Setup(format!("argon2: {error}")))?;
+        Ok(format!(
+            "$argon2id$v=19$m={},t={},p={}${}${}",
+            self.memory_kib,
+            self.iterations,
+            self.parallelism,
+            STANDARD_NO_PAD.encode(SALT),
+            STANDARD_NO_PAD.encode(output)
+        ))
+    }
+
+    /// A hash as the databases that are taken over hold them.
+    ///
+    /// # Errors
+    /// None for passwords of ordinary length.
+    pub fn bcrypt_hash(password: &str) -> Result<String, LoadError> {
+        bcrypt::hash(password, BCRYPT_COST).map_err(|error| LoadError::Setup(format!("bcrypt: {error}")))
+    }
+}
+
+/// What was found out.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Calibration {
+    /// argon2id hashes per second of CPU time, on as many threads as there are cores, memory blocks reused.
+    pub argon2_per_core_second: f64,
+    /// CPU time of one argon2id hash, in milliseconds.
+    pub argon2_milliseconds: f64,
+    /// Time of one bcrypt check when nothing else runs, in milliseconds.
+    pub bcrypt_milliseconds: f64,
+}
+
+/// Hashes for `duration` on every core, with the same implementation as the server.
+///
+/// # Errors
+/// The cost is none that argon2 knows.
+pub fn calibrate(cost: &PasswordCost, duration: Duration) -> Result<Calibration, LoadError> {
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpu_before = cpu_time(std::process::id())?;
+    let hashes: u64 = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| hash_for(cost, duration)))
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|_| Err(LoadError::Setup("hashing panicked".to_owned())))
+            })
+            .sum::<Result<u64, LoadError>>()
+    })?;
+    let cpu = cpu_time(std::process::id())?
+        .saturating_sub(cpu_before)
+        .as_secs_f64();
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of hashes is far below 2^52")]
+    let argon2_per_core_second = hashes as f64 / cpu;
+    Ok(Calibration {
+        argon2_per_core_second,
+        argon2_milliseconds: 1000.0 / argon2_per_core_second,
+        bcrypt_milliseconds: time_bcrypt()?,
+    })
+}
+
+fn hash_for(cost: &PasswordCost, duration: Duration) -> Result<u64, LoadError> {
+    let hasher = cost.hasher()?;
+    let mut blocks = vec![Block::default(); hasher.params().block_count()];
+    let mut output = [0; 32];
+    let began = Instant::now();
+    let mut count = 0;
+    while began.elapsed() < duration {
+        hasher
+            .hash_password_into_with_memory(b"a password", SALT, &mut output, &mut blocks)
+            .map_err(|error| LoadError::Setup(format!("argon2: {error}")))?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The median of a few checks.
+fn time_bcrypt() -> Result<f64, LoadError> {
+    let hash = PasswordCost::bcrypt_hash("a password")?;
+    let mut times: Vec<_> = (0..9)
+        .map(|_| {
+            let began = Instant::now();
+            let _ = std::hint::black_box(bcrypt::verify("a password", &hash));
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    Ok(times[times.len() / 2].as_secs_f64() * 1000.0)
+}

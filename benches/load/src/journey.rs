@@ -1,0 +1,448 @@
+//! The journeys that are measured, step by step as browsers and relying parties make them.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use crate::browser::{Browser, Landing, encode_form, hidden_field};
+use crate::dataset::{Account, Client, PASSWORD, SessionSigner};
+use crate::error::LoadError;
+use crate::http::Connection;
+
+/// Path of the first page of a sign-in.
+pub const START_SIGN_IN: &str = "/users/start-sign-in";
+
+/// How an operation ended that did not fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It did what it is for.
+    Done,
+    /// It was refused for lack of capacity, in the documented way: 503 with `Retry-After`.
+    Refused,
+}
+
+/// Time taken by the named parts of an operation.
+#[derive(Default)]
+pub struct Steps(pub Vec<(&'static str, Duration)>);
+
+impl Steps {
+    fn add(&mut self, name: &'static str, since: Instant) {
+        self.0.push((name, since.elapsed()));
+    }
+}
+
+/// Something that is done over and over and measured.
+pub trait Operation {
+    /// Does it once.
+    ///
+    /// # Errors
+    /// Whatever is not the expected answer.
+    fn run(&mut self, steps: &mut Steps) -> impl Future<Output = Result<Outcome, LoadError>>;
+}
+
+/// Where the server is, and the names it uses.
+#[derive(Clone)]
+pub struct Target {
+    pub address: SocketAddr,
+    /// Public origin without trailing slash: the issuer.
+    pub origin: String,
+    pub signer: Rc<SessionSigner>,
+}
+
+/// `GET` of one path, by somebody who has never been here.
+pub struct PageVisit {
+    browser: Browser,
+    path: &'static str,
+    contains: &'static str,
+}
+
+impl PageVisit {
+    /// The discovery document.
+    pub fn discovery(target: &Target) -> Self {
+        Self::new(
+            target,
+            "/.well-known/openid-configuration",
+            "authorization_endpoint",
+        )
+    }
+
+    /// The first page of a sign-in.
+    pub fn sign_in_page(target: &Target) -> Self {
+        Self::new(target, START_SIGN_IN, "")
+    }
+
+    fn new(target: &Target, path: &'static str, contains: &'static str) -> Self {
+        Self {
+            browser: Browser::new(target.address, &target.origin),
+            path,
+            contains,
+        }
+    }
+}
+
+impl Operation for PageVisit {
+    async fn run(&mut self, _: &mut Steps) -> Result<Outcome, LoadError> {
+        self.browser.forget();
+        let response = self.browser.get(self.path).await?;
+        // Reading every compressed page would cost the generator more than the visit costs the server.
+        let is_expected =
+            response.status == 200 && (self.contains.is_empty() || response.text()?.contains(self.contains));
+        if is_expected {
+            return Ok(Outcome::Done);
+        }
+        Err(LoadError::Unexpected {
+            step: self.path,
+            expected: "200",
+            got: response.describe(),
+        })
+    }
+}
+
+/// A relying party: sends browsers away, redeems what they bring back.
+pub struct RelyingParty {
+    connection: Connection,
+    target: Target,
+    client: Client,
+    journeys: u64,
+}
+
+impl RelyingParty {
+    /// The relying party that is registered as `client`.
+    pub fn new(target: &Target, client: Client) -> Self {
+        Self {
+            connection: Connection::to(target.address),
+            target: target.clone(),
+            client,
+            journeys: 0,
+        }
+    }
+
+    /// Path and query of a new authorization request.
+    fn authorization_request(&mut self) -> String {
+        self.journeys += 1;
+        let query = encode_form(&[
+            ("client_id", self.client.id()),
+            ("redirect_uri", Client::REDIRECT_URI),
+            ("response_type", "code"),
+            ("scope", Client::SCOPE),
+            ("state", &format!("state-{}", self.journeys)),
+            ("nonce", &format!("nonce-{}", self.journeys)),
+        ]);
+        format!("/oauth/authorize?{query}")
+    }
+
+    /// Redeems the code in the URL that the browser came back with, and asks who the person is.
+    async fn complete(&mut self, callback: &str, steps: &mut Steps) -> Result<(), LoadError> {
+        let code = self.code_in(callback)?;
+
+        let began = Instant::now();
+        let access_token = self.redeem(&code).await?;
+        steps.add("token", began);
+
+        let began = Instant::now();
+        self.userinfo(&access_token).await?;
+        steps.add("userinfo", began);
+        Ok(())
+    }
+
+    fn code_in(&self, callback: &str) -> Result<String, LoadError> {
+        let unexpected = |got: String| LoadError::Unexpected {
+            step: "authorize",
+            expected: "a code",
+            got,
+        };
+        if !callback.starts_with(Client::REDIRECT_URI) {
+            return Err(unexpected("a redirect to somewhere else".to_owned()));
+        }
+        let url = Url::parse(callback).map_err(|_| LoadError::Malformed("callback URL"))?;
+        let parameter = |name: &str| {
+            url.query_pairs()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.into_owned())
+        };
+        if parameter("state") != Some(format!("state-{}", self.journeys)) {
+            return Err(unexpected("another state".to_owned()));
+        }
+        parameter("code").ok_or_else(|| unexpected(parameter("error").unwrap_or_default()))
+    }
+
+    async fn redeem(&mut self, code: &str) -> Result<String, LoadError> {
+        let body = encode_form(&[
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", Client::REDIRECT_URI),
+            ("client_id", self.client.id()),
+            ("client_secret", self.client.secret()),
+        ]);
+        let request = format!(
+            "POST /oauth/token HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            self.host(),
+            body.len()
+        );
+        let answer = self.json("token", &request).await?;
+        let member = |name: &str| answer.get(name).and_then(serde_json::Value::as_str);
+        let (Some(access_token), Some(id_token)) = (member("access_token"), member("id_token")) else {
+            return Err(LoadError::Malformed("token answer without its tokens"));
+        };
+        if signature_algorithm(id_token).as_deref() != Some(self.client.algorithm()) {
+            return Err(LoadError::Malformed("ID token signed with another algorithm"));
+        }
+        Ok(access_token.to_owned())
+    }
+
+    async fn userinfo(&mut self, access_token: &str) -> Result<(), LoadError> {
+        let request = format!(
+            "GET /oauth/userinfo HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\
+             Authorization: Bearer {access_token}\r\n\r\n",
+            self.host()
+        );
+        let answer = self.json("userinfo", &request).await?;
+        if answer.get("sub").is_none() || answer.get("siret").is_none() {
+            return Err(LoadError::Malformed("userinfo without its claims"));
+        }
+        Ok(())
+    }
+
+    async fn json(&mut self, step: &'static str, request: &str) -> Result<serde_json::Value, LoadError> {
+        let response = self.connection.exchange(request.as_bytes()).await?;
+        let body = response.text()?;
+        if response.status != 200 {
+            return Err(LoadError::Unexpected {
+                step,
+                expected: "200",
+                got: format!("{} {body}", response.status),
+            });
+        }
+        serde_json::from_str(&body).map_err(|_| LoadError::Malformed("JSON"))
+    }
+
+    fn host(&self) -> &str {
+        self.target.origin.split("://").nth(1).unwrap_or_default()
+    }
+}
+
+/// The `alg` in the header of a JWT. The signature itself is not checked here: that is the work of the tests.
+fn signature_algorithm(jwt: &str) -> Option<String> {
+    use base64::Engine;
+    let header = jwt.split('.').next()?;
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(header)
+        .ok()?;
+    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    header.get("alg")?.as_str().map(str::to_owned)
+}
+
+/// authorize → code → token → userinfo, by people whose session is alive.
+pub struct SignedInJourney {
+    browser: Browser,
+    relying_party: RelyingParty,
+    signer: Rc<SessionSigner>,
+    /// The sessions that take turns on this browser.
+    sessions: std::iter::Cycle<std::ops::Range<u32>>,
+}
+
+impl SignedInJourney {
+    /// One browser on which these sessions of the data set take turns.
+    pub fn new(target: &Target, client: Client, sessions: std::ops::Range<u32>) -> Self {
+        Self {
+            browser: Browser::new(target.address, &target.origin),
+            relying_party: RelyingParty::new(target, client),
+            signer: Rc::clone(&target.signer),
+            sessions: sessions.cycle(),
+        }
+    }
+}
+
+impl Operation for SignedInJourney {
+    async fn run(&mut self, steps: &mut Steps) -> Result<Outcome, LoadError> {
+        let session = self
+            .sessions
+            .next()
+            .ok_or(LoadError::Setup("no session to use".to_owned()))?;
+        self.browser.forget();
+        self.browser.set_cookie("session", &self.signer.cookie(session));
+
+        let began = Instant::now();
+        let path = self.relying_party.authorization_request();
+        let response = self.browser.get(&path).await?;
+        steps.add("authorize", began);
+        let is_code = response.status == 303;
+        let callback = response
+            .header("location")
+            .filter(|location| is_code && location.starts_with("http"));
+        let Some(callback) = callback else {
+            return Err(LoadError::Unexpected {
+                step: "authorize",
+                expected: "a code",
+                got: response.describe(),
+            });
+        };
+        self.relying_party.complete(callback, steps).await?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// authorize → interaction → e-mail → password → code → token → userinfo, each time by somebody without a session.
+pub struct PasswordJourney {
+    browser: Browser,
+    relying_party: RelyingParty,
+    accounts: Box<dyn Iterator<Item = Account>>,
+}
+
+impl PasswordJourney {
+    /// One browser on which these accounts take turns. When they run out, the operation fails.
+    pub fn new(target: &Target, client: Client, accounts: impl Iterator<Item = Account> + 'static) -> Self {
+        Self {
+            browser: Browser::new(target.address, &target.origin),
+            relying_party: RelyingParty::new(target, client),
+            accounts: Box::new(accounts),
+        }
+    }
+}
+
+impl Operation for PasswordJourney {
+    async fn run(&mut self, steps: &mut Steps) -> Result<Outcome, LoadError> {
+        let account = self
+            .accounts
+            .next()
+            .ok_or(LoadError::Setup("no account left".to_owned()))?;
+        self.browser.forget();
+
+        let began = Instant::now();
+        let path = self.relying_party.authorization_request();
+        let response = self.browser.get(&path).await?;
+        let landing = self.browser.follow("authorize", response, &path).await?;
+        let (path, html) = page("authorize", landing, START_SIGN_IN)?;
+        steps.add("to the sign-in page", began);
+
+        let began = Instant::now();
+        let (path, html) = enter_email(&mut self.browser, &path, &html, &account).await?;
+        steps.add("e-mail", began);
+
+        let began = Instant::now();
+        let token = form_token(&html)?;
+        let response = self
+            .browser
+            .post(&path, &[("_csrf", &token), ("password", PASSWORD)])
+            .await?;
+        steps.add("password", began);
+
+        let began = Instant::now();
+        match self.browser.follow("password", response, &path).await? {
+            Landing::Away(callback) => {
+                steps.add("back to the service", began);
+                self.relying_party.complete(&callback, steps).await?;
+                Ok(Outcome::Done)
+            }
+            Landing::Busy { retry_after: true } => Ok(Outcome::Refused),
+            landing => Err(unexpected_landing("password", &landing)),
+        }
+    }
+}
+
+/// The last step of a sign-in alone, again and again from the same page, with a password that is wrong: as much hashing as
+/// a sign-in, and nothing to prepare before the next one.
+pub struct PasswordAttempt {
+    browser: Browser,
+    account: Account,
+    /// Path and form token of the password page, once it is open.
+    page: Option<(String, String)>,
+}
+
+impl PasswordAttempt {
+    /// Attempts on one account.
+    pub fn new(target: &Target, account: Account) -> Self {
+        Self {
+            browser: Browser::new(target.address, &target.origin),
+            account,
+            page: None,
+        }
+    }
+
+    /// Goes to the password page, if that has not been done.
+    ///
+    /// # Errors
+    /// Those of the connection, or another page than expected.
+    pub async fn open(&mut self) -> Result<(String, String), LoadError> {
+        if let Some(page) = &self.page {
+            return Ok(page.clone());
+        }
+        let response = self.browser.get(START_SIGN_IN).await?;
+        let html = response.text()?;
+        let (path, html) = enter_email(&mut self.browser, START_SIGN_IN, &html, &self.account).await?;
+        let page = (path, form_token(&html)?);
+        self.page = Some(page.clone());
+        Ok(page)
+    }
+}
+
+impl Operation for PasswordAttempt {
+    async fn run(&mut self, _: &mut Steps) -> Result<Outcome, LoadError> {
+        let (path, token) = self.open().await?;
+        let response = self
+            .browser
+            .post(&path, &[("_csrf", &token), ("password", "a wrong password")])
+            .await?;
+        match response.status {
+            302 if response
+                .header("location")
+                .is_some_and(|to| to.contains("invalid_credentials")) =>
+            {
+                Ok(Outcome::Done)
+            }
+            503 if response.header("retry-after").is_some() => Ok(Outcome::Refused),
+            _ => Err(LoadError::Unexpected {
+                step: "password",
+                expected: "invalid_credentials or 503 with Retry-After",
+                got: response.describe(),
+            }),
+        }
+    }
+}
+
+/// Types the e-mail address into the first page and gives the path and HTML of the password page.
+async fn enter_email(
+    browser: &mut Browser,
+    path: &str,
+    html: &str,
+    account: &Account,
+) -> Result<(String, String), LoadError> {
+    let token = form_token(html)?;
+    let form = [("_csrf", token.as_str()), ("login", account.email())];
+    let response = browser.post(path, &form).await?;
+    let landing = browser.follow("e-mail", response, path).await?;
+    page("e-mail", landing, "/users/sign-in")
+}
+
+fn form_token(html: &str) -> Result<String, LoadError> {
+    hidden_field(html, "_csrf").ok_or(LoadError::Malformed("page without form token"))
+}
+
+/// The path and HTML of a landing on the page at `expected`.
+fn page(step: &'static str, landing: Landing, expected: &'static str) -> Result<(String, String), LoadError> {
+    match landing {
+        Landing::Page { path, html } if path.split('?').next() == Some(expected) => Ok((path, html)),
+        landing => Err(LoadError::Unexpected {
+            step,
+            expected,
+            got: unexpected_landing(step, &landing).to_string(),
+        }),
+    }
+}
+
+fn unexpected_landing(step: &'static str, landing: &Landing) -> LoadError {
+    let got = match landing {
+        Landing::Page { path, .. } => format!("the page {path}"),
+        Landing::Away(url) => url.split('?').next().unwrap_or_default().to_owned(),
+        Landing::Busy { retry_after: true } => "503".to_owned(),
+        Landing::Busy { retry_after: false } => "503 without Retry-After".to_owned(),
+    };
+    LoadError::Unexpected {
+        step,
+        expected: "the next step",
+        got,
+    }
+}

@@ -1,0 +1,97 @@
+//! People whose session is alive go to a service: the work of every day, and the main budget.
+
+use super::{Bench, Findings, share_out};
+use crate::dataset::{self, Client};
+use crate::drive::{Load, repeat_exactly};
+use crate::error::LoadError;
+use crate::journey::SignedInJourney;
+use crate::process::Server;
+use crate::report::{Budget, Measurement};
+
+const SCENARIO: &str = "signed-in-journey";
+const SESSIONS: u32 = 1000;
+/// Journeys over which the stores' counters are averaged.
+const COUNTED: u32 = 200;
+/// Share of the most that the machine can do at which latency has its budget.
+const PART_LOAD: f64 = 0.7;
+/// Milliseconds for a whole journey.
+const MOST_AT_PART_LOAD: f64 = 15.0;
+/// Browsers of the open loop: more than ever wait at once as long as the budget is kept.
+const OPEN_LOOP_BROWSERS: usize = 200;
+
+pub async fn run(bench: &Bench) -> Result<Findings, LoadError> {
+    dataset::add_sessions(bench.stores.database(), SESSIONS).await?;
+    let server = bench.start_server(SCENARIO)?;
+    let mut findings = Findings::default();
+    for client in Client::ALL {
+        measure_client(bench, &server, client, &mut findings).await?;
+    }
+    server.stop()?;
+    Ok(findings)
+}
+
+async fn measure_client(
+    bench: &Bench,
+    server: &Server,
+    client: Client,
+    findings: &mut Findings,
+) -> Result<(), LoadError> {
+    let algorithm = client.algorithm();
+    let operation = format!("authorize, token, userinfo with {algorithm}");
+    let wanted = match client {
+        Client::Es256 => 4000.0,
+        Client::Rs256 => 2000.0,
+    };
+
+    let mut one = SignedInJourney::new(&bench.target, client, 0..SESSIONS);
+    repeat_exactly(&mut one, COUNTED).await?;
+    let before = bench.stores.snapshot().await?;
+    repeat_exactly(&mut one, COUNTED).await?;
+    let calls = bench.stores.calls_since(&before, COUNTED).await?;
+
+    let journey = |workers: usize, worker: usize| {
+        SignedInJourney::new(&bench.target, client, share_out(SESSIONS, workers, worker))
+    };
+    let (load, shape) = bench.closed_loop(|worker| journey(bench.connections, worker));
+    let (summary, usage) = bench.measure_one(load, server).await?;
+    let most = usage.per_second(summary.done);
+    findings.budgets.push(Budget::at_least(
+        format!("signed-in journeys a core-second, {algorithm}"),
+        wanted,
+        usage.per_core_second(summary.done),
+        "",
+    ));
+    let failures = summary.failed;
+    findings.measurements.push(Measurement {
+        scenario: SCENARIO,
+        operation: operation.clone(),
+        load: shape,
+        summary,
+        usage: Some(usage),
+        calls: Some(calls),
+    });
+
+    let rate = most * PART_LOAD;
+    let browsers = (0..OPEN_LOOP_BROWSERS).map(|worker| journey(OPEN_LOOP_BROWSERS, worker));
+    let (summary, usage) = bench.measure_one(Load::open(browsers, rate), server).await?;
+    let p99 = summary.latency.map_or(f64::INFINITY, |latency| latency.p99);
+    findings.budgets.push(Budget::below(
+        format!("signed-in journey at 70 % load, {algorithm}: p99"),
+        MOST_AT_PART_LOAD,
+        p99,
+        " ms",
+    ));
+    let what = format!("signed-in journey, {algorithm}: failures");
+    findings
+        .budgets
+        .push(Budget::no_failures(what, failures + summary.failed));
+    findings.measurements.push(Measurement {
+        scenario: SCENARIO,
+        operation,
+        load: format!("open loop, {rate:.0} a second (70 % of the most)"),
+        summary,
+        usage: Some(usage),
+        calls: None,
+    });
+    Ok(())
+}
