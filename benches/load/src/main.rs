@@ -12,6 +12,7 @@ mod http;
 mod journey;
 mod process;
 mod record;
+mod relying_party;
 mod report;
 mod scenarios;
 mod stores;
