@@ -22,9 +22,18 @@ pub struct MailCarrier<T> {
 
 /// Sends through an SMTP server.
 pub struct SmtpCarrier {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// There until the end.
+    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
     /// SMTP connections are driven by the process's runtime, whoever asks.
     io: Handle,
+}
+
+/// Connections are closed on the runtime that drives them: the thread that stops the outbox has none.
+impl Drop for SmtpCarrier {
+    fn drop(&mut self) {
+        let _in_runtime = self.io.enter();
+        self.transport = None;
+    }
 }
 
 /// Prints e-mails, for development without a mail server.
@@ -64,7 +73,7 @@ pub fn carrier_for(
         .timeout(Some(SMTP_TIMEOUT))
         .build();
     let transport = SmtpCarrier {
-        transport,
+        transport: Some(transport),
         io: io.clone(),
     };
     Ok(Box::new(MailCarrier { transport, rules }))
@@ -121,15 +130,27 @@ impl<T> MailCarrier<T> {
 #[async_trait]
 impl Transport for SmtpCarrier {
     async fn send(&self, message: Message, _: &Envelope) -> Result<(), DeliveryError> {
-        let transport = self.transport.clone();
+        let Some(transport) = self.transport.clone() else {
+            return Err(DeliveryError::Transient("the carrier has stopped".to_owned()));
+        };
         let sending = self.io.spawn(async move { transport.send(message).await });
         match sending.await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if error.is_permanent() => Err(DeliveryError::Permanent(error.to_string())),
-            Ok(Err(error)) => Err(DeliveryError::Transient(error.to_string())),
+            Ok(Err(error)) if error.is_permanent() => {
+                Err(DeliveryError::Permanent(without_addresses(&error.to_string())))
+            }
+            Ok(Err(error)) => Err(DeliveryError::Transient(without_addresses(&error.to_string()))),
             Err(error) => Err(DeliveryError::Transient(error.to_string())),
         }
     }
+}
+
+/// What a mail server said, for the log: servers like to repeat the recipient's address.
+fn without_addresses(reply: &str) -> String {
+    let words = reply
+        .split(' ')
+        .map(|word| if word.contains('@') { "<…>" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[async_trait]
@@ -144,5 +165,35 @@ impl Transport for ConsoleCarrier {
             envelope.text.trim_end(),
         );
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_told_without_addresses() {
+        assert_eq!(
+            without_addresses(
+                "permanent error (550): 5.1.1 <agent@exemple.fr>: no such user agent@exemple.fr"
+            ),
+            "permanent error (550): 5.1.1 <…> no such user <…>"
+        );
+        assert_eq!(without_addresses("Connection refused"), "Connection refused");
+    }
+
+    #[test]
+    fn a_carrier_may_be_dropped_where_no_runtime_is() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let rules = SenderRules {
+            from: "a@exemple.fr".to_owned(),
+            from_alt: "b@exemple.fr".to_owned(),
+            alt_ratio_percent: 0.0,
+            alt_domains: Vec::new(),
+            subject_prefix: String::new(),
+        };
+        let carrier = carrier_for("smtp://127.0.0.1:1", rules, runtime.handle()).expect("a carrier");
+        drop(carrier);
     }
 }
