@@ -5,7 +5,7 @@ mod access_log;
 mod human;
 mod redaction;
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use identite_actors::clock::SharedClock;
 use tracing::Level;
@@ -33,6 +33,7 @@ pub fn init(logs: &LogsConfig, clock: SharedClock) -> Result<(), AlreadySetUp> {
     let writer = io::stderr.with_max_level(Level::WARN).or_else(io::stdout);
     let builder = tracing_subscriber::fmt()
         .with_writer(writer)
+        .with_ansi(io::stdout().is_terminal() && io::stderr().is_terminal())
         .with_env_filter(filter(logs.level));
     let outcome = match logs.format {
         LogFormat::Json => builder

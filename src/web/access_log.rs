@@ -9,6 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use rand::RngExt as _;
+use tracing::Instrument as _;
 
 use super::app::App;
 use super::client_address::address_of;
@@ -52,7 +53,9 @@ pub async fn around<B: MessageBody>(
         .map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned());
     make_canonical(&mut request);
 
-    let mut response = next.call(request).await?;
+    // Of the highest level, so that it names the request whatever is logged.
+    let span = tracing::error_span!("request", request_id = %id.0);
+    let mut response = next.call(request).instrument(span).await?;
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response
             .headers_mut()
