@@ -3,7 +3,8 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERER,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    REFERER,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -17,7 +18,7 @@ use super::client_address::address_of;
 use super::error::PageError;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
-use crate::journey::{Journey, Ladder, Place, Step, next_step};
+use crate::journey::{Journey, Ladder, Place, Requirement, Step, next_step};
 
 /// What a route asks for before its handler runs.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,27 @@ pub struct Gate {
     /// Methods that the path answers, for `OPTIONS`; empty for a path that does not exist.
     pub allow: &'static str,
     pub caching: Caching,
+    pub authorization: AuthorizationHeader,
+}
+
+/// What becomes of a request with the header `Authorization`, which no page of ours makes a browser send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthorizationHeader {
+    /// 403: pages are for browsers.
+    Refused,
+    /// It is passed over.
+    Ignored,
+}
+
+impl Gate {
+    fn allows(&self, method: &Method) -> bool {
+        self.allow.split(',').any(|allowed| allowed == method.as_str())
+    }
+
+    /// A page on the way to the sign-in is no place to come back to after it.
+    fn is_worth_coming_back_to(&self) -> bool {
+        self.ladder.contains(&Requirement::SignedIn)
+    }
 }
 
 /// How an answer forbids to be kept.
@@ -97,6 +119,11 @@ async fn admit(
     request: &ServiceRequest,
     browser: &Browser,
 ) -> Result<Admission, PageError> {
+    if gate.authorization == AuthorizationHeader::Refused && request.headers().contains_key(AUTHORIZATION) {
+        return Err(PageError::Forbidden(
+            "Cette page est faite pour les navigateurs : elle n’accepte pas d’en-tête Authorization.",
+        ));
+    }
     if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
         let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
         let verdict = app.rate_limiter.hit(limiter, &subject, budget).await;
@@ -106,13 +133,14 @@ async fn admit(
             });
         }
     }
-    if gate.ladder.is_empty() {
+    // What the path does not know is not found, whoever asks.
+    if gate.ladder.is_empty() || !gate.allows(request.method()) {
         return Ok(Admission::Enter);
     }
     match climb(browser, gate.ladder).await? {
         None => Ok(Admission::Enter),
         Some(place) => {
-            if place.remembers_the_way() {
+            if gate.is_worth_coming_back_to() && place.remembers_the_way() {
                 remember_the_way(app, request, browser).await?;
             }
             Ok(Admission::Elsewhere(place.path()))

@@ -9,7 +9,7 @@ use actix_web::{Resource, Route};
 use identite_actors::rate_limiter::Budget;
 
 use super::error::PageError;
-use super::gate::{self, Caching, Gate};
+use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::{assets, home, oidc, select_organization, sign_in};
 use crate::journey::{Ladder, ladders};
 
@@ -96,13 +96,29 @@ impl Methods {
 }
 
 /// A page of ours behind its gate, on the budget of pages.
+#[must_use]
 pub fn page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
-    let caching = Caching::NoStoreAnywhere;
+    gated(path, ladder, methods, AuthorizationHeader::Refused)
+}
+
+/// A stop on the way from or to a relying party, which passes over what programs of its side add to requests.
+#[must_use]
+pub fn stop(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
+    gated(path, ladder, methods, AuthorizationHeader::Ignored)
+}
+
+fn gated(
+    path: &str,
+    ladder: Ladder,
+    methods: Methods,
+    authorization: AuthorizationHeader,
+) -> impl HttpServiceFactory + 'static {
     let gate = Gate {
         ladder,
         budget_by_ip: Some(PAGES_BY_IP),
         allow: methods.allow,
-        caching,
+        caching: Caching::NoStoreAnywhere,
+        authorization,
     };
     methods
         .routes
@@ -119,6 +135,7 @@ fn unknown() -> impl HttpServiceFactory + 'static {
         budget_by_ip: None,
         allow: "",
         caching: Caching::NoStoreAnywhere,
+        authorization: AuthorizationHeader::Ignored,
     };
     resource("/{path:.*}")
         .default_service(to(not_found))

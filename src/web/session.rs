@@ -4,7 +4,7 @@ use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, SET_COOKIE};
+use actix_web::http::header::{HeaderMap, SET_COOKIE};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use rand::RngExt as _;
@@ -35,12 +35,10 @@ struct Inner {
 }
 
 impl Browser {
-    /// The session named by the request's cookie. A request with an `Authorization` header has none: it does not come from a page.
+    /// The session named by the request's cookie.
     #[must_use]
     pub fn of(request: &ServiceRequest, app: Data<App>) -> Self {
-        let cookie = (!request.headers().contains_key(AUTHORIZATION))
-            .then(|| request.cookie(SESSION))
-            .flatten();
+        let cookie = request.cookie(SESSION);
         let sid = cookie.and_then(|cookie| app.settings.cookies.session_of(cookie.value()));
         let user_agent = request
             .headers()

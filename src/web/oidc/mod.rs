@@ -12,8 +12,8 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, get, head, method, post, resource, scope, to};
 
-use super::gate::{self, Caching, Gate};
-use super::routes::{Methods, page};
+use super::gate::{self, AuthorizationHeader, Caching, Gate};
+use super::routes::{Methods, stop};
 use crate::journey::ladders;
 
 /// Pages of the provider have no budget and no requirement: a relying party sends people here, who may be anybody.
@@ -23,6 +23,7 @@ const fn open(allow: &'static str) -> Gate {
         budget_by_ip: None,
         allow,
         caching: Caching::NoStore,
+        authorization: AuthorizationHeader::Ignored,
     }
 }
 
@@ -37,17 +38,17 @@ pub(super) fn mount(config: &mut ServiceConfig) {
                 .route(method(Method::OPTIONS).to(cors::preflight_get))
                 .default_service(to(not_found)),
         )
-        .service(page(
+        .service(stop(
             "/interaction/{uid}",
             ladders::OPEN,
             Methods::get(interaction::start),
         ))
-        .service(page(
+        .service(stop(
             "/interaction/{uid}/login",
             ladders::RELYING_PARTY,
             Methods::get(interaction::finish),
         ))
-        .service(page(
+        .service(stop(
             "/interaction/{uid}/error",
             ladders::OPEN,
             Methods::get(interaction::error),
