@@ -51,10 +51,10 @@ impl AuthorizationAnswer {
     /// The error page for a request that is at fault itself, or for a fault of ours.
     #[must_use]
     pub fn page(error: ProtocolError) -> Self {
-        let status = if error.code == ErrorCode::ServerError {
-            500
-        } else {
-            400
+        let status = match error.code {
+            ErrorCode::ServerError => 500,
+            ErrorCode::TemporarilyUnavailable => 503,
+            _ => 400,
         };
         Self::ErrorPage { status, error }
     }

@@ -40,7 +40,8 @@ impl Oidc {
     /// The authorization endpoint: a code at once, an interaction, or an error for whom it concerns.
     ///
     /// `raw` are the parameters of the query (GET) or the form (POST); `authentication` is the session of this browser,
-    /// if somebody is signed in. Faults are logged and answered as `server_error`, to the relying party if it is known.
+    /// if somebody is signed in. Faults are logged and answered as `server_error` or `temporarily_unavailable`, to the
+    /// relying party if it is known.
     pub async fn authorize(
         &self,
         raw: Vec<(String, String)>,
@@ -306,7 +307,7 @@ pub(super) fn expired() -> ProtocolError {
 /// Logs a fault and gives what may be said of it.
 pub(super) fn reported(fault: &Fault) -> ProtocolError {
     tracing::error!(error = %fault, "an authorization failed");
-    ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred")
+    fault.said()
 }
 
 fn printable(text: &str, limit: usize) -> String {

@@ -69,10 +69,8 @@ impl EndpointError {
     #[must_use]
     pub fn fault(fault: &Fault) -> Self {
         tracing::error!(error = %fault, "an endpoint failed");
-        Self::new(
-            500,
-            ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred"),
-        )
+        let status = if fault.is_unavailable() { 503 } else { 500 };
+        Self::new(status, fault.said())
     }
 
     /// This error with a `Bearer` challenge.

@@ -153,6 +153,31 @@ pub enum Fault {
     Signing(#[from] super::signer::SigningError),
 }
 
+impl Fault {
+    /// Whether the same request may succeed a little later: a store is away.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_unavailable(),
+            Self::State(identite_actors::state::StateError::Unavailable(_)) => true,
+            Self::Record(_) | Self::Signing(_) => false,
+        }
+    }
+
+    /// What may be said of it.
+    #[must_use]
+    pub fn said(&self) -> ProtocolError {
+        if self.is_unavailable() {
+            ProtocolError::new(
+                ErrorCode::TemporarilyUnavailable,
+                "the service is temporarily unavailable",
+            )
+        } else {
+            ProtocolError::new(ErrorCode::ServerError, "an unexpected error occurred")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,11 +53,11 @@ pub struct LoggedOut {
     pub ends_session: bool,
 }
 
-/// What becomes of a confirmation.
+/// What becomes of a request, or of its confirmation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogoutConfirmation {
+pub enum LogoutAnswer {
     Done(LoggedOut),
-    /// The browser turns out to be signed in, and the person has not been asked yet.
+    /// A page comes first. After a confirmation: the browser turns out to be signed in, and the person has not been asked yet.
     Ask(LogoutPage),
 }
 
@@ -97,7 +97,7 @@ impl Oidc {
         &self,
         raw: Vec<(String, String)>,
         authentication: Option<&Authentication>,
-    ) -> Result<LogoutPage, LogoutError> {
+    ) -> Result<LogoutAnswer, LogoutError> {
         let parameters = Parameters::read(raw, LOGOUT_PARAMETERS);
         refuse_duplicates(&parameters)?;
         let hint = self.read_logout_hint(&parameters)?;
@@ -121,7 +121,20 @@ impl Oidc {
             post_logout_redirect_uri: uri,
             state: parameters.owned("state"),
         };
-        self.logout_page(pending, authentication).await
+        let way_out = self.after_logout(&pending, true);
+        let asks = authentication.is_some_and(|authentication| self.must_ask(&pending, authentication));
+        match self.logout_page(pending, authentication).await {
+            Ok(page) => Ok(LogoutAnswer::Ask(page)),
+            // Nothing that waits for a confirmation can be kept now. Nobody is kept signed in for that.
+            Err(LogoutError::Fault(fault)) if fault.is_unavailable() && !asks => {
+                tracing::warn!(error = %fault, "a logout goes without its page");
+                Ok(LogoutAnswer::Done(LoggedOut {
+                    url: way_out,
+                    ends_session: authentication.is_some(),
+                }))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Shows a page for `pending`: one that asks the person if that is wanted, else one that submits itself.
@@ -160,7 +173,7 @@ impl Oidc {
         &self,
         raw: Vec<(String, String)>,
         authentication: Option<&Authentication>,
-    ) -> Result<LogoutConfirmation, LogoutError> {
+    ) -> Result<LogoutAnswer, LogoutError> {
         let parameters = Parameters::read(raw, CONFIRMATION_PARAMETERS);
         refuse_duplicates(&parameters)?;
         let unknown = || ProtocolError::invalid_request("no logout is waiting for this confirmation");
@@ -179,7 +192,7 @@ impl Oidc {
         }
         if let Some(present) = authentication.filter(|present| self.must_ask(&pending, present)) {
             pending.session_uid = Some(present.session_uid.clone());
-            return Ok(LogoutConfirmation::Ask(
+            return Ok(LogoutAnswer::Ask(
                 self.logout_page(pending, authentication).await?,
             ));
         }
@@ -191,7 +204,7 @@ impl Oidc {
         if !ends_session && let (Some(session_uid), Some(client_id)) = (session_uid, &pending.client_id) {
             self.revoke(&grant_set(session_uid, client_id)).await?;
         }
-        Ok(LogoutConfirmation::Done(LoggedOut {
+        Ok(LogoutAnswer::Done(LoggedOut {
             url: self.after_logout(&pending, ends_session),
             ends_session,
         }))

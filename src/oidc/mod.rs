@@ -41,7 +41,7 @@ pub use error::{ErrorCode, Fault, ProtocolError};
 pub use interaction::{FirstPage, InteractionContext};
 pub use interactions::{ACR_NOT_MET, ErrorEnd, Finish, Start};
 pub use introspection::{Introspection, IntrospectionRequest, LiveToken};
-pub use logout::{LOGOUT_SUCCESS_PATH, LoggedOut, LogoutConfirmation, LogoutError, LogoutPage};
+pub use logout::{LOGOUT_SUCCESS_PATH, LoggedOut, LogoutAnswer, LogoutError, LogoutPage};
 pub use parameters::Body;
 pub use service::{Oidc, OidcSettings, Visitor};
 pub use signer::{Signer, SigningAlgorithm, SigningError, VerifiedJwt};

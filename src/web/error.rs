@@ -16,6 +16,9 @@ use super::render::{RenderError, Renderer, Shell};
 use crate::accounts::AccountsError;
 use crate::oidc::{Fault, LogoutError, ProtocolError};
 
+/// When to ask again for what PostgreSQL or Redis being away has made impossible.
+pub const RETRY_UNAVAILABLE_AFTER: Duration = Duration::from_secs(5);
+
 /// Why a page cannot be served. Each has its status, its French page, and what a relying party is told when the person returns to it.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
@@ -31,6 +34,8 @@ pub enum PageError {
     Forbidden(&'static str),
     #[error("the body is too large")]
     TooLarge,
+    #[error("the body comes too slowly")]
+    TooSlow,
     #[error("too many requests")]
     TooManyRequests { retry_after: Duration },
     #[error("busy")]
@@ -87,10 +92,13 @@ impl PageError {
     /// What happened, in words for the person; `None` when the title says it all.
     fn message(&self) -> Option<String> {
         Some(match self {
+            Self::InvalidFields(InvalidFields::TooMany) | Self::TooLarge => {
+                "Ce que vous avez envoyé est trop volumineux.".to_owned()
+            }
+            Self::TooSlow => "Ce que vous avez envoyé est arrivé trop lentement.".to_owned(),
             Self::InvalidFields(_) => "Une des informations envoyées n’a pas le bon format.".to_owned(),
             Self::BadRequest(message) | Self::Forbidden(message) => (*message).to_owned(),
             Self::Csrf => "Ce formulaire n’est plus valable (invalid csrf token).".to_owned(),
-            Self::TooLarge => "Ce que vous avez envoyé est trop volumineux.".to_owned(),
             Self::InvalidSiretHint(hint) => {
                 let shown: String = hint.chars().take(100).collect();
                 format!("Siret_hint {shown} is not valid (should be 14 digits)")
@@ -116,7 +124,10 @@ impl PageError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyRequests { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
-            Self::Unavailable(_) => Some(Duration::from_secs(5)),
+            Self::Unavailable(_) => Some(RETRY_UNAVAILABLE_AFTER),
+            Self::Provider { status, .. } if *status == StatusCode::SERVICE_UNAVAILABLE => {
+                Some(RETRY_UNAVAILABLE_AFTER)
+            }
             _ => None,
         }
     }
@@ -182,6 +193,7 @@ impl ResponseError for PageError {
             | Self::InteractionExpired
             | Self::InvalidSiretHint(_)
             | Self::AcrNotMet(_) => StatusCode::BAD_REQUEST,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Csrf | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

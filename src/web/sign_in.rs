@@ -51,7 +51,7 @@ pub async fn get_start(
         return start_with(&app, &browser, &hint.unwrap_or_default()).await;
     }
 
-    let code = query.one("notification")?;
+    let code = query.one("notification").ok().flatten();
     let has_email_error = code == Some("invalid_email");
     let visit = browser.visit().await?;
     let typed = visit

@@ -1,10 +1,11 @@
 //! The endpoints that relying parties call themselves.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, Accept, CACHE_CONTROL, CONTENT_TYPE, Header, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    AUTHORIZATION, Accept, CACHE_CONTROL, CONTENT_TYPE, Header, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
-use futures::StreamExt;
 use serde_json::json;
 
 use super::cors;
@@ -12,8 +13,9 @@ use crate::oidc::{
     Body, EndpointError, IntrospectionRequest, ProtocolError, TokenRequest, UserinfoAnswer, UserinfoRequest,
 };
 use crate::web::app::App;
-use crate::web::error::PageError;
+use crate::web::error::{PageError, RETRY_UNAVAILABLE_AFTER};
 use crate::web::fields::Fields;
+use crate::web::form;
 
 /// As many bytes of body as these endpoints read.
 const BODY_LIMIT_IN_BYTES: usize = 56 * 1024;
@@ -104,6 +106,9 @@ fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpRespon
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_AFTER.as_secs()));
+    }
     if let Some(challenge) = &error.challenge {
         response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
     }
@@ -141,8 +146,8 @@ fn prefers_html(request: &HttpRequest) -> bool {
         .is_some_and(|best| best.type_() == "text" && best.subtype() == "html")
 }
 
-/// The form of a request; another content type, a broken or an over-long body is unreadable.
-async fn read_body(request: &HttpRequest, mut payload: Payload) -> Body {
+/// The form of a request; another content type, a broken, an over-long or a slow body is unreadable.
+async fn read_body(request: &HttpRequest, payload: Payload) -> Body {
     let Some(content_type) = request.headers().get(CONTENT_TYPE) else {
         return Body::Absent;
     };
@@ -156,13 +161,9 @@ async fn read_body(request: &HttpRequest, mut payload: Payload) -> Body {
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Body::Unreadable;
     }
-    let mut body = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        match chunk {
-            Ok(chunk) if body.len() + chunk.len() <= BODY_LIMIT_IN_BYTES => body.extend_from_slice(&chunk),
-            _ => return Body::Unreadable,
-        }
-    }
+    let Ok(body) = form::read_body(payload, BODY_LIMIT_IN_BYTES).await else {
+        return Body::Unreadable;
+    };
     match Fields::parse(&body) {
         Ok(fields) => Body::Form(fields.into_pairs()),
         Err(_) => Body::Unreadable,

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::authorize::PostedFields;
 use super::seen_by_provider::authentication_of;
 use crate::db::sessions::EndReason;
-use crate::oidc::{LogoutConfirmation, LogoutPage};
+use crate::oidc::{LogoutAnswer, LogoutPage};
 use crate::web::app::App;
 use crate::web::error::PageError;
 use crate::web::fields::Fields;
@@ -47,11 +47,25 @@ async fn log_out(
     parameters: Vec<(String, String)>,
 ) -> Result<HttpResponse, PageError> {
     let authentication = authentication_of(browser).await?;
-    let page = app
+    let answer = app
         .oidc
         .logout_request(parameters, authentication.as_ref())
         .await?;
-    show(app, browser, &page).await
+    written(app, browser, answer).await
+}
+
+async fn written(app: &App, browser: &Browser, answer: LogoutAnswer) -> Result<HttpResponse, PageError> {
+    match answer {
+        LogoutAnswer::Ask(page) => show(app, browser, &page).await,
+        LogoutAnswer::Done(done) => {
+            if done.ends_session {
+                browser.sign_out(EndReason::Logout).await?;
+            }
+            Ok(HttpResponse::build(StatusCode::SEE_OTHER)
+                .insert_header((LOCATION, done.url))
+                .finish())
+        }
+    }
 }
 
 async fn show(app: &App, browser: &Browser, page: &LogoutPage) -> Result<HttpResponse, PageError> {
@@ -81,21 +95,11 @@ pub(super) async fn confirm(
     posted: PostedFields,
 ) -> Result<HttpResponse, PageError> {
     let authentication = authentication_of(&browser).await?;
-    match app
+    let answer = app
         .oidc
         .logout_confirm(posted.into_pairs(), authentication.as_ref())
-        .await?
-    {
-        LogoutConfirmation::Ask(page) => show(&app, &browser, &page).await,
-        LogoutConfirmation::Done(done) => {
-            if done.ends_session {
-                browser.sign_out(EndReason::Logout).await?;
-            }
-            Ok(HttpResponse::build(StatusCode::SEE_OTHER)
-                .insert_header((LOCATION, done.url))
-                .finish())
-        }
-    }
+        .await?;
+    written(&app, &browser, answer).await
 }
 
 /// `GET /oauth/logout/success`

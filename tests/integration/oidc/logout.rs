@@ -1,6 +1,6 @@
 //! Logout.
 
-use identite::oidc::{Authentication, ErrorCode, LogoutConfirmation, LogoutError, LogoutPage};
+use identite::oidc::{Authentication, ErrorCode, LogoutAnswer, LogoutError, LogoutPage};
 
 use super::provider::Provider;
 
@@ -18,7 +18,10 @@ async fn id_token(provider: &Provider, session: &Authentication) -> String {
 }
 
 async fn ask(provider: &Provider, raw: &[(&str, &str)], session: Option<&Authentication>) -> LogoutPage {
-    provider.oidc.logout_request(pairs(raw), session).await.unwrap()
+    match provider.oidc.logout_request(pairs(raw), session).await {
+        Ok(LogoutAnswer::Ask(page)) => page,
+        other => panic!("{other:?}"),
+    }
 }
 
 async fn confirm(
@@ -26,16 +29,16 @@ async fn confirm(
     page: &LogoutPage,
     logout: &str,
     session: Option<&Authentication>,
-) -> Result<LogoutConfirmation, LogoutError> {
+) -> Result<LogoutAnswer, LogoutError> {
     provider
         .oidc
         .logout_confirm(pairs(&[("xsrf", &page.xsrf), ("logout", logout)]), session)
         .await
 }
 
-fn done(outcome: Result<LogoutConfirmation, LogoutError>) -> (String, bool) {
+fn done(outcome: Result<LogoutAnswer, LogoutError>) -> (String, bool) {
     match outcome {
-        Ok(LogoutConfirmation::Done(logged_out)) => (logged_out.url, logged_out.ends_session),
+        Ok(LogoutAnswer::Done(logged_out)) => (logged_out.url, logged_out.ends_session),
         other => panic!("{other:?}"),
     }
 }
@@ -163,7 +166,7 @@ async fn where_it_is_wanted_an_unhinted_logout_asks_first() {
     let asked = confirm(&provider, &from_elsewhere, "yes", Some(&session))
         .await
         .unwrap();
-    let LogoutConfirmation::Ask(page) = asked else {
+    let LogoutAnswer::Ask(page) = asked else {
         panic!("{asked:?}")
     };
     assert!(done(confirm(&provider, &page, "yes", Some(&session)).await).1);
