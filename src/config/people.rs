@@ -156,6 +156,8 @@ pub struct MailConfig {
     pub from_alt_domains: Vec<String>,
     /// What subjects begin with: empty, or `Test - ` on a sandbox.
     pub subject_prefix: &'static str,
+    /// `OUTBOX_POLL_IN_SECONDS`: period in which this node looks for mails that wait; those of its own leave at once.
+    pub outbox_poll: Duration,
 }
 
 /// Who takes the mails.
@@ -176,6 +178,7 @@ impl MailConfig {
             from_alt: reader.text("SMTP_FROM_ALT", SENDER),
             from_alt_ratio_percent: reader.decimal("SMTP_FROM_ALT_RATIO_PERCENT", 10.0, 0.0..=100.0),
             from_alt_domains: reader.list("USE_SMTP_FROM_ALT_FOR_DOMAINS", &[]),
+            outbox_poll: Duration::from_secs(reader.number("OUTBOX_POLL_IN_SECONDS", 5, 1..=3600)),
             subject_prefix: if deploy_env == DeployEnv::Sandbox {
                 "Test - "
             } else {

@@ -132,10 +132,7 @@ impl House {
             &records,
             &clock,
             &instruments,
-            &SessionsSettings {
-                time_to_live: config.sessions.max_age,
-                ..SessionsSettings::default()
-            },
+            &sessions_settings(config.sessions.max_age),
         );
         let rate_limiter = RateLimiter::start(
             state.clone(),
@@ -268,7 +265,10 @@ fn outbox(
         pool: pool.clone(),
         clock: clock.clone(),
     });
-    let settings = OutboxSettings::default();
+    let settings = OutboxSettings {
+        poll_every: config.mail.outbox_poll,
+        ..OutboxSettings::default()
+    };
     Ok(Outbox::start(
         table,
         carrier.into(),
@@ -277,6 +277,18 @@ fn outbox(
         settings,
         io.clone(),
     )?)
+}
+
+/// The use of a session is on record well before the session would end without it.
+fn sessions_settings(max_age: Duration) -> SessionsSettings {
+    let defaults = SessionsSettings::default();
+    let promptly = (max_age / 10).max(Duration::from_millis(100));
+    SessionsSettings {
+        time_to_live: max_age,
+        seen_every: defaults.seen_every.min(promptly),
+        flush_every: defaults.flush_every.min(promptly),
+        ..defaults
+    }
 }
 
 fn hasher_settings(config: &Config) -> PasswordHasherSettings {
