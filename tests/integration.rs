@@ -2,15 +2,27 @@
 
 mod support;
 
+#[path = "integration/bad_input.rs"]
+mod bad_input;
+#[path = "integration/configuration.rs"]
+mod configuration;
 #[path = "integration/connectors.rs"]
 mod connectors;
 #[path = "integration/fixtures.rs"]
 mod fixtures;
 #[path = "integration/oidc.rs"]
 mod oidc;
+#[path = "integration/operators.rs"]
+mod operators;
+#[path = "integration/outbox.rs"]
+mod outbox;
+#[path = "integration/passwords.rs"]
+mod passwords;
 #[path = "integration/pool.rs"]
 mod pool;
 #[path = "integration/queries.rs"]
 mod queries;
 #[path = "integration/schema.rs"]
 mod schema;
+#[path = "integration/sessions.rs"]
+mod sessions;

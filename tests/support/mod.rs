@@ -8,21 +8,26 @@
 )]
 
 mod database;
+mod detour;
 mod npm;
 mod page;
 mod postgres;
 mod process;
+mod redis;
 mod relying_party;
 mod server;
 mod smtp;
 mod visitor;
+pub mod wire;
 
 pub use database::{TestDatabase, runtime};
+pub use detour::Detour;
 pub use npm::npm_packages;
 pub use page::{Form, Page};
 pub use process::Process;
-pub use relying_party::{DemoRelyingParty, RelyingParty};
-pub use server::{Options, TestServer};
+pub use redis::TestRedis;
+pub use relying_party::{DemoRelyingParty, RelyingParty, parameter};
+pub use server::{Node, Options, TestServer, identite};
 pub use smtp::{Behaviour, Mail, Mailbox};
 pub use visitor::Visitor;
 
@@ -30,6 +35,9 @@ pub use visitor::Visitor;
 pub const EMAIL: &str = "user@yopmail.com";
 /// Its password.
 pub const PASSWORD: &str = "user@yopmail.com";
+
+/// One of the three organizations of that account.
+pub const ORGANIZATION: i32 = 1;
 
 /// A port of the loopback interface that nobody listens on now.
 pub fn free_port() -> u16 {

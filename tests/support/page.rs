@@ -93,6 +93,38 @@ impl Page {
         })
     }
 
+    /// The token that the forms of the page send back.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn form_token(&self) -> String {
+        let tokens = self.attributes("input[name=_csrf]", "value");
+        let token = tokens.into_iter().next();
+        token.unwrap_or_else(|| panic!("no form token on {}: {}", self.url, self.text()))
+    }
+
+    /// Checks that this is the page of an error: in French, with this status, and with this in its text.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn expect_error(&self, status: u16, text: &str) {
+        let what = format!("{} {}: {}", self.url, self.status, self.text());
+        assert_eq!(self.status, status, "{what}");
+        assert_eq!(self.title(), format!("Erreur {status} - ProConnect"), "{what}");
+        assert_eq!(self.attributes("html", "lang"), ["fr"], "{what}");
+        assert!(self.text().contains("Une erreur est survenue."), "{what}");
+        assert!(self.text().contains(text), "{what}");
+        assert!(self.header("cache-control").contains("no-store"), "{what}");
+        assert_eq!(self.header("content-type"), "text/html; charset=utf-8", "{what}");
+        assert_eq!(self.header("x-request-id").len(), 16, "{what}");
+    }
+
+    /// The value of a header; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     /// Where a redirect leads.
     ///
     /// # Panics

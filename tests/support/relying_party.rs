@@ -5,11 +5,13 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use url::Url;
 
 use super::database::TestDatabase;
 use super::process::Process;
 use super::server::TestServer;
+use super::visitor::Visitor;
 
 /// How long the demo relying party may take to listen.
 const START_PATIENCE: Duration = Duration::from_secs(15);
@@ -104,6 +106,52 @@ impl RelyingParty {
             .extend_pairs(parameters);
         url
     }
+}
+
+impl RelyingParty {
+    /// The code that a signed-in person brings from the authorization endpoint, without being asked anything.
+    ///
+    /// # Panics
+    /// When the answer is no code.
+    pub async fn code(&self, server: &TestServer, visitor: &Visitor, parameters: &[(&str, &str)]) -> String {
+        let request = self.authorization_url(server, parameters);
+        let answer = visitor.get(request.as_str()).await;
+        parameter(&answer.location(), "code").expect("a code")
+    }
+
+    /// Redeems a code at `base_url`, with `changes` to the usual parameters (an empty value leaves one out). Gives the
+    /// status and the JSON.
+    pub async fn redeem_at(&self, base_url: &Url, code: &str, changes: &[(&str, &str)]) -> (u16, Value) {
+        let usual = [
+            ("grant_type", "authorization_code"),
+            ("client_id", self.client_id.as_str()),
+            ("client_secret", &self.client_secret),
+            ("redirect_uri", &self.redirect_uri),
+            ("code", code),
+        ];
+        let mut form: Vec<(&str, &str)> = usual.to_vec();
+        form.retain(|(name, _)| changes.iter().all(|(changed, _)| name != changed));
+        form.extend(changes.iter().filter(|(_, value)| !value.is_empty()));
+        let answer = reqwest::Client::new()
+            .post(base_url.join("oauth/token").expect("a path"))
+            .form(&form)
+            .send()
+            .await
+            .expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("JSON"))
+    }
+
+    /// [`RelyingParty::redeem_at`] the server itself.
+    pub async fn redeem(&self, server: &TestServer, code: &str, changes: &[(&str, &str)]) -> (u16, Value) {
+        self.redeem_at(&server.base_url, code, changes).await
+    }
+}
+
+/// The value of a query parameter.
+pub fn parameter(url: &Url, name: &str) -> Option<String> {
+    let mut pairs = url.query_pairs();
+    pairs.find_map(|(found, value)| (found == name).then(|| value.into_owned()))
 }
 
 /// The demo relying party (`examples/relying_party.rs`), registered at a server under test.

@@ -1,5 +1,6 @@
 //! The real server program, with a database and a mailbox of its own.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a graceful stop may take.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
+/// What is logged about an answer is there this long after the answer.
+const LOG_PAUSE: Duration = Duration::from_millis(100);
+
 /// Pause between two looks at whether the server is ready.
 const READY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -25,6 +29,7 @@ const READY_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     environment: Vec<(String, String)>,
+    without: Vec<String>,
     redis: bool,
 }
 
@@ -33,6 +38,13 @@ impl Options {
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Leaves a variable unset that usually has a value.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.without.push(name.to_owned());
         self
     }
 
@@ -73,31 +85,63 @@ impl TestServer {
 
     /// Starts a server on a database that the test prepared.
     pub async fn start_on(database: TestDatabase, options: Options) -> Self {
+        let mut server = Self::spawn_on(database, options);
+        server.wait_until("readyz").await;
+        server
+    }
+
+    /// Starts a server that cannot be ready yet, and waits until it answers at all.
+    pub async fn start_unready_on(database: TestDatabase, options: Options) -> Self {
+        let mut server = Self::spawn_on(database, options);
+        server.wait_until("healthz").await;
+        server
+    }
+
+    fn spawn_on(database: TestDatabase, options: Options) -> Self {
         let mailbox = Mailbox::start();
         let directory = tempfile::tempdir().expect("a working directory");
         let base_url = loopback_url(free_port());
         let operator_url = loopback_url(free_port());
-        let mut server = Self {
-            process: Process::start(
-                "the server",
-                &mut command(
-                    &base_url,
-                    &operator_url,
-                    &database,
-                    &mailbox,
-                    &directory,
-                    &options,
-                ),
-            ),
+        let mut command = command(
+            &base_url,
+            &base_url,
+            &operator_url,
+            &database,
+            &mailbox,
+            &directory,
+            &options,
+        );
+        Self {
+            process: Process::start("the server", &mut command),
             base_url,
             operator_url,
             mailbox,
             options,
             database,
             directory,
-        };
-        server.wait_until_ready().await;
-        server
+        }
+    }
+
+    /// Starts one more node: same public origin, database, mailbox and secrets, ports of its own.
+    pub async fn start_node(&self) -> Node {
+        let base_url = loopback_url(free_port());
+        let operator_url = loopback_url(free_port());
+        let mut command = command(
+            &self.base_url,
+            &base_url,
+            &operator_url,
+            &self.database,
+            &self.mailbox,
+            &self.directory,
+            &self.options,
+        );
+        let mut process = Process::start("the other node", &mut command);
+        wait_until(&mut process, &operator_url, "readyz").await;
+        Node {
+            base_url,
+            operator_url,
+            process,
+        }
     }
 
     /// The database under the server, to prepare rows and look at results.
@@ -133,6 +177,7 @@ impl TestServer {
     pub async fn start_again(&mut self) {
         let mut command = command(
             &self.base_url,
+            &self.base_url,
             &self.operator_url,
             &self.database,
             &self.mailbox,
@@ -140,30 +185,85 @@ impl TestServer {
             &self.options,
         );
         self.process = Process::start("the server", &mut command);
-        self.wait_until_ready().await;
+        self.wait_until("readyz").await;
     }
 
-    async fn wait_until_ready(&mut self) {
-        let ready = self.operator_url.join("readyz").expect("a path");
-        let client = reqwest::Client::new();
-        let deadline = Instant::now() + START_PATIENCE;
-        loop {
-            assert!(self.process.is_running(), "the server ended while starting");
-            let answer = client
-                .get(ready.clone())
-                .timeout(Duration::from_secs(2))
-                .send()
-                .await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "the server is not ready after {START_PATIENCE:?}"
-            );
-            tokio::time::sleep(READY_PAUSE).await;
+    /// What the server has written to its standard output and error so far.
+    pub fn process_output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Everything that the server has logged so far, once what is written last has arrived.
+    ///
+    /// # Panics
+    /// When it tells of a panic, or holds one of `secrets`.
+    pub async fn expect_discreet_log(&self, secrets: &[&str]) -> String {
+        // The access log is written by a thread of its own.
+        tokio::time::sleep(LOG_PAUSE).await;
+        let log = self.process.output();
+        assert!(!log.contains("panicked"), "{log}");
+        for secret in secrets {
+            assert!(!secret.is_empty());
+            assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
+        }
+        log
+    }
+
+    async fn wait_until(&mut self, page: &str) {
+        wait_until(&mut self.process, &self.operator_url, page).await;
+    }
+}
+
+/// One more process of the same server. It ends when dropped.
+pub struct Node {
+    /// Where this node answers people and relying parties; links lead to the public origin, which is the first node.
+    pub base_url: Url,
+    /// Origin of its operator pages.
+    pub operator_url: Url,
+    process: Process,
+}
+
+impl Node {
+    /// The program.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// Waits until an operator page answers with success.
+async fn wait_until(process: &mut Process, operator_url: &Url, page: &str) {
+    let page = operator_url.join(page).expect("a path");
+    let client = reqwest::Client::new();
+    let deadline = Instant::now() + START_PATIENCE;
+    loop {
+        assert!(process.is_running(), "the server ended while starting");
+        let answer = client
+            .get(page.clone())
+            .timeout(Duration::from_secs(2))
+            .send()
+            .await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{page} is not well after {START_PATIENCE:?}"
+        );
+        tokio::time::sleep(READY_PAUSE).await;
+    }
+}
+
+/// The program with `arguments`, in `directory`, without the developer's environment.
+pub fn identite(arguments: &[&str], directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_identite"));
+    command.args(arguments).current_dir(directory).env_clear();
+    // Whatever else the developer has in the environment must not change what is tested.
+    for inherited in ["PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE"] {
+        if let Ok(value) = std::env::var(inherited) {
+            command.env(inherited, value);
         }
     }
+    command
 }
 
 fn loopback_url(port: u16) -> Url {
@@ -171,6 +271,7 @@ fn loopback_url(port: u16) -> Url {
 }
 
 fn command(
+    public_url: &Url,
     base_url: &Url,
     operator_url: &Url,
     database: &TestDatabase,
@@ -178,21 +279,14 @@ fn command(
     directory: &TempDir,
     options: &Options,
 ) -> Command {
-    let origin = base_url.as_str().trim_end_matches('/');
+    let origin = public_url.as_str().trim_end_matches('/');
     let mocks = format!("{origin}/___testing___");
     let redis_url = if options.redis {
         std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL names a Redis server")
     } else {
         "memory:".to_owned()
     };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_identite"));
-    command.arg("serve").current_dir(directory.path()).env_clear();
-    // Whatever else the developer has in the environment must not change what is tested.
-    for inherited in ["PATH", "HOME", "LANG", "RUST_LOG", "RUST_BACKTRACE"] {
-        if let Ok(value) = std::env::var(inherited) {
-            command.env(inherited, value);
-        }
-    }
+    let mut command = identite(&["serve"], directory.path());
     command
         .env("DEPLOY_ENV", "localhost")
         .env("HOST", origin)
@@ -202,6 +296,7 @@ fn command(
             format!("127.0.0.1:{}", operator_url.port().expect("a port")),
         )
         .env("WORKERS", "2")
+        .env("OUTBOX_POLL_IN_SECONDS", "1")
         .env("LOG_LEVEL", "debug")
         .env("DATABASE_URL", &database.url)
         .env("REDIS_URL", redis_url)
@@ -216,5 +311,8 @@ fn command(
             format!("{mocks}/oidc.franceconnect.gouv.fr/api/v2"),
         )
         .envs(options.environment.iter().map(|(name, value)| (name, value)));
+    for name in &options.without {
+        command.env_remove(name);
+    }
     command
 }

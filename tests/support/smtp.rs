@@ -29,6 +29,10 @@ pub enum Behaviour {
     RefuseMessages(String),
     /// The connection is closed after the message was read, before any reply: the sender cannot know.
     HangUpAfterMessage,
+    /// Callers are not greeted, until the behaviour changes.
+    StallBeforeGreeting,
+    /// Messages are read and not replied to, until the behaviour changes.
+    StallAfterMessage,
     /// Nobody listens on the port.
     Down,
 }
@@ -107,6 +111,8 @@ pub struct Mailbox {
     address: SocketAddr,
     behaviour: watch::Sender<Behaviour>,
     mails: watch::Receiver<Vec<Arc<Mail>>>,
+    /// Callers that were kept waiting so far.
+    stalled: watch::Receiver<usize>,
 }
 
 impl Mailbox {
@@ -119,19 +125,24 @@ impl Mailbox {
         let address = listener.local_addr().expect("the address of the listener");
         let (behaviour, behaviour_receiver) = watch::channel(Behaviour::Accept);
         let (mails_sender, mails) = watch::channel(Vec::new());
+        let (stalled_sender, stalled) = watch::channel(0);
+        let desk = Desk {
+            behaviour: behaviour_receiver,
+            mails: Arc::new(mails_sender),
+            stalled: Arc::new(stalled_sender),
+        };
         std::thread::Builder::new()
             .name("mailbox".into())
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime
-                    .expect("a runtime")
-                    .block_on(receive(listener, behaviour_receiver, mails_sender));
+                runtime.expect("a runtime").block_on(receive(listener, desk));
             })
             .expect("a thread");
         Self {
             address,
             behaviour,
             mails,
+            stalled,
         }
     }
 
@@ -148,6 +159,33 @@ impl Mailbox {
     /// Everything accepted so far, oldest first.
     pub fn mails(&self) -> Vec<Arc<Mail>> {
         self.mails.borrow().clone()
+    }
+
+    /// Waits until somebody is kept waiting (see [`Behaviour`]).
+    ///
+    /// # Panics
+    /// When nobody calls in time.
+    pub async fn wait_until_somebody_is_stalled(&self) {
+        let mut stalled = self.stalled.clone();
+        let arrival = stalled.wait_for(|count| *count > 0);
+        tokio::time::timeout(PATIENCE, arrival)
+            .await
+            .expect("somebody calls the mailbox in time")
+            .expect("the mailbox runs");
+    }
+
+    /// Waits until this many mails were accepted, and gives them.
+    ///
+    /// # Panics
+    /// When they do not come in time.
+    pub async fn wait_for_count(&self, count: usize) -> Vec<Arc<Mail>> {
+        let mut mails = self.mails.clone();
+        let arrival = mails.wait_for(|mails| mails.len() >= count);
+        let arrived = tokio::time::timeout(PATIENCE, arrival).await;
+        let Ok(mails) = arrived else {
+            panic!("{} mails came instead of {count}", self.mails().len());
+        };
+        mails.expect("the mailbox runs").clone()
     }
 
     /// The first mail to `recipient` with this subject; waits for it.
@@ -188,14 +226,31 @@ impl Mailbox {
     }
 }
 
+/// What the conversations share with the [`Mailbox`].
+#[derive(Clone)]
+struct Desk {
+    behaviour: watch::Receiver<Behaviour>,
+    mails: Arc<watch::Sender<Vec<Arc<Mail>>>>,
+    stalled: Arc<watch::Sender<usize>>,
+}
+
+impl Desk {
+    /// Keeps the caller waiting for as long as the behaviour is `stalling`, and gives what it is then.
+    async fn after_stalling(&mut self, stalling: &Behaviour) -> Behaviour {
+        if *self.behaviour.borrow() == *stalling {
+            self.stalled.send_modify(|count| *count += 1);
+        }
+        match self.behaviour.wait_for(|behaviour| behaviour != stalling).await {
+            Ok(behaviour) => behaviour.clone(),
+            Err(_) => Behaviour::Down,
+        }
+    }
+}
+
 /// Accepts connections until the mailbox is dropped.
-async fn receive(
-    listener: std::net::TcpListener,
-    mut behaviour: watch::Receiver<Behaviour>,
-    mails: watch::Sender<Vec<Arc<Mail>>>,
-) {
+async fn receive(listener: std::net::TcpListener, desk: Desk) {
     let address = listener.local_addr().expect("the address of the listener");
-    let mails = Arc::new(mails);
+    let mut behaviour = desk.behaviour.clone();
     let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
     loop {
         let now = behaviour.borrow_and_update().clone();
@@ -213,10 +268,10 @@ async fn receive(
         tokio::select! {
             changed = behaviour.changed() => if changed.is_err() { return },
             accepted = open.accept() => if let Ok((stream, _)) = accepted {
-                let (behaviour, mails) = (behaviour.clone(), Arc::clone(&mails));
+                let desk = desk.clone();
                 tokio::spawn(async move {
                     // A sender that goes away in the middle is its own affair.
-                    converse(stream, &behaviour, &mails).await.ok();
+                    converse(stream, desk).await.ok();
                 });
             }
         }
@@ -225,12 +280,9 @@ async fn receive(
 }
 
 /// One connection, command by command.
-async fn converse(
-    stream: TcpStream,
-    behaviour: &watch::Receiver<Behaviour>,
-    mails: &watch::Sender<Vec<Arc<Mail>>>,
-) -> std::io::Result<()> {
+async fn converse(stream: TcpStream, mut desk: Desk) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
+    desk.after_stalling(&Behaviour::StallBeforeGreeting).await;
     reply(&mut stream, "220 mailbox.test ESMTP").await?;
     let mut sender = None;
     let mut recipients = Vec::new();
@@ -270,7 +322,7 @@ async fn converse(
             }
             "RCPT" if sender.is_none() => reply(&mut stream, "503 MAIL first").await?,
             "RCPT" => {
-                let refusal = match &*behaviour.borrow() {
+                let refusal = match &*desk.behaviour.borrow() {
                     Behaviour::RefuseRecipients(answer) => Some(answer.clone()),
                     _ => None,
                 };
@@ -285,17 +337,19 @@ async fn converse(
                 let Some(raw) = read_message(&mut stream).await? else {
                     return reply(&mut stream, "552 too long").await;
                 };
-                let now = behaviour.borrow().clone();
-                match now {
+                match desk.after_stalling(&Behaviour::StallAfterMessage).await {
                     Behaviour::HangUpAfterMessage | Behaviour::Down => return Ok(()),
                     Behaviour::RefuseMessages(answer) => reply(&mut stream, &answer).await?,
-                    Behaviour::Accept | Behaviour::RefuseRecipients(_) => {
+                    Behaviour::Accept
+                    | Behaviour::RefuseRecipients(_)
+                    | Behaviour::StallBeforeGreeting
+                    | Behaviour::StallAfterMessage => {
                         let mail = Mail {
                             sender: sender.take().unwrap_or_default(),
                             recipients: std::mem::take(&mut recipients),
                             raw,
                         };
-                        mails.send_modify(|mails| mails.push(Arc::new(mail)));
+                        desk.mails.send_modify(|mails| mails.push(Arc::new(mail)));
                         reply(&mut stream, "250 kept").await?;
                     }
                 }

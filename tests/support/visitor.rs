@@ -28,7 +28,16 @@ pub struct Visitor {
 impl Visitor {
     /// A browser without any cookie, for the server at `base_url`.
     pub fn new(base_url: &Url) -> Self {
-        let cookies = Arc::new(Jar::default());
+        Self::with_cookies(base_url, Arc::new(Jar::default()))
+    }
+
+    /// The same browser at another node: cookies do not tell ports apart.
+    #[must_use]
+    pub fn at(&self, base_url: &Url) -> Self {
+        Self::with_cookies(base_url, Arc::clone(&self.cookies))
+    }
+
+    fn with_cookies(base_url: &Url, cookies: Arc<Jar>) -> Self {
         let origin = base_url.origin();
         let client = Client::builder()
             .cookie_provider(Arc::clone(&cookies))
@@ -161,6 +170,13 @@ impl Visitor {
             return self.submit(&page, "/oauth/logout/confirm", &[]).await;
         }
         page
+    }
+}
+
+impl Visitor {
+    /// An answer as a page.
+    pub async fn page_of(response: Response) -> Page {
+        page(response).await
     }
 }
 

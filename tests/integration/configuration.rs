@@ -1,0 +1,296 @@
+//! What the program does with its configuration, from outside.
+
+use std::process::Output;
+
+use crate::support::{EMAIL, Options, PASSWORD, TestDatabase, TestServer, identite};
+
+/// Variables of a production deployment without anything unsafe.
+fn production(database_url: &str) -> Vec<(&'static str, String)> {
+    let jwks = run(&["keys", "generate"], &[]);
+    let jwks = String::from_utf8(jwks.stdout).expect("JSON");
+    let text = |text: &str| text.to_owned();
+    vec![
+        ("NODE_ENV", text("production")),
+        ("DEPLOY_ENV", text("production")),
+        ("HOST", text("https://identite.exemple.fr")),
+        ("DATABASE_URL", text(database_url)),
+        ("REDIS_URL", text("redis://:RedisPassword@127.0.0.1:1")),
+        ("SMTP_URL", text("smtps://mailer:SmtpPassword@mail.exemple.fr")),
+        (
+            "SYMMETRIC_ENCRYPTION_KEY",
+            text("bm90IHRoZSBwdWJsaWMga2V5LCBhbm90aGVyIG9uZSE="),
+        ),
+        (
+            "SESSION_COOKIE_SECRET",
+            text("CookieSecretCookieSecretCookieSecret1,CookieSecretCookieSecretCookieSecret2"),
+        ),
+        ("JWKS", jwks.trim().to_owned()),
+        ("OPERATOR_TOKEN", text("OperatorToken")),
+        ("ENTREPRISE_API_TOKEN", text("EntrepriseToken")),
+        ("FRANCECONNECT_CLIENT_ID", text("franceconnect-client")),
+        ("FRANCECONNECT_CLIENT_SECRET", text("FranceConnectSecret")),
+        ("INSEE_API_CLIENT_ID", text("insee-client")),
+        ("INSEE_API_CLIENT_SECRET", text("InseeSecret")),
+        ("RNE_API_USERNAME", text("rne-user")),
+        ("RNE_API_PASSWORD", text("RnePassword")),
+        ("CRISP_KEY", text("CrispKey")),
+        ("DEBOUNCE_API_KEY", text("DebounceKey")),
+        ("FEATURE_USE_SECURE_COOKIES", text("True")),
+        ("FEATURE_USE_SECURITY_RESPONSE_HEADERS", text("True")),
+        ("FEATURE_RATE_LIMIT_BY_IP", text("True")),
+        ("FEATURE_RATE_LIMIT_BY_EMAIL", text("True")),
+        ("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", text("False")),
+        ("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_NON_FREE", text("False")),
+        ("FEATURE_USE_ANNUAIRE_EMAILS", text("True")),
+    ]
+}
+
+/// Runs the program to its end in an empty directory.
+fn run(arguments: &[&str], environment: &[(&str, String)]) -> Output {
+    let directory = tempfile::tempdir().expect("a directory");
+    let variables = environment.iter().map(|(name, value)| (name, value));
+    let output = identite(arguments, directory.path()).envs(variables).output();
+    output.expect("the program runs")
+}
+
+fn replaced(
+    mut environment: Vec<(&'static str, String)>,
+    changes: &[(&'static str, Option<&str>)],
+) -> Vec<(&'static str, String)> {
+    for (name, value) in changes {
+        environment.retain(|(existing, _)| existing != name);
+        if let Some(value) = value {
+            environment.push((name, (*value).to_owned()));
+        }
+    }
+    environment
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_check_shows_everything_but_secrets() {
+    let environment = production("postgres://identite:DatabasePassword@db.exemple.fr/identite");
+    let output = run(&["check"], &environment);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("https://identite.exemple.fr"), "{shown}");
+    assert!(shown.contains("db.exemple.fr"), "{shown}");
+    assert!(shown.contains("****"), "{shown}");
+    // Values of secrets are written in camel case above, which no name is.
+    for secret in [
+        "Password",
+        "Secret",
+        "Token",
+        "CrispKey",
+        "DebounceKey",
+        "bm90IHRoZSB",
+        "\"kty\"",
+    ] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+    assert!(text(&output.stderr).is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_check_fails_on_unsafe_values() {
+    let environment = production("postgres://db.exemple.fr/identite");
+    let environment = replaced(
+        environment,
+        &[
+            ("FEATURE_USE_SECURE_COOKIES", None),
+            ("SESSION_COOKIE_SECRET", Some("short")),
+        ],
+    );
+    let output = run(&["check"], &environment);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stdout);
+    let warnings: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.contains("FEATURE_USE_SECURE_COOKIES"))
+    );
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.contains("SESSION_COOKIE_SECRET"))
+    );
+    assert!(!shown.contains("short\n"), "{shown}");
+}
+
+#[test]
+fn all_errors_are_told_at_once_by_name_and_without_values() {
+    let environment = [
+        ("HOST", "nonsense"),
+        ("PORT", "99999"),
+        ("DATABASE_URL", "mysql://SecretInUrl@host/db"),
+        ("SMTP_URL", "nonsense"),
+        ("FEATURE_RATE_LIMIT_BY_IP", "yes"),
+        ("SESSION_MAX_AGE_IN_SECONDS", "-1"),
+        ("SYMMETRIC_ENCRYPTION_KEY", "SecretKey"),
+        ("JWKS", "SecretJwks"),
+        ("LOG_FORMAT", "xml"),
+        ("OPERATOR_LISTEN", "everywhere"),
+    ];
+    let variables = environment.map(|(name, value)| (name, value.to_owned()));
+    for command in [&["check"][..], &["serve"], &["migrate"], &["fixtures", "load"]] {
+        let output = run(command, &variables);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let told = text(&output.stderr);
+        assert!(told.starts_with("Validation error: "), "{told}");
+        for (name, value) in environment {
+            assert!(told.contains(&format!("at \"{name}\"")), "{name}: {told}");
+            assert!(
+                !value.starts_with("Secret") || !told.contains(value),
+                "{value}: {told}"
+            );
+        }
+        assert!(
+            !told.contains("SecretInUrl") && !told.contains("panicked"),
+            "{told}"
+        );
+        assert_eq!(text(&output.stdout), "");
+    }
+}
+
+#[test]
+fn a_deployment_needs_secrets_of_its_own() {
+    let environment = production("postgres://db.exemple.fr/identite");
+    let public_key = "aTrueRandom32BytesLongBase64EncodedStringAA=";
+    for (variable, value) in [
+        ("SYMMETRIC_ENCRYPTION_KEY", None),
+        ("SESSION_COOKIE_SECRET", None),
+        ("JWKS", None),
+        ("SYMMETRIC_ENCRYPTION_KEY", Some("")),
+        ("SESSION_COOKIE_SECRET", Some(" , ")),
+        ("SYMMETRIC_ENCRYPTION_KEY", Some(public_key)),
+        ("SESSION_COOKIE_SECRET", Some("verysecretcookie")),
+        (
+            "SESSION_COOKIE_SECRET",
+            Some("CookieSecretCookieSecretCookieSecret1,verysecretcookie"),
+        ),
+        ("SYMMETRIC_ENCRYPTION_KEY", Some("dG9vIHNob3J0")),
+    ] {
+        for deploy_env in ["production", "preview", "sandbox"] {
+            let changes = [(variable, value), ("DEPLOY_ENV", Some(deploy_env))];
+            let output = run(&["serve"], &replaced(environment.clone(), &changes));
+            assert_eq!(
+                output.status.code(),
+                Some(1),
+                "{variable}={value:?} on {deploy_env}"
+            );
+            let told = text(&output.stderr);
+            assert!(told.contains(&format!("at \"{variable}\"")), "{told}");
+            assert!(
+                !told.contains(public_key) && !told.contains("verysecretcookie"),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_refuses_the_clients_of_the_development_data() {
+    let database = TestDatabase::create().await;
+    let changes = [("PORT", Some("0")), ("OPERATOR_LISTEN", Some("127.0.0.1:0"))];
+    let environment = replaced(production(&database.url), &changes);
+    let output = tokio::task::spawn_blocking(move || run(&["serve"], &environment))
+        .await
+        .expect("it ran");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("public secret of the development data set"),
+        "{told}"
+    );
+    assert!(told.contains("standard_client_id"), "{told}");
+    assert!(!told.contains("standard_client_secret"), "{told}");
+}
+
+#[tokio::test]
+async fn the_development_data_is_loaded_on_a_development_machine_only() {
+    let database = TestDatabase::create().await;
+    let environment = production(&database.url);
+    let output = tokio::task::spawn_blocking(move || run(&["fixtures", "load"], &environment))
+        .await
+        .expect("it ran");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("DEPLOY_ENV=localhost only"));
+}
+
+#[tokio::test]
+async fn a_restart_on_a_development_machine_signs_nobody_out() {
+    // PostgreSQL is all it needs there.
+    let mut server = TestServer::start_with(Options::default().without("REDIS_URL")).await;
+    server.database().make_sign_in_cheap().await;
+    let visitor = server.visitor();
+    visitor.sign_in_as(EMAIL, PASSWORD).await;
+    let jwks = server.base_url.join("oauth/jwks").expect("a path");
+    let keys = reqwest::get(jwks.clone())
+        .await
+        .expect("keys")
+        .text()
+        .await
+        .expect("JSON");
+    server.stop().await;
+    server.start_again().await;
+    let page = visitor.get("/").await;
+    assert_eq!(
+        (page.status.as_u16(), page.url.path()),
+        (200, "/"),
+        "still signed in"
+    );
+    let page = visitor.get("/users/select-organization").await;
+    let answer = visitor
+        .submit(&page, "/users/select-organization", &[("organization_id", "1")])
+        .await;
+    assert_eq!(
+        answer.status, 200,
+        "with the volatile state in memory, a fresh page has a good form"
+    );
+    let again = reqwest::get(jwks)
+        .await
+        .expect("keys")
+        .text()
+        .await
+        .expect("JSON");
+    assert_eq!(keys, again);
+    server.expect_discreet_log(&["\"d\":", EMAIL]).await;
+}
+
+#[tokio::test]
+async fn an_empty_database_becomes_a_running_house_in_two_commands() {
+    let database = TestDatabase::create_empty().await;
+    let environment = vec![
+        ("DEPLOY_ENV", "localhost".to_owned()),
+        ("DATABASE_URL", database.url.clone()),
+        ("SMTP_URL", "console:".to_owned()),
+    ];
+    let told = tokio::task::spawn_blocking(move || {
+        let mut told = Vec::new();
+        for command in [
+            &["migrate"][..],
+            &["fixtures", "load"],
+            &["migrate"],
+            &["fixtures", "load"],
+        ] {
+            let output = run(command, &environment);
+            assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+            told.push(text(&output.stdout));
+        }
+        told
+    })
+    .await
+    .expect("they ran");
+    assert!(told[0].contains("applied V1__reference_schema"), "{}", told[0]);
+    assert_eq!(told[2], "the database is up to date\n");
+    let server = TestServer::start_on(database, Options::default().without("REDIS_URL")).await;
+    assert_eq!(server.visitor().sign_in_as(EMAIL, PASSWORD).await.url.path(), "/");
+}

@@ -1,0 +1,97 @@
+//! A way to another server that a test can close and open.
+
+use std::net::SocketAddr;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use url::Url;
+
+/// A TCP proxy on a port of its own.
+pub struct Detour {
+    address: SocketAddr,
+    is_open: watch::Sender<bool>,
+}
+
+impl Detour {
+    /// Opens a way to the server that `url` names.
+    pub fn to(url: &str) -> Self {
+        let url = Url::parse(url).expect("a URL");
+        let target = format!(
+            "{}:{}",
+            url.host_str().expect("a host"),
+            url.port().unwrap_or(5432)
+        );
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener for the runtime");
+        let address = listener.local_addr().expect("the address of the listener");
+        let (is_open, opening) = watch::channel(true);
+        std::thread::Builder::new()
+            .name("detour".into())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime
+                    .expect("a runtime")
+                    .block_on(lead(listener, target, opening));
+            })
+            .expect("a thread");
+        Self { address, is_open }
+    }
+
+    /// `url` by this way.
+    pub fn by_this_way(&self, url: &str) -> String {
+        let mut url = Url::parse(url).expect("a URL");
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(self.address.port())).expect("a port");
+        url.to_string()
+    }
+
+    /// Cuts what is connected; nobody listens any more.
+    pub fn close(&self) {
+        self.is_open.send_replace(false);
+    }
+
+    /// Ends [`Detour::close`].
+    pub fn open(&self) {
+        self.is_open.send_replace(true);
+    }
+}
+
+/// Leads connections to `target` until the detour is dropped.
+async fn lead(listener: std::net::TcpListener, target: String, mut opening: watch::Receiver<bool>) {
+    let address = listener.local_addr().expect("the address of the listener");
+    let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
+    loop {
+        if !*opening.borrow_and_update() {
+            listener = None;
+            if opening.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let open = match listener.take() {
+            Some(open) => open,
+            None => TcpListener::bind(address).await.expect("the port of before"),
+        };
+        tokio::select! {
+            changed = opening.changed() => if changed.is_err() { return },
+            accepted = open.accept() => if let Ok((stream, _)) = accepted {
+                tokio::spawn(lead_one(stream, target.clone(), opening.clone()));
+            }
+        }
+        listener = Some(open);
+    }
+}
+
+async fn lead_one(mut from: TcpStream, target: String, mut opening: watch::Receiver<bool>) {
+    let Ok(mut to) = TcpStream::connect(target).await else {
+        return;
+    };
+    tokio::select! {
+        // Whoever hangs up ends the way; a connection that breaks does, too.
+        _ = copy_bidirectional(&mut from, &mut to) => {}
+        _ = opening.wait_for(|is_open| !is_open) => {}
+    }
+}
