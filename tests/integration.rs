@@ -2,6 +2,8 @@
 
 mod support;
 
+#[path = "integration/account_queries.rs"]
+mod account_queries;
 #[path = "integration/bad_input.rs"]
 mod bad_input;
 #[path = "integration/configuration.rs"]

@@ -1,16 +1,25 @@
 //! PostgreSQL: one file a table group, every query a named function.
 
+pub mod authenticators;
+pub mod browsers;
 pub mod catalog;
 pub mod clients;
 pub mod connections;
+pub mod credentials;
+pub mod deliverability;
 mod dsn;
+pub mod email_codes;
 mod error;
+pub mod events;
 pub mod fixtures;
+pub mod franceconnect;
 pub mod grants;
 mod indexes;
+pub mod magic_links;
 pub mod migrate;
 pub mod organizations;
 pub mod outbox;
+pub mod password_resets;
 mod pool;
 pub mod sessions;
 mod snapshot;

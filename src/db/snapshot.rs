@@ -43,6 +43,10 @@ pub struct PersonRow {
     pub updated_at: DateTime<Utc>,
     /// When `FranceConnect` last vouched for the identity; `None` when it never did.
     pub franceconnect_updated_at: Option<DateTime<Utc>>,
+    /// Browsers trusted before this instant are not trusted any more.
+    pub credentials_changed_at: Option<DateTime<Utc>>,
+    /// In this session a password was chosen that is not the account's yet: the address is still to be proven.
+    pub has_pending_password: bool,
 }
 
 /// Debug output reaches logs: it says nothing of the person.
@@ -71,6 +75,8 @@ static JOURNEY_SNAPSHOT: LazyLock<String> = LazyLock::new(|| {
            person.last_sign_in_at,
            person.updated_at,
            (SELECT identity.updated_at FROM franceconnect_userinfo AS identity WHERE identity.user_id = person.id),
+           (SELECT known.changed_at FROM identite_credentials AS known WHERE known.user_id = person.id),
+           EXISTS (SELECT FROM identite_pending_passwords AS pending WHERE pending.session_uid = session.uid),
            {LINKS_OF_PERSON}
          FROM identite_sessions AS session
          JOIN users AS person ON person.id = session.user_id
@@ -110,8 +116,10 @@ pub async fn journey_snapshot(
         last_sign_in_at: row.try_get(column(13))?,
         updated_at: row.try_get(column(14))?,
         franceconnect_updated_at: row.try_get(column(15))?,
+        credentials_changed_at: row.try_get(column(16))?,
+        has_pending_password: row.try_get(column(17))?,
     };
-    let Json(links) = row.try_get(column(16))?;
+    let Json(links) = row.try_get(column(18))?;
     Ok(Some(SnapshotRow {
         session: SessionRow::read(&row)?,
         person,

@@ -197,13 +197,15 @@ static RECORD_SIGN_IN: LazyLock<String> = LazyLock::new(|| {
          SET
            sign_in_count = person.sign_in_count + 1,
            last_sign_in_at = $2,
+           needs_inclusionconnect_welcome_page = false,
            updated_at = $2
          WHERE person.id = $1
          RETURNING {USER_COLUMNS}"
     )
 });
 
-/// Counts a sign-in of the account `id`, in the transaction that opens the session. Gives the account as it is then,
+/// Counts a sign-in of the account `id`, in the transaction that opens the session; from then on nobody is shown the page
+/// that explains the move from Inclusion Connect. Gives the account as it is then,
 /// or `None` when it is gone.
 ///
 /// # Errors
@@ -242,4 +244,167 @@ pub async fn replace_password_hash(
         )
         .await?;
     Ok(replaced == 1)
+}
+
+/// Opens an account for the normalised address `email`. Gives `None`, and changes nothing, when there is one already.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn insert(
+    client: &impl GenericClient,
+    email: &str,
+    password_hash: Option<&SecretString>,
+    proven_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>, Error> {
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO users (
+               email,
+               encrypted_password,
+               email_verified,
+               email_verified_at,
+               created_at,
+               updated_at
+             ) VALUES ($1, $2, $3::timestamptz IS NOT NULL, $3, $4, $4)
+             ON CONFLICT (email) DO NOTHING
+             RETURNING id",
+        )
+        .await?;
+    let password_hash = password_hash.map(ExposeSecret::expose_secret);
+    let row = client
+        .query_opt(&statement, &[&email, &password_hash, &proven_at, &now])
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.map(UserId))
+}
+
+/// Notes that the address of the account `id` was proven at `now`, by other means than what is stored in the row. Gives
+/// whether the account had a password although its address was never proven since.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn prove_email(
+    transaction: &Transaction<'_>,
+    id: UserId,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let statement = transaction
+        .prepare_cached(
+            "UPDATE users AS person
+             SET
+               email_verified = true,
+               email_verified_at = $2,
+               updated_at = $2
+             FROM (
+               SELECT id, NOT email_verified AND coalesce(encrypted_password, '') <> '' AS has_unproven_password
+               FROM users
+               WHERE id = $1
+               FOR UPDATE
+             ) AS former
+             WHERE person.id = former.id
+             RETURNING former.has_unproven_password",
+        )
+        .await?;
+    let row = transaction.query_opt(&statement, &[&id.0, &now]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
+/// Deletes the account `id` with everything that belongs to it. Gives it as it was, or `None` when it is gone.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delete(client: &impl GenericClient, id: UserId) -> Result<Option<User>, Error> {
+    let statement = client.prepare_cached(&DELETE).await?;
+    client
+        .query_opt(&statement, &[&id.0])
+        .await?
+        .map(User::try_from)
+        .transpose()
+}
+
+static DELETE: LazyLock<String> =
+    LazyLock::new(|| format!("DELETE FROM users AS person WHERE person.id = $1 RETURNING {USER_COLUMNS}"));
+
+/// The account `id`, locked until the transaction ends.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(transaction: &Transaction<'_>, id: UserId) -> Result<Option<User>, Error> {
+    let statement = transaction.prepare_cached(&LOCK).await?;
+    transaction
+        .query_opt(&statement, &[&id.0])
+        .await?
+        .map(User::try_from)
+        .transpose()
+}
+
+static LOCK: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {USER_COLUMNS} FROM users AS person WHERE person.id = $1 FOR UPDATE"));
+
+/// What a person tells of themselves.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonalInformation {
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub phone_number: Option<String>,
+    pub job: Option<String>,
+}
+
+/// Replaces what the person `id` tells of themselves.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn set_personal_information(
+    client: &impl GenericClient,
+    id: UserId,
+    information: &PersonalInformation,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE users
+             SET
+               given_name = $2,
+               family_name = $3,
+               phone_number = $4,
+               job = $5,
+               updated_at = $6
+             WHERE id = $1",
+        )
+        .await?;
+    let PersonalInformation {
+        given_name,
+        family_name,
+        phone_number,
+        job,
+    } = information;
+    client
+        .execute(
+            &statement,
+            &[&id.0, given_name, family_name, phone_number, job, &now],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Notes that the person `id`, who came from Inclusion Connect, needs no explanations any more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_inclusionconnect_help(
+    client: &impl GenericClient,
+    id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE users
+             SET
+               needs_inclusionconnect_onboarding_help = false,
+               updated_at = $2
+             WHERE id = $1 AND needs_inclusionconnect_onboarding_help",
+        )
+        .await?;
+    client.execute(&statement, &[&id.0, &now]).await?;
+    Ok(())
 }
