@@ -31,6 +31,25 @@ const MAILS: &[(&str, &[&str], &[&str])] = &[
         &["réinitialisation de votre mot de passe"],
     ),
     (
+        "password-changed",
+        &["Prévenez tout de suite notre support"],
+        &["a été modifié le 22/11/2026 à 14:03"],
+    ),
+    (
+        "password-found-in-leaks",
+        &["Choisir un autre mot de passe"],
+        &["listes de mots de passe volés"],
+    ),
+    (
+        "new-browser",
+        &["Prévenez tout de suite notre support"],
+        &[
+            "Navigateur : Firefox sur Linux",
+            "Adresse IP : 192.0.2.1",
+            "Date : 22/11/2026 à 14:03",
+        ],
+    ),
+    (
         "official-contact-email-verification",
         &[],
         &[
@@ -122,6 +141,11 @@ fn values() -> Value {
         "magic_link": "https://identite.example/users/sign-in-with-magic-link?magic_link_token=a-_b",
         "reset_password_link": "https://identite.example/users/change-password?reset_password_token=a-_b",
         "base_url": "https://identite.example",
+        "reset_password_page": "https://identite.example/users/reset-password",
+        "changed_at": "22/11/2026 à 14:03",
+        "signed_in_at": "22/11/2026 à 14:03",
+        "browser": "Firefox sur Linux",
+        "ip_address": "192.0.2.1",
         "support_email": "support+identite@proconnect.gouv.fr",
         "changes": [
             {"label": "Prénom", "value": "Jeanne"},

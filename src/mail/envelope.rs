@@ -1,6 +1,7 @@
 //! What waits in the outbox for an e-mail: everything that its delivery needs, and nothing to look up.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// An e-mail ready to leave: the payload of an outbox row of the kind [`Envelope::KIND`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,12 @@ pub struct Envelope {
 impl Envelope {
     /// `identite_outbox.kind`
     pub const KIND: &'static str = "mail";
+
+    /// `identite_outbox.payload`
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        json!(self)
+    }
 }
 
 /// Debug output reaches logs: the tag only.

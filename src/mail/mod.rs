@@ -2,6 +2,14 @@
 
 mod carrier;
 mod envelope;
+pub mod messages;
+mod renderer;
+mod samples;
+
+#[cfg(test)]
+mod tests;
 
 pub use carrier::{ConsoleCarrier, MailCarrier, SmtpCarrier, carrier_for};
 pub use envelope::{Envelope, SenderRules};
+pub use renderer::{MailError, Mails};
+pub use samples::samples;
