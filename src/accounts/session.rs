@@ -2,15 +2,22 @@
 
 use std::net::IpAddr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::{Accounts, AccountsError};
 use crate::db;
+use crate::db::browsers::BrowserDigest;
+use crate::db::events::NewEvent;
 use crate::db::sessions::{EndReason, NewSession};
-use crate::domain::{Amr, UserId, amr};
+use crate::db::users::User;
+use crate::domain::{Amr, SecurityEvent, TrustedBrowser, UserId, amr, calendar, user_agent};
+use crate::mail::messages::NewBrowser;
+
+/// A browser that was not seen with an account for this long is forgotten.
+const BROWSER_MEMORY: TimeDelta = TimeDelta::days(400);
 
 /// How long a signed-in session lasts.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +33,10 @@ pub struct SessionRules {
 pub struct Device {
     pub user_agent: Option<String>,
     pub ip_address: Option<IpAddr>,
+    /// SHA-256 of the random name that this browser keeps, to recognise it.
+    pub browser: Option<BrowserDigest>,
+    /// What the browser claims to have proven before.
+    pub trusted: Option<TrustedBrowser>,
 }
 
 /// A session that was opened; `sid` is its secret name, whose digest is on record.
@@ -42,43 +53,125 @@ pub struct SessionNames {
     pub former_digest: Option<[u8; 32]>,
 }
 
-/// Records a sign-in with `method` at `now`: counts it on the account, opens the session, ends the one that this browser had.
-/// One transaction, so that an acknowledged sign-in is on record whole. Gives `false` when the account is gone.
-pub(super) async fn open(
-    pool: &db::Pool,
-    rules: SessionRules,
-    names: &SessionNames,
-    user_id: UserId,
-    method: Amr,
-    device: &Device,
-    now: DateTime<Utc>,
-) -> Result<bool, db::Error> {
-    let mut methods = Vec::new();
-    amr::add_method(&mut methods, method);
+/// A sign-in about to be recorded.
+#[derive(Clone, Copy)]
+pub(super) struct SignIn<'a> {
+    pub user: UserId,
+    pub method: Amr,
+    pub names: &'a SessionNames,
+    pub device: &'a Device,
+}
 
-    let mut client = pool.get().await?;
-    let transaction = client.transaction().await?;
-    if db::users::record_sign_in(&transaction, user_id, now)
-        .await?
-        .is_none()
-    {
-        return Ok(false);
+impl Accounts {
+    /// Records a sign-in: counts it on the account, opens the session, ends the one that this browser had, adds to the history, and
+    /// tells the owner of a browser that nobody knew. All of it or nothing: an acknowledged sign-in is on record whole. Gives the
+    /// account, or `None` when it is gone.
+    pub(super) async fn record_sign_in(
+        &self,
+        transaction: &db::Transaction<'_>,
+        sign_in: SignIn<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<User>, AccountsError> {
+        let Some(user) = db::users::record_sign_in(transaction, sign_in.user, now).await? else {
+            return Ok(None);
+        };
+        let uid = self.open_session(transaction, sign_in, now).await?;
+        let is_new_browser = match &sign_in.device.browser {
+            Some(browser) => {
+                db::browsers::record_sign_in(transaction, user.id, browser, now - BROWSER_MEMORY, now).await?
+            }
+            None => false,
+        };
+        let event = if is_new_browser {
+            SecurityEvent::SignInFromNewBrowser
+        } else {
+            SecurityEvent::SignIn
+        };
+        let event = NewEvent {
+            method: Some(sign_in.method),
+            session_uid: Some(&uid),
+            ..sign_in.device.event(user.id, event)
+        };
+        db::events::record(transaction, &event, now).await?;
+        // Who came with a link from the mailbox needs no mail about it.
+        let came_by_mail = sign_in.method == Amr::EmailLink;
+        if is_new_browser && self.services.rules.announces_new_browsers && !came_by_mail {
+            self.announce_browser(transaction, &user, sign_in.device, now)
+                .await?;
+        }
+        Ok(Some(user))
     }
-    if let Some(former) = &names.former_digest {
-        db::sessions::end(&transaction, former, EndReason::Replaced, now).await?;
+
+    /// Opens a session and ends the one that this browser had. Counts nothing.
+    pub(super) async fn open_session(
+        &self,
+        transaction: &db::Transaction<'_>,
+        sign_in: SignIn<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<String, AccountsError> {
+        if let Some(former) = &sign_in.names.former_digest {
+            db::sessions::end(transaction, former, EndReason::Replaced, now).await?;
+        }
+        let mut methods = Vec::new();
+        amr::add_method(&mut methods, sign_in.method);
+        let rules = self.services.rules.sessions;
+        let session = NewSession {
+            id: sign_in.names.digest,
+            uid: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>()),
+            user_id: sign_in.user,
+            amr: methods,
+            signed_in_at: now,
+            expires_at: now + rules.idle,
+            absolute_expires_at: now + rules.absolute,
+            user_agent: sign_in.device.user_agent.clone(),
+            ip_address: sign_in.device.ip_address,
+        };
+        db::sessions::open(transaction, &session).await?;
+        Ok(session.uid)
     }
-    let session = NewSession {
-        id: names.digest,
-        uid: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>()),
-        user_id,
-        amr: methods,
-        signed_in_at: now,
-        expires_at: now + rules.idle,
-        absolute_expires_at: now + rules.absolute,
-        user_agent: device.user_agent.clone(),
-        ip_address: device.ip_address,
-    };
-    db::sessions::open(&transaction, &session).await?;
-    transaction.commit().await?;
-    Ok(true)
+
+    /// Notes that `device` is a browser of `user`, which has just proven to be.
+    pub(super) async fn remember_browser(
+        &self,
+        transaction: &db::Transaction<'_>,
+        user: UserId,
+        device: &Device,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError> {
+        if let Some(browser) = &device.browser {
+            db::browsers::record_sign_in(transaction, user, browser, now - BROWSER_MEMORY, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn announce_browser(
+        &self,
+        transaction: &db::Transaction<'_>,
+        user: &User,
+        device: &Device,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountsError> {
+        let message = NewBrowser {
+            given_name: user.given_name.clone().unwrap_or_default(),
+            family_name: user.family_name.clone().unwrap_or_default(),
+            browser: user_agent::describe(device.user_agent.as_deref()),
+            ip_address: device.ip_address.map(|address| address.to_string()),
+            signed_in_at: calendar::absolute(now),
+        };
+        self.post(transaction, &user.email, &message).await
+    }
+}
+
+impl Device {
+    /// Something that happened to `user` from this browser.
+    pub(super) fn event(&self, user: UserId, event: SecurityEvent) -> NewEvent<'_> {
+        NewEvent {
+            user,
+            event,
+            session_uid: None,
+            user_agent: self.user_agent.as_deref(),
+            ip_address: self.ip_address,
+            method: None,
+        }
+    }
 }

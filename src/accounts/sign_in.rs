@@ -1,28 +1,14 @@
-//! Signing in: the address first, then the password (spec/accounts.md §5.1, §5.3).
+//! Signing in with a password (spec/accounts.md §5.3).
 
-use identite_actors::password_hasher::{HashingError, Verification};
+use identite_actors::password_hasher::Verification;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::session::{self, Device, SessionNames};
+use super::password_choice::trimmed;
+use super::session::{Device, SessionNames, SignIn};
 use super::{Accounts, AccountsError};
 use crate::db;
-use crate::domain::text::ecmascript_trim;
+use crate::db::users::Credential;
 use crate::domain::{Amr, Email, UserId};
-
-/// What an address leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StartOutcome {
-    /// An account with this address.
-    Known {
-        has_password: bool,
-        has_passkey: bool,
-        needs_inclusionconnect_welcome_page: bool,
-    },
-    /// Nobody yet: the address may open an account.
-    Unknown,
-    /// Nobody, and such an address opens no account.
-    Refused,
-}
 
 /// The end of a sign-in with a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,27 +19,10 @@ pub enum SignInOutcome {
 }
 
 impl Accounts {
-    /// What `email` leads to.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn start_sign_in(&self, email: &Email) -> Result<StartOutcome, AccountsError> {
-        let client = self.pool.get().await?;
-        let known = db::users::find_sign_in_facts(&client, email.as_str()).await?;
-        Ok(match known {
-            Some(facts) => StartOutcome::Known {
-                has_password: facts.has_password,
-                has_passkey: facts.has_passkey,
-                needs_inclusionconnect_welcome_page: facts.needs_inclusionconnect_welcome_page,
-            },
-            None if email.is_well_formed() => StartOutcome::Unknown,
-            None => StartOutcome::Refused,
-        })
-    }
-
     /// Signs in with a password and opens the session that `names` announces.
     ///
-    /// The password is trimmed as it was when its hash was made. An unknown account takes the same time as a wrong password.
+    /// The password is trimmed as it was when its hash was made. An unknown account takes the same time as a wrong password. After
+    /// many wrong ones whoever guesses waits, but not in a browser that has proven to be the owner's.
     ///
     /// # Errors
     /// When the database does not answer, or too many passwords wait to be checked.
@@ -64,16 +33,33 @@ impl Accounts {
         names: &SessionNames,
         device: &Device,
     ) -> Result<SignInOutcome, AccountsError> {
-        let password = SecretString::from(ecmascript_trim(password.expose_secret()));
         let credential = {
-            let client = self.pool.get().await?;
+            let client = self.services.pool.get().await?;
             db::users::find_credential(&client, email.as_str()).await?
         };
+        let claimant = credential.as_ref().map(|credential| credential.id);
+        self.wait_for_turn(email, claimant, device).await?;
+        let outcome = self
+            .check_and_open(credential, trimmed(password), names, device)
+            .await?;
+        if outcome == SignInOutcome::InvalidCredentials {
+            self.remember_failure(email).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn check_and_open(
+        &self,
+        credential: Option<Credential>,
+        password: SecretString,
+        names: &SessionNames,
+        device: &Device,
+    ) -> Result<SignInOutcome, AccountsError> {
         let stored = credential
             .as_ref()
             .and_then(|credential| credential.encrypted_password.clone());
         let hash = stored.as_ref().map(|hash| hash.expose_secret().to_owned());
-        let verification = self.hasher.verify(password.clone(), hash).await?;
+        let verification = self.services.hasher.verify(password.clone(), hash).await?;
         let (Some(credential), Verification::Match { needs_upgrade }) = (credential, verification) else {
             return Ok(SignInOutcome::InvalidCredentials);
         };
@@ -81,21 +67,26 @@ impl Accounts {
             return Ok(SignInOutcome::InvalidCredentials);
         }
 
-        let now = self.clock.now();
-        let is_open = session::open(
-            &self.pool,
-            self.session_rules,
+        let now = self.services.clock.now();
+        let mut client = self.services.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let sign_in = SignIn {
+            user: credential.id,
+            method: Amr::Pwd,
             names,
-            credential.id,
-            Amr::Pwd,
             device,
-            now,
-        )
-        .await?;
-        if !is_open {
+        };
+        if self.record_sign_in(&transaction, sign_in, now).await?.is_none() {
             return Ok(SignInOutcome::InvalidCredentials);
         }
-        if let (true, true, Some(stored)) = (needs_upgrade, self.upgrades_passwords, stored) {
+        let leak_check_pending = db::credentials::is_leak_check_pending(&transaction, credential.id).await?;
+        transaction.commit().await?;
+        self.services.outbox.poke();
+
+        if leak_check_pending {
+            self.look_up_later(credential.id, password.clone());
+        }
+        if let (true, true, Some(stored)) = (needs_upgrade, self.services.rules.upgrades_passwords, stored) {
             self.upgrade_later(credential.id, password, stored);
         }
         Ok(SignInOutcome::SignedIn(credential.id))
@@ -106,8 +97,8 @@ impl Accounts {
         let accounts = self.clone();
         actix::spawn(async move {
             let upgraded = async {
-                let fresh = SecretString::from(accounts.hasher.upgrade(password).await?);
-                let client = accounts.pool.get().await?;
+                let fresh = SecretString::from(accounts.services.hasher.upgrade(password).await?);
+                let client = accounts.services.pool.get().await?;
                 let replaced = db::users::replace_password_hash(&client, user_id, &stored, &fresh).await?;
                 Ok::<bool, AccountsError>(replaced)
             };
@@ -115,14 +106,5 @@ impl Accounts {
                 tracing::warn!(%error, "a password hash was not upgraded");
             }
         });
-    }
-}
-
-impl From<HashingError> for AccountsError {
-    fn from(error: HashingError) -> Self {
-        match error {
-            HashingError::Overloaded { retry_after } => Self::Overloaded { retry_after },
-            HashingError::Failed => Self::Hashing,
-        }
     }
 }

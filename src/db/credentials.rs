@@ -75,6 +75,18 @@ pub async fn is_leak_check_pending(client: &impl GenericClient, user: UserId) ->
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 
+/// When the credentials of `user` last changed, as far as it is known.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn changed_at(client: &impl GenericClient, user: UserId) -> Result<Option<DateTime<Utc>>, Error> {
+    let statement = client
+        .prepare_cached("SELECT changed_at FROM identite_credentials WHERE user_id = $1")
+        .await?;
+    let row = client.query_opt(&statement, &[&user.0]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
 /// Takes the password of `user` away, if they have one.
 ///
 /// # Errors

@@ -126,3 +126,30 @@ pub async fn find_by_siret(client: &impl GenericClient, siret: &str) -> Result<O
         organization_info_fetched_at: row.try_get(5)?,
     }))
 }
+
+/// Notes that `user` was told that they may act for `organization`. Gives the type of the link when that is news, `None` when it was
+/// noted before or there is no such link: of requests that race, one is news.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn greet(
+    client: &impl GenericClient,
+    user: UserId,
+    organization: OrganizationId,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE users_organizations
+             SET
+               has_been_greeted = true,
+               updated_at = $3
+             WHERE user_id = $1 AND organization_id = $2 AND NOT has_been_greeted
+             RETURNING coalesce(verification_type, '')",
+        )
+        .await?;
+    let row = client
+        .query_opt(&statement, &[&user.0, &organization.0, &now])
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}

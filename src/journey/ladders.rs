@@ -14,8 +14,18 @@ pub const SIGNED_IN: Ladder = &[R::SignedIn];
 pub const SIGNED_IN_RECENTLY: Ladder = &[R::SignedIn, R::SignedInRecently];
 /// Pages where the second factor is given.
 pub const EMAIL_VERIFIED: Ladder = &[R::SignedIn, R::EmailVerified];
+/// What a code sent by e-mail proves.
+pub const EMAIL_PROVEN: Ladder = &[R::SignedIn, R::EmailVerified, R::TrustedBrowser];
 /// Pages of the account.
 pub const DASHBOARD: Ladder = &[R::SignedIn, R::EmailVerified, R::SecondFactor, R::TrustedBrowser];
+/// The end of a sign-in that no service asked for.
+pub const SIGN_IN_COMPLETE: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::Greeted,
+];
 /// Pages that change how an account is protected.
 pub const ADMINISTRATION: Ladder = &[
     R::SignedIn,
@@ -55,4 +65,5 @@ pub const RELYING_PARTY: Ladder = &[
     R::SelectedOrganization,
     R::Names,
     R::PromptAnswered,
+    R::Greeted,
 ];

@@ -20,7 +20,7 @@ pub use visit::{PendingInteraction, Prompt, Visit};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::UserId;
+use crate::domain::TrustedBrowser;
 
 /// Everything that the requirements look at.
 #[derive(Debug, Clone)]
@@ -33,8 +33,8 @@ pub struct Journey {
     pub visit: Visit,
     /// Who is signed in, if somebody is.
     pub person: Option<Person>,
-    /// For whom this browser has proven to be trusted (cookie `trusted-browser`).
-    pub browser_trusted_for: Option<UserId>,
+    /// What this browser claims to have proven (cookie `trusted-browser`).
+    pub trusted_browser: Option<TrustedBrowser>,
 }
 
 /// Durations and toggles of this deployment that requirements depend on.
@@ -46,6 +46,8 @@ pub struct Rules {
     pub email_verification_max_age: TimeDelta,
     /// `FRANCECONNECT_VERIFICATION_MAX_AGE_IN_MINUTES`
     pub franceconnect_max_age: TimeDelta,
+    /// `TRUSTED_BROWSER_COOKIE_MAX_AGE_IN_SECONDS`
+    pub trusted_browser_max_age: TimeDelta,
     /// `FEATURE_AUTHENTICATE_BROWSER`
     pub authenticate_browser: bool,
 }
@@ -60,14 +62,20 @@ impl Journey {
             .filter(|interaction| interaction.expires_at > self.now)
     }
 
+    /// Whether the browser has proven to be the one of the person who is signed in.
+    #[must_use]
+    pub fn browser_is_known(&self) -> bool {
+        let (Some(person), Some(claim)) = (&self.person, self.trusted_browser) else {
+            return false;
+        };
+        let max_age = self.rules.trusted_browser_max_age;
+        claim.holds_for(person.user_id, person.credentials_changed_at, max_age, self.now)
+    }
+
     /// Whether the browser counts as trusted for the person who is signed in.
     #[must_use]
     pub fn browser_is_trusted(&self) -> bool {
-        let trusted_for_person = self
-            .person
-            .as_ref()
-            .is_some_and(|person| self.browser_trusted_for == Some(person.user_id));
-        !self.rules.authenticate_browser || trusted_for_person
+        !self.rules.authenticate_browser || self.browser_is_known()
     }
 }
 

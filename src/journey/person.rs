@@ -35,6 +35,10 @@ pub struct Person {
     /// At least one passkey is registered.
     pub has_passkey: bool,
     pub needs_inclusionconnect_onboarding_help: bool,
+    /// In this session a password was chosen that is not the account's yet: the address is still to be proven here.
+    pub has_pending_password: bool,
+    /// Browsers trusted before this instant are not trusted any more.
+    pub credentials_changed_at: Option<DateTime<Utc>>,
     /// When `FranceConnect` last told the identity; `None` when it never did.
     pub franceconnect_updated_at: Option<DateTime<Utc>>,
     /// In the order in which the person joined.
@@ -96,6 +100,16 @@ impl Person {
     pub fn selected_link(&self) -> Option<&Link> {
         let selected = self.selected_organization?;
         self.links.iter().find(|link| link.organization == selected)
+    }
+
+    /// The membership whose beginning the person is still to be told of: the selected organization's, or without one the first.
+    #[must_use]
+    pub fn link_to_greet(&self) -> Option<&Link> {
+        let mut links = self.links.iter();
+        match self.selected_link() {
+            Some(selected) => Some(selected).filter(|link| !link.has_been_greeted),
+            None => links.find(|link| !link.has_been_greeted),
+        }
     }
 
     /// What is known of the person's identity at the moment of `journey`.

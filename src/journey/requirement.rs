@@ -35,6 +35,8 @@ pub enum Requirement {
     Names,
     /// What the relying party asked the person to do has been done (`prompt`).
     PromptAnswered,
+    /// Who represents an organization for the first time has seen the page that says so.
+    Greeted,
 }
 
 impl Requirement {
@@ -76,7 +78,9 @@ impl Requirement {
                     Place::StartSignIn,
                 )
             }
-            Self::EmailVerified if !person.email_verified => Step::GoTo(Place::VerifyEmail),
+            Self::EmailVerified if !person.email_verified || person.has_pending_password => {
+                Step::GoTo(Place::VerifyEmail)
+            }
             Self::EmailVerified => {
                 let is_fresh = !is_expired(
                     person.email_verified_at,
@@ -98,6 +102,7 @@ impl Requirement {
             Self::SelectedOrganization => check_selected_organization(journey, person),
             Self::Names => met_or(person.has_names(), Place::PersonalInformation),
             Self::PromptAnswered => check_prompt(journey),
+            Self::Greeted => met_or(person.link_to_greet().is_none(), Place::Welcome),
         }
     }
 }

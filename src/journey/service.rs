@@ -6,7 +6,7 @@ use super::{Journey, Link, Person, Rules, Visit};
 use crate::db::organizations::OrganizationLink;
 use crate::db::sessions::SessionDigest;
 use crate::db::{self, Pool, SnapshotRow};
-use crate::domain::{LinkVerificationType, OrganizationId, UserId};
+use crate::domain::{LinkVerificationType, OrganizationId, TrustedBrowser};
 
 /// Journeys of this deployment.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl Journeys {
         &self,
         session: Option<&SessionDigest>,
         visit: Visit,
-        browser_trusted_for: Option<UserId>,
+        trusted_browser: Option<TrustedBrowser>,
     ) -> Result<Journey, db::Error> {
         let now = self.clock.now();
         let snapshot = match session {
@@ -53,7 +53,7 @@ impl Journeys {
             rules: self.rules,
             visit,
             person,
-            browser_trusted_for,
+            trusted_browser,
         })
     }
 
@@ -92,6 +92,8 @@ fn person(row: SnapshotRow) -> Person {
         has_totp: person.has_totp,
         has_passkey: person.passkey_count > 0,
         needs_inclusionconnect_onboarding_help: person.needs_inclusionconnect_onboarding_help,
+        has_pending_password: person.has_pending_password,
+        credentials_changed_at: person.credentials_changed_at,
         franceconnect_updated_at: person.franceconnect_updated_at,
         links: links.into_iter().map(link).collect(),
         selected_organization: session.selected_organization_id,

@@ -4,7 +4,7 @@ use super::{
     Effect, Journey, Ladder, Link, PendingInteraction, Person, Place, Prompt, Requirement, Rules, Step, Visit,
 };
 use super::{ladders, next_step};
-use crate::domain::{Amr, Email, EssentialAcr, LinkVerificationType, OrganizationId, UserId};
+use crate::domain::{Amr, Email, EssentialAcr, LinkVerificationType, OrganizationId, TrustedBrowser, UserId};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
@@ -36,6 +36,7 @@ fn complete() -> Journey {
             recent_login_interval: TimeDelta::seconds(900),
             email_verification_max_age: TimeDelta::days(90),
             franceconnect_max_age: TimeDelta::days(90),
+            trusted_browser_max_age: TimeDelta::days(90),
             authenticate_browser: true,
         },
         visit: Visit {
@@ -56,11 +57,13 @@ fn complete() -> Journey {
             has_totp: false,
             has_passkey: false,
             needs_inclusionconnect_onboarding_help: false,
+            has_pending_password: false,
+            credentials_changed_at: None,
             franceconnect_updated_at: None,
             links: vec![link(1, SIRET)],
             selected_organization: Some(OrganizationId(1)),
         }),
-        browser_trusted_for: Some(UserId(1)),
+        trusted_browser: Some(TrustedBrowser::issued(UserId(1), now())),
     }
 }
 
@@ -130,7 +133,7 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             Step::GoTo(Place::DoubleAuthenticationChoice),
         ),
         R::TrustedBrowser => (
-            with(|journey| journey.browser_trusted_for = Some(UserId(2))),
+            with(|journey| journey.trusted_browser = Some(TrustedBrowser::issued(UserId(2), now()))),
             Step::GoTo(Place::AuthenticateBrowser),
         ),
         R::SecondFactorForAdministration => (
@@ -162,17 +165,23 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             with_interaction(|interaction| interaction.prompt = Prompt::SelectOrganization),
             Step::GoTo(Place::SelectOrganization),
         ),
+        R::Greeted => (
+            with_person(|person| person.links[0].has_been_greeted = false),
+            Step::GoTo(Place::Welcome),
+        ),
     }
 }
 
-const LADDERS: [(&str, Ladder); 9] = [
+const LADDERS: [(&str, Ladder); 11] = [
     ("open", ladders::OPEN),
     ("email typed", ladders::EMAIL_TYPED),
     ("credential prompt", ladders::CREDENTIAL_PROMPT),
     ("signed in", ladders::SIGNED_IN),
     ("signed in recently", ladders::SIGNED_IN_RECENTLY),
     ("email verified", ladders::EMAIL_VERIFIED),
+    ("email proven", ladders::EMAIL_PROVEN),
     ("dashboard", ladders::DASHBOARD),
+    ("sign-in complete", ladders::SIGN_IN_COMPLETE),
     ("administration", ladders::ADMINISTRATION),
     ("relying party", ladders::RELYING_PARTY),
 ];
@@ -326,11 +335,49 @@ fn a_second_factor_is_asked_when_it_helps() {
 
 #[test]
 fn the_browser_counts_only_where_the_deployment_says_so() {
-    let mut journey = with(|journey| journey.browser_trusted_for = None);
+    let mut journey = with(|journey| journey.trusted_browser = None);
     assert_eq!(
         next_step(ladders::DASHBOARD, &journey),
         Step::GoTo(Place::AuthenticateBrowser)
     );
     journey.rules.authenticate_browser = false;
     assert_eq!(next_step(ladders::DASHBOARD, &journey), Step::Continue);
+}
+
+#[test]
+fn a_password_that_waits_for_the_proof_of_the_address_opens_nothing() {
+    let journey = with_person(|person| person.has_pending_password = true);
+    for ladder in [ladders::DASHBOARD, ladders::RELYING_PARTY, ladders::DIRECT_ANSWER] {
+        assert_eq!(next_step(ladder, &journey), Step::GoTo(Place::VerifyEmail));
+    }
+    assert_eq!(next_step(ladders::SIGNED_IN, &journey), Step::Continue);
+}
+
+#[test]
+fn a_change_of_credentials_ends_the_trust_in_browsers() {
+    let journey = with_person(|person| person.credentials_changed_at = Some(now() + TimeDelta::seconds(1)));
+    assert_eq!(
+        next_step(ladders::DASHBOARD, &journey),
+        Step::GoTo(Place::AuthenticateBrowser)
+    );
+    let journey = with_person(|person| person.credentials_changed_at = Some(now()));
+    assert_eq!(next_step(ladders::DASHBOARD, &journey), Step::Continue);
+}
+
+#[test]
+fn the_organization_acted_for_is_greeted_first_and_without_one_the_oldest() {
+    let greeted = |selected| {
+        let journey = with_person(|person| {
+            person.links = vec![link(1, SIRET), link(2, OTHER_SIRET), link(3, SIRET)];
+            person.links[1].has_been_greeted = false;
+            person.links[2].has_been_greeted = false;
+            person.selected_organization = selected;
+        });
+        journey
+            .person
+            .and_then(|person| person.link_to_greet().map(|link| link.organization.0))
+    };
+    assert_eq!(greeted(Some(OrganizationId(1))), None);
+    assert_eq!(greeted(Some(OrganizationId(3))), Some(3));
+    assert_eq!(greeted(None), Some(2));
 }

@@ -16,9 +16,12 @@ pub struct Visit {
     /// The validated address that somebody wants to sign in with. Proves nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    /// What was typed and refused as an address: shown again in the field, used for nothing else.
+    /// What was last typed as an address, when it is not `email`: shown again in the field, used for nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rejected_email: Option<String>,
+    pub typed_email: Option<String>,
+    /// Nobody could tell whether mail reaches `email`, which has no account: to be asked again before it opens one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub deliverability_unknown: bool,
     /// The account of `email` comes from Inclusion Connect and has not seen the page that explains it.
     #[serde(skip_serializing_if = "is_false")]
     pub needs_inclusionconnect_welcome_page: bool,

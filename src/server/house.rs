@@ -17,12 +17,13 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 use url::Url;
 
+use super::accounts::{self, Foundations};
 use super::{ServeError, ports, probes};
-use crate::accounts::{Accounts, SessionRules, SessionTable};
+use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::db::{Pool, PoolSettings};
 use crate::journey::{Journeys, Rules, Visit};
-use crate::mail::{SenderRules, carrier_for};
+use crate::mail::{Mails, SenderRules, carrier_for};
 use crate::oidc::{Oidc, OidcSettings};
 use crate::telemetry::AccessLog;
 use crate::web::app::{App, WebSettings};
@@ -39,6 +40,8 @@ const KEY_GRACE: Duration = Duration::from_hours(24 * 30);
 pub(super) struct House {
     pub(super) rooms: Rooms,
     pub(super) assets: Data<Assets>,
+    /// Where remote systems are played: the e-mails to preview.
+    pub(super) previewed_mails: Option<Data<Mails>>,
     pub(super) operator: Data<Operator>,
     pub(super) outbox: Outbox,
 }
@@ -77,7 +80,7 @@ impl Rooms {
             sessions: self.sessions.clone(),
             rate_limiter: self.rate_limiter.clone(),
             journeys: self.journeys.with_pool(pool.clone()),
-            accounts: self.accounts.with_pool(pool.clone()),
+            accounts: self.accounts.for_worker(pool.clone(), state.clone()),
             oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone()),
             access_log: self.access_log.clone(),
             http_metrics: self.http_metrics.clone(),
@@ -147,16 +150,17 @@ impl House {
             }
         })?;
         let outbox = outbox(config, &pool, &clock, &instruments, io)?;
-        let accounts = Accounts::new(
-            pool.clone(),
-            hasher,
-            clock.clone(),
-            SessionRules {
-                idle,
-                absolute: delta(config.sessions.absolute_max_age),
-            },
-            config.passwords.upgrade,
-        );
+        let mails = accounts::mails(config)?;
+        let http = accounts::http_client(config, io, &clock, &instruments)?;
+        let foundations = Foundations {
+            pool: &pool,
+            state: &state,
+            clock: &clock,
+            outbox: &outbox,
+            mails: &mails,
+            http: &http,
+        };
+        let accounts = accounts::accounts(config, &foundations, hasher)?;
         let mut oidc_settings = OidcSettings::new(&config.server.host);
         oidc_settings.code_ttl = config.oidc.authorization_code_lifetime;
 
@@ -190,6 +194,7 @@ impl House {
         Ok(Self {
             rooms,
             assets,
+            previewed_mails: config.deploy_env.is_localhost().then(|| Data::new(mails)),
             operator: Data::new(operator),
             outbox,
         })
@@ -311,6 +316,7 @@ fn rules(config: &Config) -> Rules {
         recent_login_interval: delta(config.sessions.recent_login_interval),
         email_verification_max_age: delta(config.accounts.email_verification_max_age),
         franceconnect_max_age: delta(config.organizations.franceconnect_verification_max_age),
+        trusted_browser_max_age: accounts::trusted_browser_max_age(config),
         authenticate_browser: config.accounts.authenticate_browser,
     }
 }
@@ -329,6 +335,7 @@ fn web_settings(config: &Config) -> Result<WebSettings, ServeError> {
         ),
         security_headers: SecurityHeaders::new(config.server.use_security_response_headers, is_https),
         session_max_age: delta(config.sessions.max_age),
+        trusted_browser_max_age: accounts::trusted_browser_max_age(config),
         rate_limit_by_ip: config.server.rate_limit_by_ip,
         rate_limit_by_email: config.server.rate_limit_by_email,
         is_test_instance: config.pages.display_test_env_warning,
@@ -353,6 +360,6 @@ async fn refuse_public_secrets(config: &Config, pool: &Pool) -> Result<(), Serve
     }
 }
 
-fn delta(duration: Duration) -> TimeDelta {
+pub(super) fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

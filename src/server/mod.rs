@@ -1,5 +1,6 @@
 //! The composition root: configuration, then pools, actors, services, and two HTTP servers; and the way back down.
 
+mod accounts;
 mod house;
 mod ports;
 mod probes;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::house::{House, workers};
 use crate::config::Config;
+use crate::testing;
 use crate::web::{access_log, operator, routes};
 
 /// A request's head must be complete within this time: slow clients hold no worker.
@@ -110,6 +112,7 @@ fn people_server(
     deadline: Duration,
 ) -> Result<actix_web::dev::Server, ServeError> {
     let (rooms, assets) = (house.rooms.clone(), house.assets.clone());
+    let previewed_mails = house.previewed_mails.clone();
     let reopening = rooms.access_log.clone();
     actix_web::rt::spawn(async move {
         if let Err(error) = reopening.reopen_on_hangup().await {
@@ -121,6 +124,11 @@ fn people_server(
             .app_data(Data::new(rooms.for_this_worker()))
             .app_data(assets.clone())
             .wrap(from_fn(access_log::around))
+            .configure(|config| {
+                if let Some(mails) = &previewed_mails {
+                    testing::mount(config, mails.clone());
+                }
+            })
             .configure(routes::mount)
     })
     .client_request_timeout(REQUEST_HEAD_TIMEOUT)

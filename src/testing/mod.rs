@@ -2,27 +2,30 @@
 //! our own connectors reach them through HTTP like the real ones.
 
 mod debounce;
+mod mails;
 mod pwned_passwords;
 
-use actix_web::web::{ServiceConfig, get, scope, to};
+use actix_web::web::{Data, ServiceConfig, get, scope, to};
 use actix_web::{HttpResponse, Resource, Responder};
 
-/// Mounts the mocks. Paths below `/___testing___` are the addresses of the systems they play.
-pub fn mount(config: &mut ServiceConfig) {
+use crate::mail::Mails;
+
+/// Mounts the mocks, and the preview of `mails`. Paths below `/___testing___` are the addresses of the systems they play.
+pub fn mount(config: &mut ServiceConfig, mails: Data<Mails>) {
     config.service(
         scope("/___testing___")
+            .app_data(mails)
             .route("/healthz", get().to(healthz))
-            .service(resource("/api.debounce.io/v1/").route(get().to(debounce::check)))
-            .service(resource("/api.debounce.io/v1").route(get().to(debounce::check)))
+            .route("/mails", get().to(mails::list))
+            .route("/mails/{tag}/{part}", get().to(mails::show))
+            .service(Resource::new("/api.debounce.io/v1/").route(get().to(debounce::check)))
+            .service(Resource::new("/api.debounce.io/v1").route(get().to(debounce::check)))
             .service(
-                resource("/api.pwnedpasswords.com/range/{prefix}").route(get().to(pwned_passwords::range)),
+                Resource::new("/api.pwnedpasswords.com/range/{prefix}")
+                    .route(get().to(pwned_passwords::range)),
             )
             .default_service(to(unknown)),
     );
-}
-
-fn resource(path: &str) -> Resource {
-    Resource::new(path)
 }
 
 async fn healthz() -> impl Responder {

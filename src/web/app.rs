@@ -39,6 +39,8 @@ pub struct WebSettings {
     pub security_headers: SecurityHeaders,
     /// Sliding life of a browser session.
     pub session_max_age: TimeDelta,
+    /// `TRUSTED_BROWSER_COOKIE_MAX_AGE_IN_SECONDS`
+    pub trusted_browser_max_age: TimeDelta,
     /// `FEATURE_RATE_LIMIT_BY_IP`
     pub rate_limit_by_ip: bool,
     /// `FEATURE_RATE_LIMIT_BY_EMAIL`

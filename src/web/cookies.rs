@@ -1,19 +1,30 @@
-//! Signed cookies: the browser session and the trusted browser.
+//! Signed cookies: the browser session, the trusted browser, the name of a browser. What is signed says what it is for, so that none
+//! can be taken for another.
 //!
 //! Format of the reference, so that cookies survive the switch: `s:<value>.<HMAC-SHA256 of the value>`, the signature in standard
 //! base64 without padding (spec/accounts.md §2.1). The first secret signs, all verify.
 
+use actix_web::cookie::time::OffsetDateTime;
 use actix_web::cookie::{Cookie, SameSite};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::domain::TrustedBrowser;
+
 /// Name of the browser session's cookie.
 pub const SESSION: &str = "session";
+/// Name of the cookie of a browser that has proven to be somebody's.
+pub const TRUSTED_BROWSER: &str = "trusted-browser";
+/// Name of the cookie by which a browser is recognised, whoever uses it.
+pub const BROWSER: &str = "browser";
+
+/// How long a browser is recognised without being used.
+const BROWSER_MAX_AGE: TimeDelta = TimeDelta::days(400);
 
 /// What every cookie of ours has in common.
 #[derive(Debug, Clone)]
@@ -53,9 +64,66 @@ impl CookieJarRules {
     /// The cookie that carries `sid` until `expires`.
     #[must_use]
     pub fn session(&self, sid: &Sid, expires: DateTime<Utc>) -> Cookie<'static> {
-        let expires = actix_web::cookie::time::OffsetDateTime::from_unix_timestamp(expires.timestamp())
-            .unwrap_or(actix_web::cookie::time::OffsetDateTime::UNIX_EPOCH);
-        Cookie::build(SESSION, percent_encode(&self.signer.sign(sid.secret())))
+        self.cookie(SESSION, sid.secret(), expires)
+    }
+
+    /// The session identifier that a request's cookie value proves, if its signature holds.
+    #[must_use]
+    pub fn session_of(&self, cookie_value: &str) -> Option<Sid> {
+        self.value_of(cookie_value)
+            .and_then(|value| Sid::from_cookie(&value))
+    }
+
+    /// The cookie that carries `claim` for `max_age`.
+    #[must_use]
+    pub fn trusted_browser(
+        &self,
+        claim: TrustedBrowser,
+        now: DateTime<Utc>,
+        max_age: TimeDelta,
+    ) -> Cookie<'static> {
+        let mut cookie = self.cookie(TRUSTED_BROWSER, &claim.value(), now + max_age);
+        cookie.set_max_age(actix_web::cookie::time::Duration::seconds(max_age.num_seconds()));
+        cookie
+    }
+
+    /// The claim that a request's cookie value proves, if its signature holds.
+    #[must_use]
+    pub fn trusted_browser_of(&self, cookie_value: &str) -> Option<TrustedBrowser> {
+        self.value_of(cookie_value)
+            .and_then(|value| TrustedBrowser::parse(&value))
+    }
+
+    /// The cookie by which this browser is recognised from now on.
+    #[must_use]
+    pub fn browser(&self, name: &BrowserName, now: DateTime<Utc>) -> Cookie<'static> {
+        self.cookie(BROWSER, &name.value(), now + BROWSER_MAX_AGE)
+    }
+
+    /// The name that a request's cookie value proves, if its signature holds.
+    #[must_use]
+    pub fn browser_of(&self, cookie_value: &str) -> Option<BrowserName> {
+        self.value_of(cookie_value)
+            .and_then(|value| BrowserName::from_cookie(&value))
+    }
+
+    /// The cookie that makes a browser forget the cookie `name`.
+    #[must_use]
+    pub fn removal(&self, name: &'static str) -> Cookie<'static> {
+        let mut cookie = Cookie::build(name, "")
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .finish();
+        cookie.set_secure(self.secure);
+        cookie.make_removal();
+        cookie
+    }
+
+    fn cookie(&self, name: &'static str, value: &str, expires: DateTime<Utc>) -> Cookie<'static> {
+        let expires =
+            OffsetDateTime::from_unix_timestamp(expires.timestamp()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Cookie::build(name, percent_encode(&self.signer.sign(value)))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -64,13 +132,11 @@ impl CookieJarRules {
             .finish()
     }
 
-    /// The session identifier that a request's cookie value proves, if its signature holds.
-    #[must_use]
-    pub fn session_of(&self, cookie_value: &str) -> Option<Sid> {
+    fn value_of(&self, cookie_value: &str) -> Option<String> {
         let decoded = percent_encoding::percent_decode_str(cookie_value)
             .decode_utf8()
             .ok()?;
-        self.signer.verify(&decoded).and_then(Sid::from_cookie)
+        self.signer.verify(&decoded).map(str::to_owned)
     }
 }
 
@@ -166,9 +232,40 @@ impl std::fmt::Debug for Sid {
     }
 }
 
+/// The random name of a browser: 16 bytes in base64url. Only its SHA-256 is ever stored, with the accounts that it signed in to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BrowserName(String);
+
+const BROWSER_NAME_PREFIX: &str = "v1.browser.";
+const BROWSER_NAME_LENGTH_IN_CHARACTERS: usize = 22;
+
+impl BrowserName {
+    /// A fresh one.
+    #[must_use]
+    pub fn draw() -> Self {
+        Self(URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 16]>()))
+    }
+
+    fn from_cookie(value: &str) -> Option<Self> {
+        let name = value.strip_prefix(BROWSER_NAME_PREFIX)?;
+        (name.len() == BROWSER_NAME_LENGTH_IN_CHARACTERS).then(|| Self(name.to_owned()))
+    }
+
+    fn value(&self) -> String {
+        format!("{BROWSER_NAME_PREFIX}{}", self.0)
+    }
+
+    /// SHA-256 of the name.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::UserId;
 
     fn rules(secrets: &[&str]) -> CookieJarRules {
         CookieJarRules::new(
@@ -214,5 +311,46 @@ mod tests {
         ] {
             assert_eq!(rules(&["old"]).session_of(value), None, "{value:?}");
         }
+    }
+
+    #[test]
+    fn no_cookie_can_be_taken_for_another() {
+        let rules = rules(&["secret"]);
+        let now = DateTime::UNIX_EPOCH;
+        let session = rules.session(&Sid::draw(), now);
+        let trusted =
+            rules.trusted_browser(TrustedBrowser::issued(UserId(12), now), now, TimeDelta::days(90));
+        let browser = rules.browser(&BrowserName::draw(), now);
+        for cookie in [&session, &trusted, &browser] {
+            assert_eq!(
+                rules.session_of(cookie.value()).is_some(),
+                cookie.name() == SESSION
+            );
+            assert_eq!(
+                rules.trusted_browser_of(cookie.value()).is_some(),
+                cookie.name() == TRUSTED_BROWSER
+            );
+            assert_eq!(
+                rules.browser_of(cookie.value()).is_some(),
+                cookie.name() == BROWSER
+            );
+        }
+    }
+
+    #[test]
+    fn a_session_name_that_begins_with_digits_trusts_nobody() {
+        let rules = rules(&["secret"]);
+        let sid = Sid("12-45678901234567890123456789abc".to_owned());
+        let value = rules.session(&sid, DateTime::UNIX_EPOCH).value().to_owned();
+        assert!(rules.session_of(&value).is_some());
+        assert!(rules.trusted_browser_of(&value).is_none());
+    }
+
+    #[test]
+    fn the_trusted_browser_of_the_reference_is_known() {
+        let rules = rules(&["verysecretcookie"]);
+        let value = percent_encode(&rules.signer().sign("12"));
+        let claim = rules.trusted_browser_of(&value).unwrap();
+        assert!(claim.holds_for(UserId(12), None, TimeDelta::days(90), DateTime::UNIX_EPOCH));
     }
 }

@@ -249,7 +249,8 @@ impl From<AccountsError> for PageError {
         match error {
             AccountsError::Database(error) => error.into(),
             AccountsError::Overloaded { retry_after } => Self::Busy { retry_after },
-            AccountsError::Hashing => Self::fault("a password could not be hashed"),
+            AccountsError::State(error) => Self::Unavailable(error.to_string()),
+            other => Self::fault(other),
         }
     }
 }

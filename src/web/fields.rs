@@ -90,6 +90,14 @@ impl Fields {
         self.one(name)?.ok_or(InvalidFields::Missing(name))
     }
 
+    /// An optional boolean: `true` is true, anything else or nothing is false.
+    ///
+    /// # Errors
+    /// When it is given several times.
+    pub fn flag(&self, name: &'static str) -> Result<bool, InvalidFields> {
+        Ok(self.one(name)? == Some("true"))
+    }
+
     /// All pairs in their order.
     #[must_use]
     pub fn into_pairs(self) -> Vec<(String, String)> {

@@ -18,7 +18,7 @@ use super::client_address::address_of;
 use super::error::PageError;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
-use crate::journey::{Journey, Ladder, Place, Requirement, Step, next_step};
+use crate::journey::{Journey, Ladder, Place, Requirement, Step, ladders, next_step};
 
 /// What a route asks for before its handler runs.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +104,7 @@ pub async fn pass<B: MessageBody + 'static>(
     }
     let headers = response.headers_mut();
     forbid_keeping(gate.caching, headers);
-    browser.write_cookie(headers);
+    browser.write_cookies(headers);
     Ok(response)
 }
 
@@ -254,17 +254,22 @@ pub fn end_of_chain(journey: &Journey) -> String {
     }
 }
 
-/// Leads a person on after a requirement was met: to the end of the chain, whose own gate knows what is still missing.
+/// Leads a person on after a requirement was met: to what is still missing, else to the end of the chain. Where they were going is
+/// remembered until they get there.
 ///
 /// # Errors
 /// When the session cannot be read or written.
 pub async fn go_on(browser: &Browser) -> Result<HttpResponse, PageError> {
     let journey = browser.journey().await?;
-    let target = end_of_chain(&journey);
-    if journey.interaction().is_none() && journey.visit.referrer.is_some() {
-        browser.update(|visit| visit.referrer = None).await?;
+    if journey.interaction().is_none() {
+        if let Some(place) = climb(browser, ladders::SIGN_IN_COMPLETE).await? {
+            return Ok(redirect(&place.path()));
+        }
+        if journey.visit.referrer.is_some() {
+            browser.update(|visit| visit.referrer = None).await?;
+        }
     }
-    Ok(redirect(&target))
+    Ok(redirect(&end_of_chain(&journey)))
 }
 
 fn forbid_keeping(caching: Caching, headers: &mut HeaderMap) {

@@ -1,8 +1,10 @@
 //! HTTP only: the route table, middleware, extractors, forms, page models, error pages.
 
 pub mod access_log;
+mod account;
 pub mod app;
 pub mod assets;
+mod budgets;
 pub mod client_address;
 pub mod cookies;
 mod error;
@@ -10,11 +12,14 @@ mod fields;
 mod form;
 mod gate;
 mod home;
+mod legal;
+mod magic_link;
 pub mod notifications;
 mod oidc;
 pub mod operator;
 mod page;
 pub mod pages;
+mod passwords;
 mod paths;
 pub mod render;
 pub mod routes;
@@ -22,3 +27,7 @@ pub mod security_headers;
 mod select_organization;
 mod session;
 mod sign_in;
+mod sign_up;
+mod verify_email;
+mod welcome;
+mod where_signed_in;

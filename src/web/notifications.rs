@@ -196,6 +196,12 @@ const NOTIFICATIONS: &[Notification] = &[
         "personal_information_update_via_franceconnect_success",
         "Nous avons récupéré vos données via FranceConnect.",
     ),
+    // Sessions of our own page.
+    success("session_closed", "La session a été fermée."),
+    success(
+        "other_sessions_closed",
+        "Toutes les autres sessions ont été fermées.",
+    ),
     // Organizations.
     error("invalid_siret", "Erreur : SIRET invalide."),
     error(
@@ -237,7 +243,7 @@ mod tests {
             .map(|notification| notification.code)
             .collect();
         assert_eq!(codes.len(), NOTIFICATIONS.len());
-        assert_eq!(NOTIFICATIONS.len(), 39);
+        assert_eq!(NOTIFICATIONS.len(), 41);
     }
 
     #[test]

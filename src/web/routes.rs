@@ -10,7 +10,10 @@ use identite_actors::rate_limiter::Budget;
 
 use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
-use super::{assets, home, oidc, select_organization, sign_in};
+use super::{
+    account, assets, home, legal, magic_link, oidc, passwords, select_organization, sign_in, sign_up,
+    verify_email, welcome, where_signed_in,
+};
 use crate::journey::{Ladder, ladders};
 
 /// Page views by client address, pages of all groups together (spec/accounts.md §7).
@@ -27,25 +30,54 @@ pub fn mount(config: &mut ServiceConfig) {
     oidc::mount(config);
     config
         .route("/dist/{path:.*}", get().to(assets::dist))
-        .route("/favicon.ico", get().to(assets::favicon))
-        // path                               requirements                 GET                          POST
+        .route("/favicon.ico", get().to(assets::favicon));
+    account_pages(config);
+    sign_in_pages(config);
+    way_pages(config);
+    config.service(unknown());
+}
+
+/// The account. Path, requirements, handlers.
+#[rustfmt::skip]
+fn account_pages(config: &mut ServiceConfig) {
+    config
         .service(page("/", ladders::DASHBOARD, Methods::get(home::get)))
-        .service(page(
-            "/users/start-sign-in",
-            ladders::OPEN,
-            Methods::get(sign_in::get_start).post(sign_in::post_start),
-        ))
-        .service(page(
-            "/users/sign-in",
-            ladders::CREDENTIAL_PROMPT,
-            Methods::get(sign_in::get_password).post(sign_in::post_password),
-        ))
-        .service(page(
-            "/users/select-organization",
-            ladders::MEMBER,
-            Methods::get(select_organization::get).post(select_organization::post),
-        ))
-        .service(unknown());
+        .service(page("/connection-and-account", ladders::ADMINISTRATION, Methods::get(account::get_connection)))
+        .service(page("/personal-information", ladders::DASHBOARD, Methods::get(account::get_personal_information).post(account::post_personal_information)))
+        .service(page("/mes-sessions", ladders::DASHBOARD, Methods::get(where_signed_in::get)))
+        .service(page("/mes-sessions/fermer", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end)))
+        .service(page("/mes-sessions/fermer-les-autres", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end_others)))
+        .service(page("/mes-sessions/historique", ladders::DASHBOARD, Methods::get(where_signed_in::get_history)))
+        .service(page("/users/delete", ladders::ADMINISTRATION, Methods::only_post(account::post_delete)))
+        .service(page("/conditions-generales-d-utilisation", ladders::OPEN, Methods::get(legal::get_terms)))
+        .service(page("/politique-de-confidentialite", ladders::OPEN, Methods::get(legal::get_privacy)))
+        .service(page("/accessibilite", ladders::OPEN, Methods::get(legal::get_accessibility)));
+}
+
+/// Signing in and up; proving an address; passwords.
+#[rustfmt::skip]
+fn sign_in_pages(config: &mut ServiceConfig) {
+    config
+        .service(page("/users/start-sign-in", ladders::OPEN, Methods::get(sign_in::get_start).post(sign_in::post_start)))
+        .service(page("/users/inclusionconnect-welcome", ladders::EMAIL_TYPED, Methods::get(sign_up::get_welcome).post(sign_up::post_welcome)))
+        .service(page("/users/sign-in", ladders::CREDENTIAL_PROMPT, Methods::get(sign_in::get_password).post(sign_in::post_password)))
+        .service(page("/users/sign-up", ladders::CREDENTIAL_PROMPT, Methods::get(sign_up::get).post(sign_up::post)))
+        .service(page("/users/send-magic-link", ladders::CREDENTIAL_PROMPT, Methods::only_post(magic_link::post_send)))
+        .service(page("/users/magic-link-sent", ladders::OPEN, Methods::get(magic_link::get_sent)))
+        .service(page("/users/sign-in-with-magic-link", ladders::OPEN, Methods::get(magic_link::get).post(magic_link::post)))
+        .service(page("/users/verify-email", ladders::SIGNED_IN, Methods::get(verify_email::get).post(verify_email::post)))
+        .service(page("/users/send-email-verification", ladders::SIGNED_IN, Methods::only_post(verify_email::post_send)))
+        .service(page("/users/reset-password", ladders::OPEN, Methods::get(passwords::get_reset).post(passwords::post_reset)))
+        .service(page("/users/change-password", ladders::OPEN, Methods::get(passwords::get_change).post(passwords::post_change)));
+}
+
+/// What is met on the way to a service.
+#[rustfmt::skip]
+fn way_pages(config: &mut ServiceConfig) {
+    config
+        .service(page("/users/personal-information", ladders::DASHBOARD, Methods::get(account::get_identity).post(account::post_identity)))
+        .service(page("/users/select-organization", ladders::MEMBER, Methods::get(select_organization::get).post(select_organization::post)))
+        .service(page("/users/welcome", ladders::DASHBOARD, Methods::get(welcome::get).post(welcome::post)));
 }
 
 /// The handlers of a path.

@@ -56,7 +56,7 @@ pub async fn post(browser: Browser, Form(fields): Form) -> Result<HttpResponse, 
     go_on(&browser).await
 }
 
-fn tile(link: &Link) -> OrganizationTile {
+pub(super) fn tile(link: &Link) -> OrganizationTile {
     OrganizationTile {
         id: link.organization.0,
         siret: link.siret.clone(),

@@ -3,6 +3,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 
+use actix_web::cookie::Cookie;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, SET_COOKIE};
 use actix_web::web::Data;
@@ -11,10 +12,11 @@ use rand::RngExt as _;
 use subtle::ConstantTimeEq;
 
 use super::app::App;
-use super::cookies::{SESSION, Sid};
+use super::cookies::{BROWSER, BrowserName, SESSION, Sid, TRUSTED_BROWSER};
 use super::error::PageError;
 use crate::accounts::{Device, OpenedSession, SessionNames};
 use crate::db::sessions::EndReason;
+use crate::domain::{TrustedBrowser, UserId};
 use crate::journey::{Effect, Journey, Visit};
 
 const CSRF_TOKEN_LENGTH_IN_BYTES: usize = 128;
@@ -31,7 +33,11 @@ struct Inner {
     journey: RefCell<Option<Rc<Journey>>>,
     /// Whether the answer carries the cookie: the session is new, renamed or in use.
     is_touched: Cell<bool>,
-    device: Device,
+    device: RefCell<Device>,
+    /// The name by which this browser is recognised; drawn for a browser that has none.
+    name: BrowserName,
+    /// Cookies that the answer carries beside the session's.
+    cookies: RefCell<Vec<Cookie<'static>>>,
 }
 
 impl Browser {
@@ -44,9 +50,16 @@ impl Browser {
             .headers()
             .get("user-agent")
             .and_then(|value| value.to_str().ok());
+        let cookie = |name: &str| request.cookie(name);
+        let cookies = &app.settings.cookies;
+        let name = cookie(BROWSER)
+            .and_then(|cookie| cookies.browser_of(cookie.value()))
+            .unwrap_or_else(BrowserName::draw);
         let device = Device {
             user_agent: user_agent.map(str::to_owned),
             ip_address: super::client_address::address_of(request.head()),
+            browser: Some(name.digest()),
+            trusted: cookie(TRUSTED_BROWSER).and_then(|cookie| cookies.trusted_browser_of(cookie.value())),
         };
         Self(Rc::new(Inner {
             app,
@@ -54,14 +67,56 @@ impl Browser {
             visit: RefCell::new(None),
             journey: RefCell::new(None),
             is_touched: Cell::new(false),
-            device,
+            device: RefCell::new(device),
+            name,
+            cookies: RefCell::default(),
         }))
     }
 
     /// The browser and its address, as recorded with a sign-in.
     #[must_use]
-    pub fn device(&self) -> &Device {
-        &self.0.device
+    pub fn device(&self) -> Device {
+        self.0.device.borrow().clone()
+    }
+
+    /// Notes that this browser has proven to be the one of `user`, in a cookie. It forgets whose it was before.
+    pub fn trust(&self, user: UserId) {
+        let now = self.0.app.clock.now();
+        let claim = TrustedBrowser::issued(user, now);
+        let settings = &self.0.app.settings;
+        let cookie = settings
+            .cookies
+            .trusted_browser(claim, now, settings.trusted_browser_max_age);
+        self.0.cookies.borrow_mut().push(cookie);
+        self.0.device.borrow_mut().trusted = Some(claim);
+        self.recognise();
+        self.forget();
+    }
+
+    /// Sees to it that this browser is recognised next time.
+    fn recognise(&self) {
+        let cookie = self
+            .0
+            .app
+            .settings
+            .cookies
+            .browser(&self.0.name, self.0.app.clock.now());
+        let mut cookies = self.0.cookies.borrow_mut();
+        cookies.retain(|pending| pending.name() != BROWSER);
+        cookies.push(cookie);
+    }
+
+    /// Makes this browser forget whose it was, and its session.
+    pub fn forget_person(&self) {
+        let rules = &self.0.app.settings.cookies;
+        let mut cookies = self.0.cookies.borrow_mut();
+        cookies.extend([rules.removal(SESSION), rules.removal(TRUSTED_BROWSER)]);
+    }
+
+    /// The digest of the session's secret name, when the browser has one.
+    #[must_use]
+    pub fn session_digest(&self) -> Option<[u8; 32]> {
+        self.0.sid.borrow().as_ref().map(Sid::digest)
     }
 
     /// What the session is doing; empty when there is no session.
@@ -157,7 +212,8 @@ impl Browser {
     async fn load(&self, visit: Visit) -> Result<Journey, PageError> {
         let sid = self.0.sid.borrow().clone();
         let digest = sid.as_ref().map(Sid::digest);
-        let journey = self.0.app.journeys.load(digest.as_ref(), visit, None).await?;
+        let trusted = self.0.device.borrow().trusted;
+        let journey = self.0.app.journeys.load(digest.as_ref(), visit, trusted).await?;
         if let (Some(_), Some(sid)) = (&journey.person, sid) {
             self.0.app.sessions.seen(&sid.key());
             self.0.is_touched.set(true);
@@ -228,6 +284,7 @@ impl Browser {
             }
             None => self.0.app.sessions.update(&key, |_| ()).await?,
         }
+        self.recognise();
         self.forget();
         self.0.is_touched.set(true);
         Ok(())
@@ -246,6 +303,11 @@ impl Browser {
         Ok(())
     }
 
+    /// What the journey looks at has changed: it is loaded anew.
+    pub fn look_again(&self) {
+        self.0.journey.replace(None);
+    }
+
     fn forget(&self) {
         self.0.visit.replace(None);
         self.0.journey.replace(None);
@@ -261,8 +323,13 @@ impl Browser {
         }
     }
 
-    /// Adds the session's cookie to an answer when the session is in use.
-    pub fn write_cookie(&self, headers: &mut HeaderMap) {
+    /// Adds to an answer the cookies that it is to carry, and the session's when the session is in use.
+    pub fn write_cookies(&self, headers: &mut HeaderMap) {
+        for cookie in self.0.cookies.borrow().iter() {
+            if let Ok(value) = cookie.to_string().parse() {
+                headers.append(SET_COOKIE, value);
+            }
+        }
         let sid: Ref<'_, Option<Sid>> = self.0.sid.borrow();
         let Some(sid) = sid.as_ref().filter(|_| self.0.is_touched.get()) else {
             return;

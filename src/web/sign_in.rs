@@ -1,13 +1,12 @@
 //! Signing in: the address, then the password.
 
-use std::time::Duration;
-
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use identite_actors::rate_limiter::Budget;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
 use super::app::App;
+use super::budgets;
 use super::cookies::Sid;
 use super::error::PageError;
 use super::fields::Fields;
@@ -22,12 +21,8 @@ use crate::domain::text::ecmascript_trim;
 use crate::journey::Visit;
 
 const START: &str = "/users/start-sign-in";
-
-/// Guesses at one account's password, whoever makes them.
-const PASSWORD_BUDGET: Budget = Budget {
-    points: 10,
-    window: Duration::from_mins(5),
-};
+/// As much of what was typed is shown again.
+const SHOWN_AGAIN_IN_CHARACTERS: usize = 254;
 
 /// The form for the address. With a pending `login_hint` it behaves as if the hint had been typed.
 ///
@@ -55,7 +50,7 @@ pub async fn get_start(
     let has_email_error = code == Some("invalid_email");
     let visit = browser.visit().await?;
     let typed = visit
-        .rejected_email
+        .typed_email
         .or(visit.email.map(|email| email.as_str().to_owned()));
     let page = StartSignInPage {
         login_hint: typed.filter(|_| journey.person.is_none()),
@@ -86,32 +81,36 @@ pub async fn post_start(
 
 async fn start_with(app: &App, browser: &Browser, typed: &str) -> Result<HttpResponse, PageError> {
     let Ok(email) = Email::parse(typed) else {
-        return refuse_address(browser, typed).await;
+        return refuse_address(browser, typed, None).await;
     };
     let outcome = app.accounts.start_sign_in(&email).await?;
-    let (welcome, has_passkey, target) = match outcome {
-        StartOutcome::Refused => return refuse_address(browser, typed).await,
-        StartOutcome::Unknown => (false, false, "/users/sign-up"),
+    let (welcome, has_passkey, is_checked, target) = match outcome {
+        StartOutcome::Refused { did_you_mean } => {
+            return refuse_address(browser, typed, did_you_mean.as_deref()).await;
+        }
+        StartOutcome::Unknown { is_checked } => (false, false, is_checked, "/users/sign-up"),
         StartOutcome::Known {
             needs_inclusionconnect_welcome_page: true,
             has_passkey,
             ..
-        } => (true, has_passkey, "/users/inclusionconnect-welcome"),
+        } => (true, has_passkey, true, "/users/inclusionconnect-welcome"),
         StartOutcome::Known {
             has_password: true,
             has_passkey,
             ..
-        } => (false, has_passkey, "/users/sign-in"),
+        } => (false, has_passkey, true, "/users/sign-in"),
         StartOutcome::Known { has_passkey, .. } => (
             false,
             has_passkey,
+            true,
             "/users/sign-up?notification=new_password_needed",
         ),
     };
     browser
         .update(move |visit| {
             visit.email = Some(email.clone());
-            visit.rejected_email = None;
+            visit.typed_email = None;
+            visit.deliverability_unknown = !is_checked;
             visit.needs_inclusionconnect_welcome_page = welcome;
             visit.has_passkey = has_passkey;
         })
@@ -120,17 +119,30 @@ async fn start_with(app: &App, browser: &Browser, typed: &str) -> Result<HttpRes
 }
 
 /// A refused address identifies nobody: it is only shown again.
-async fn refuse_address(browser: &Browser, typed: &str) -> Result<HttpResponse, PageError> {
-    let shown_again: String = typed.chars().take(254).collect();
+///
+/// # Errors
+/// When the owner of sessions does not answer.
+pub(super) async fn refuse_address(
+    browser: &Browser,
+    typed: &str,
+    did_you_mean: Option<&str>,
+) -> Result<HttpResponse, PageError> {
+    let shown_again: String = typed.chars().take(SHOWN_AGAIN_IN_CHARACTERS).collect();
     browser
         .update(move |visit| {
             visit.email = None;
+            visit.deliverability_unknown = false;
             visit.needs_inclusionconnect_welcome_page = false;
             visit.has_passkey = false;
-            visit.rejected_email = Some(shown_again.clone());
+            visit.typed_email = Some(shown_again.clone());
         })
         .await?;
-    Ok(redirect(&format!("{START}?notification=invalid_email")))
+    let suggestion = did_you_mean
+        .map(|address| format!("&did_you_mean={}", utf8_percent_encode(address, NON_ALPHANUMERIC)))
+        .unwrap_or_default();
+    Ok(redirect(&format!(
+        "{START}?notification=invalid_email{suggestion}"
+    )))
 }
 
 /// The form for the password.
@@ -142,11 +154,10 @@ pub async fn get_password(
     browser: Browser,
     Query(query): Query,
 ) -> Result<HttpResponse, PageError> {
-    let journey = browser.journey().await?;
     let page = SignInPage {
-        email: typed_email(&browser).await?.as_str().to_owned(),
+        email: identified(&browser).await?.as_str().to_owned(),
         show_passkey_section: false,
-        change_email_returns_to_client: journey.interaction().is_some_and(|pending| pending.is_federation),
+        change_email_returns_to_client: is_federation(&browser).await?,
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
@@ -160,18 +171,8 @@ pub async fn post_password(
     browser: Browser,
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
-    let email = typed_email(&browser).await?;
-    if app.settings.rate_limit_by_email {
-        let verdict = app
-            .rate_limiter
-            .hit("rate-limiter-password", email.as_str(), PASSWORD_BUDGET)
-            .await;
-        if !verdict.allowed {
-            return Err(PageError::TooManyRequests {
-                retry_after: verdict.retry_after,
-            });
-        }
-    }
+    let email = identified(&browser).await?;
+    budgets::spend(&app, &browser, budgets::PASSWORD, email.as_str()).await?;
     let Some(password) = password_of(&fields)? else {
         return Ok(wrong_password());
     };
@@ -179,7 +180,7 @@ pub async fn post_password(
     let names = browser.names_for(&sid);
     match app
         .accounts
-        .sign_in_with_password(&email, &password, &names, browser.device())
+        .sign_in_with_password(&email, &password, &names, &browser.device())
         .await?
     {
         SignInOutcome::InvalidCredentials => Ok(wrong_password()),
@@ -200,10 +201,22 @@ fn wrong_password() -> HttpResponse {
 }
 
 /// The address typed before; the gate of these pages has seen to it that there is one.
-async fn typed_email(browser: &Browser) -> Result<Email, PageError> {
+///
+/// # Errors
+/// When the owner of sessions does not answer.
+pub(super) async fn identified(browser: &Browser) -> Result<Email, PageError> {
     browser
         .visit()
         .await?
         .email
         .ok_or_else(|| PageError::fault("this route asks for no address first"))
+}
+
+/// Whether another address is asked for at the service that the person comes from.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub(super) async fn is_federation(browser: &Browser) -> Result<bool, PageError> {
+    let journey = browser.journey().await?;
+    Ok(journey.interaction().is_some_and(|pending| pending.is_federation))
 }

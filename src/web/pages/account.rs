@@ -189,6 +189,39 @@ impl Page for SessionsPage {
     }
 }
 
+/// « Historique de sécurité »: what happened to the account, the latest first.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryPage {
+    /// The events of this page.
+    pub entries: Vec<HistoryCard>,
+    /// Where the page of older events begins, when there may be some.
+    pub older: Option<i64>,
+}
+
+/// An event as the list shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryCard {
+    /// What happened.
+    pub event: &'static str,
+    /// When, as it is shown.
+    pub occurred_at: String,
+    /// How the person signed in, for a sign-in.
+    pub method: Option<String>,
+    /// Browser and system, when known.
+    pub browser: Option<String>,
+    /// Address, when known.
+    pub ip_address: Option<String>,
+}
+
+impl Page for HistoryPage {
+    const TEMPLATE: &'static str = "pages/account/history";
+    const LAYOUT: Layout = Layout::Dashboard(MenuEntry::ConnectionAndAccount);
+
+    fn title(&self) -> Cow<'_, str> {
+        "Historique de sécurité".into()
+    }
+}
+
 /// « Compte créé » (spec ui H1).
 #[derive(Debug, Clone, Serialize)]
 pub struct WelcomePage {

@@ -1,0 +1,123 @@
+//! The rooms around accounts: remote systems, e-mails, use cases.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use identite_actors::clock::SharedClock;
+use identite_actors::instrumentation::Instruments;
+use identite_actors::outbox::Outbox;
+use identite_actors::password_hasher::PasswordHasher;
+use identite_actors::state::StateStore;
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::ServeError;
+use super::house::delta;
+use crate::accounts::{AccountRules, AccountServices, Accounts, SessionRules};
+use crate::config::Config;
+use crate::connectors::{ConnectorMetrics, Debounce, HttpClient, HttpSettings, PwnedPasswords};
+use crate::db::Pool;
+use crate::domain::SecretHasher;
+use crate::mail::Mails;
+
+/// Where the logo of e-mails is found on every deployment, and the deployment that always shows it.
+const LOGO_PATH: &str = "/dist/mail-proconnect.png";
+const PUBLIC_SERVICE: &str = "https://identite.proconnect.gouv.fr";
+
+/// What accounts stand on, that others stand on too.
+pub(super) struct Foundations<'a> {
+    pub pool: &'a Pool,
+    pub state: &'a Arc<dyn StateStore>,
+    pub clock: &'a SharedClock,
+    pub outbox: &'a Outbox,
+    pub mails: &'a Mails,
+    pub http: &'a HttpClient,
+}
+
+/// The use cases around an account.
+pub(super) fn accounts(
+    config: &Config,
+    foundations: &Foundations<'_>,
+    hasher: PasswordHasher,
+) -> Result<Accounts, ServeError> {
+    let connectors = &config.connectors;
+    let pwned_passwords = url("PWNED_PASSWORDS_API_URL", &connectors.pwned_passwords_url)?;
+    Ok(Accounts::new(AccountServices {
+        pool: foundations.pool.clone(),
+        hasher,
+        clock: foundations.clock.clone(),
+        state: foundations.state.clone(),
+        outbox: foundations.outbox.clone(),
+        mails: foundations.mails.clone(),
+        secrets: SecretHasher::derived_from(config.secrets.symmetric_encryption_key.expose()),
+        debounce: debounce(config, foundations.http)?,
+        pwned_passwords: PwnedPasswords::new(foundations.http, pwned_passwords),
+        rules: rules(config),
+    }))
+}
+
+fn rules(config: &Config) -> AccountRules {
+    AccountRules {
+        sessions: SessionRules {
+            idle: delta(config.sessions.max_age),
+            absolute: delta(config.sessions.absolute_max_age),
+        },
+        email_code_lifetime: delta(config.accounts.verify_email_lifetime),
+        email_code_spacing: delta(config.accounts.verification_code_resend_delay),
+        magic_link_lifetime: delta(config.accounts.magic_link_lifetime),
+        password_reset_lifetime: delta(config.accounts.reset_password_lifetime),
+        trusted_browser_max_age: trusted_browser_max_age(config),
+        upgrades_passwords: config.passwords.upgrade,
+        announces_new_browsers: !config.accounts.authenticate_browser,
+    }
+}
+
+/// `TRUSTED_BROWSER_COOKIE_MAX_AGE_IN_SECONDS`
+pub(super) fn trusted_browser_max_age(config: &Config) -> TimeDelta {
+    delta(config.sessions.trusted_browser_max_age)
+}
+
+/// The templates of e-mails, and what they show of this deployment.
+pub(super) fn mails(config: &Config) -> Result<Mails, ServeError> {
+    let base_url = config.server.base_url().trim_end_matches('/');
+    // Mail programs fetch the logo: from us where they can reach us.
+    let is_reachable = config.server.is_served_over_tls() && !config.deploy_env.is_localhost();
+    let logo_url = if is_reachable {
+        format!("{base_url}{LOGO_PATH}")
+    } else {
+        format!("{PUBLIC_SERVICE}{LOGO_PATH}")
+    };
+    Mails::new(base_url, logo_url).map_err(|error| ServeError::Pages(error.to_string()))
+}
+
+/// The client that all connectors share.
+pub(super) fn http_client(
+    config: &Config,
+    io: &Handle,
+    clock: &SharedClock,
+    instruments: &Instruments,
+) -> Result<HttpClient, ServeError> {
+    let settings = HttpSettings {
+        timeout: config.connectors.http_client_timeout,
+        verify_tls_certificates: config.connectors.verify_tls_certificates,
+    };
+    let metrics = ConnectorMetrics::register(instruments.registry())?;
+    HttpClient::new(settings, io.clone(), clock.clone(), metrics)
+        .map_err(|error| ServeError::Refused(error.to_string()))
+}
+
+fn debounce(config: &Config, http: &HttpClient) -> Result<Option<Debounce>, ServeError> {
+    if !config.accounts.check_email_deliverability {
+        return Ok(None);
+    }
+    let service = &config.connectors.debounce;
+    let base_url = url("DEBOUNCE_API_URL", &service.url)?;
+    Ok(Some(Debounce::new(http, base_url, service.key.clone())))
+}
+
+fn url(variable: &'static str, text: &str) -> Result<Url, ServeError> {
+    Url::parse(text).map_err(|error| ServeError::Setting {
+        variable,
+        problem: error.to_string(),
+    })
+}

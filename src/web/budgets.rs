@@ -1,0 +1,115 @@
+//! Budgets of attempts (spec/accounts.md §7).
+//!
+//! What is limited by an account's address is counted together with the network that the attempts come from: whoever types somebody
+//! else's address uses up their own budget, not the owner's.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use identite_actors::rate_limiter::Budget;
+
+use super::app::App;
+use super::error::PageError;
+use super::session::Browser;
+
+/// A budget by address of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Limiter {
+    /// Prefix of the counters.
+    name: &'static str,
+    budget: Budget,
+    /// Whether it holds without `FEATURE_RATE_LIMIT_BY_EMAIL`.
+    is_always_on: bool,
+}
+
+const fn limiter(name: &'static str, points: u32, window: Duration, is_always_on: bool) -> Limiter {
+    Limiter {
+        name,
+        budget: Budget { points, window },
+        is_always_on,
+    }
+}
+
+/// Guesses at a password.
+pub const PASSWORD: Limiter = limiter("rate-limiter-password", 10, Duration::from_mins(5), false);
+/// Guesses at the code that proves an address.
+pub const VERIFY_EMAIL: Limiter = limiter("rate-limiter-verify-email", 10, Duration::from_mins(5), false);
+/// Links to choose another password.
+pub const RESET_PASSWORD: Limiter = limiter("rate-limiter-reset-password", 5, Duration::from_mins(15), true);
+/// Codes that prove an address.
+pub const SEND_EMAIL_VERIFICATION: Limiter = limiter(
+    "rate-limiter-send-email-verification",
+    5,
+    Duration::from_mins(15),
+    false,
+);
+/// Links that sign in.
+pub const SEND_MAGIC_LINK: Limiter =
+    limiter("rate-limiter-send-magic-link", 5, Duration::from_mins(15), false);
+/// Guesses at a code in one session, whatever the toggles say.
+pub const CODES_PER_SESSION: Limiter = limiter(
+    "rate-limiter-codes-per-session",
+    30,
+    Duration::from_hours(1),
+    true,
+);
+
+/// Spends one attempt on the account with the address `email`.
+///
+/// # Errors
+/// [`PageError::TooManyRequests`] when the budget is used up.
+pub async fn spend(app: &App, browser: &Browser, limiter: Limiter, email: &str) -> Result<(), PageError> {
+    spend_on(
+        app,
+        limiter,
+        &format!("{email}|{}", network(browser.device().ip_address)),
+    )
+    .await
+}
+
+/// Spends one attempt of `subject`.
+///
+/// # Errors
+/// [`PageError::TooManyRequests`] when the budget is used up.
+pub async fn spend_on(app: &App, limiter: Limiter, subject: &str) -> Result<(), PageError> {
+    if !limiter.is_always_on && !app.settings.rate_limit_by_email {
+        return Ok(());
+    }
+    let verdict = app.rate_limiter.hit(limiter.name, subject, limiter.budget).await;
+    if verdict.allowed {
+        Ok(())
+    } else {
+        Err(PageError::TooManyRequests {
+            retry_after: verdict.retry_after,
+        })
+    }
+}
+
+/// What one subscriber has: an IPv4 address, or an IPv6 network of 64 bits.
+fn network(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        Some(address) => address.to_string(),
+        None => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network;
+
+    #[test]
+    fn a_subscriber_has_one_network() {
+        for (address, expected) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ] {
+            assert_eq!(network(address.parse().ok()), expected);
+        }
+        assert_eq!(network(None), "unknown");
+    }
+}
