@@ -330,5 +330,5 @@ async fn a_migration_of_the_reference_that_runs_is_waited_for() {
             .unwrap();
     };
     let (report, ()) = tokio::join!(migration, release);
-    assert_eq!(report.unwrap().applied.len(), 2);
+    assert_eq!(report.unwrap().applied.len(), 3);
 }
