@@ -54,7 +54,9 @@ impl ConnectorMetrics {
         Ok(metrics)
     }
 
+    /// The metrics of one connector, which are there from the start: no call yet is a count of zero.
     pub(super) fn meter(&self, name: &'static str) -> ConnectorMeter {
+        let _ = self.duration.with_label_values(&[name, "ok"]);
         ConnectorMeter {
             name,
             duration: self.duration.clone(),
