@@ -4,6 +4,8 @@ mod support;
 
 #[path = "integration/account_queries.rs"]
 mod account_queries;
+#[path = "integration/accounts/mod.rs"]
+mod accounts;
 #[path = "integration/bad_input.rs"]
 mod bad_input;
 #[path = "integration/configuration.rs"]

@@ -6,8 +6,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 use sha1::{Digest, Sha1};
 
-const LEAKED: [&str; 16] = [
+const LEAKED: [&str; 17] = [
     "123456",
+    "password123",
     "password",
     "motdepasse",
     "azerty",

@@ -16,6 +16,7 @@ use super::access_log::RequestId;
 use super::app::App;
 use super::client_address::address_of;
 use super::error::PageError;
+use super::fields::Fields;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
 use crate::journey::{Journey, Ladder, Place, Requirement, Step, ladders, next_step};
@@ -134,7 +135,14 @@ async fn admit(
         }
     }
     // What the path does not know is not found, whoever asks.
-    if gate.ladder.is_empty() || !gate.allows(request.method()) {
+    if !gate.allows(request.method()) {
+        return Ok(Admission::Enter);
+    }
+    if gate.authorization == AuthorizationHeader::Refused {
+        // Whether or not the page has a use for it: what cannot be read is not half understood.
+        Fields::parse(request.query_string().as_bytes())?;
+    }
+    if gate.ladder.is_empty() {
         return Ok(Admission::Enter);
     }
     match climb(browser, gate.ladder).await? {

@@ -1,0 +1,254 @@
+//! `/users/send-magic-link`, `/users/magic-link-sent`, `/users/sign-in-with-magic-link`
+
+use futures::future::join_all;
+
+use super::{
+    MAGIC_LINK, authenticating_browsers, count_mails, insert_user, mailed_link, parameter, place, text,
+};
+use crate::support::{TestServer, Visitor};
+
+const EMAIL: &str = "agent@exemple.fr";
+const INVALID: &str = "/users/start-sign-in?notification=invalid_magic_link";
+
+/// Asks for a link and gives its path.
+async fn ask(server: &TestServer, visitor: &Visitor, email: &str, rank: usize) -> String {
+    let page = visitor.start_sign_in(email).await;
+    let page = visitor.submit(&page, "/users/send-magic-link", &[]).await;
+    assert_eq!(place(&page), "/users/magic-link-sent");
+    assert!(page.text().contains("Votre lien vous attend à l’adresse...") && page.text().contains(email));
+    mailed_link(server, email, MAGIC_LINK, rank).await
+}
+
+#[tokio::test]
+async fn a_link_signs_in_once_in_the_browser_that_asked() {
+    let server = TestServer::start_with(authenticating_browsers()).await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    let link = ask(&server, &visitor, EMAIL, 1).await;
+    let stored = text(
+        server.database(),
+        "SELECT magic_link_token FROM users WHERE email = 'agent@exemple.fr'",
+    )
+    .await;
+    assert_ne!(stored, parameter(&link, "magic_link_token"));
+    let page = visitor.get(&link).await;
+    assert_eq!(
+        page.title(),
+        "Connexion en cours, la page va se recharger automatiquement… - ProConnect"
+    );
+    assert_eq!(page.attributes("#auto-submit-form", "data-delay"), ["1000"]);
+    let page = visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+    assert_eq!(
+        page.title(),
+        "Accueil - ProConnect",
+        "a link proves the browser as well"
+    );
+
+    let other = server.visitor();
+    let page = other.get(&link).await;
+    assert_eq!(page.title(), "Connexion avec un lien - ProConnect");
+    assert_eq!(
+        place(&other.submit(&page, "/users/sign-in-with-magic-link", &[]).await),
+        INVALID
+    );
+}
+
+#[tokio::test]
+async fn a_scanner_that_follows_links_uses_nothing_up() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let link = ask(&server, &server.visitor(), EMAIL, 1).await;
+    for _ in 0..3 {
+        let scanner = server.visitor();
+        assert_eq!(
+            scanner.get(&link).await.title(),
+            "Connexion avec un lien - ProConnect"
+        );
+        let head = scanner.client().head(scanner.url(&link)).send().await.unwrap();
+        assert!(head.status().is_success());
+    }
+    let phone = server.visitor();
+    let page = phone.get(&link).await;
+    let page = phone.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+    assert_eq!(page.title(), "Accueil - ProConnect");
+}
+
+#[tokio::test]
+async fn an_unknown_address_gets_its_account_when_the_link_is_used() {
+    let server = TestServer::start().await;
+    let visitor = server.visitor();
+    let email = "nouvelle@exemple.fr";
+    let link = ask(&server, &visitor, email, 1).await;
+    let rows = "SELECT count(*) FROM users WHERE email = 'nouvelle@exemple.fr'";
+    assert_eq!(server.database().count(rows).await, 0);
+    let page = visitor.get(&link).await;
+    let page = visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+    assert_eq!(page.title(), "Accueil - ProConnect");
+    let verified = "SELECT count(*) FROM users WHERE email = 'nouvelle@exemple.fr' AND email_verified";
+    assert_eq!(server.database().count(verified).await, 1);
+    let again = server.visitor();
+    let page = again.get(&link).await;
+    assert_eq!(
+        place(&again.submit(&page, "/users/sign-in-with-magic-link", &[]).await),
+        INVALID
+    );
+}
+
+#[tokio::test]
+async fn a_link_used_by_fifty_at_once_signs_one_in() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    for (email, kept) in [
+        (EMAIL, "with the account"),
+        ("nouveau@exemple.fr", "in the shared state"),
+    ] {
+        let link = ask(&server, &server.visitor(), email, 1).await;
+        let mut tries = Vec::new();
+        for _ in 0..50 {
+            let visitor = server.visitor();
+            let page = visitor.get(&link).await;
+            tries.push(async move {
+                visitor
+                    .submit(&page, "/users/sign-in-with-magic-link", &[])
+                    .await
+                    .title()
+                    == "Accueil - ProConnect"
+            });
+        }
+        let winners = join_all(tries).await.into_iter().filter(|won| *won).count();
+        assert_eq!(winners, 1, "{kept}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_none_signs_nobody_in() {
+    let server = TestServer::start().await;
+    let visitor = server.visitor();
+    for path in [
+        "/users/sign-in-with-magic-link",
+        "/users/sign-in-with-magic-link?magic_link_token=%20",
+    ] {
+        assert_eq!(place(&visitor.get(path).await), INVALID);
+    }
+    let unknown = format!(
+        "/users/sign-in-with-magic-link?magic_link_token={}",
+        "a".repeat(64)
+    );
+    let page = visitor.get(&unknown).await;
+    assert_eq!(
+        place(&visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await),
+        INVALID
+    );
+    let page = visitor.get(&unknown).await;
+    let empty = [("magic_link_token", "")];
+    assert_eq!(
+        place(
+            &visitor
+                .submit(&page, "/users/sign-in-with-magic-link", &empty)
+                .await
+        ),
+        INVALID
+    );
+}
+
+#[tokio::test]
+async fn a_link_expires_and_is_bound_to_its_purpose() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    let link = ask(&server, &visitor, EMAIL, 1).await;
+    let token = parameter(&link, "magic_link_token");
+    let change = visitor
+        .get(&format!("/users/change-password?reset_password_token={token}"))
+        .await;
+    let values = [("password", super::GOOD_PASSWORD)];
+    let page = visitor.submit(&change, "/users/change-password", &values).await;
+    assert_eq!(place(&page), "/users/reset-password?notification=invalid_token");
+
+    server
+        .database()
+        .execute("UPDATE users SET magic_link_sent_at = now() - interval '61 minutes'")
+        .await;
+    let page = visitor.get(&link).await;
+    assert_eq!(
+        place(&visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await),
+        INVALID
+    );
+}
+
+#[tokio::test]
+async fn what_is_stored_is_no_link_but_what_the_reference_stored_is() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    ask(&server, &visitor, EMAIL, 1).await;
+    let stored = text(
+        server.database(),
+        "SELECT magic_link_token FROM users WHERE email = 'agent@exemple.fr'",
+    )
+    .await;
+    let page = visitor
+        .get(&format!(
+            "/users/sign-in-with-magic-link?magic_link_token={stored}"
+        ))
+        .await;
+    assert_eq!(
+        place(&visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await),
+        INVALID
+    );
+
+    let clear = "Pz5w4vKq-Lx1r0_6ZJbTgHcYd8sEoWnIaRfQk3MuV9iXy2BtCj7lGhNpDeSmOaUz";
+    let sent = [
+        ("magic_link_token", format!("'{clear}'")),
+        ("magic_link_sent_at", "now() - interval '5 minutes'".into()),
+    ];
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    insert_user(server.database(), "ancienne@exemple.fr", &sent).await;
+    let page = visitor
+        .get(&format!(
+            "/users/sign-in-with-magic-link?magic_link_token={clear}"
+        ))
+        .await;
+    let page = visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+    assert_eq!(page.title(), "Accueil - ProConnect");
+}
+
+#[tokio::test]
+async fn a_link_that_is_about_to_arrive_is_not_replaced() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    for email in [EMAIL, "nouveau@exemple.fr"] {
+        let visitor = server.visitor();
+        let link = ask(&server, &visitor, email, 1).await;
+        let page = visitor.get("/users/sign-up").await;
+        let page = visitor.submit(&page, "/users/send-magic-link", &[]).await;
+        assert_eq!(place(&page), "/users/magic-link-sent");
+        assert_eq!(count_mails(&server, email, MAGIC_LINK), 1);
+        let page = visitor.get(&link).await;
+        let page = visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+        assert_eq!(page.title(), "Accueil - ProConnect");
+    }
+}
+
+#[tokio::test]
+async fn a_link_of_somebody_else_is_not_sent_by_itself() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let link = ask(&server, &server.visitor(), EMAIL, 1).await;
+    let other = server.visitor();
+    other.start_sign_in("autre@exemple.fr").await;
+    assert_eq!(
+        other.get(&link).await.title(),
+        "Connexion avec un lien - ProConnect"
+    );
+}
+
+#[tokio::test]
+async fn no_link_without_an_address() {
+    let server = TestServer::start().await;
+    let visitor = server.visitor();
+    let page = visitor.post("/users/send-magic-link", &[]).await;
+    assert_eq!(place(&page), "/users/start-sign-in");
+    let page = visitor.get("/users/magic-link-sent").await;
+    assert_eq!(page.title(), "Recevoir un lien d'identification - ProConnect");
+}
