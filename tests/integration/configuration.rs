@@ -212,6 +212,7 @@ async fn a_deployment_refuses_the_clients_of_the_development_data() {
     );
     assert!(told.contains("standard_client_id"), "{told}");
     assert!(!told.contains("standard_client_secret"), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
 }
 
 #[tokio::test]

@@ -93,12 +93,12 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
 
 #[tokio::test]
 async fn a_session_that_expired_leads_to_the_sign_in_and_back() {
-    let server = start(Options::default().with("SESSION_MAX_AGE_IN_SECONDS", "2")).await;
+    let server = start(Options::default().with("SESSION_MAX_AGE_IN_SECONDS", "3")).await;
     let visitor = server.visitor();
     let home = visitor.sign_in_as(EMAIL, PASSWORD).await;
     assert_eq!(home.url.path(), "/");
     let session = session_of(&visitor);
-    tokio::time::sleep(Duration::from_millis(2_300)).await;
+    tokio::time::sleep(Duration::from_millis(3_300)).await;
 
     assert_eq!(visitor.cookie("/", "session"), None, "the browser forgets it");
     assert_eq!(
