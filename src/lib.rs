@@ -11,6 +11,7 @@ pub mod domain;
 pub mod journey;
 pub mod mail;
 pub mod oidc;
+pub mod organizations;
 pub mod server;
 pub mod telemetry;
 pub mod testing;

@@ -18,6 +18,8 @@ mod fixtures;
 mod oidc;
 #[path = "integration/operators.rs"]
 mod operators;
+#[path = "integration/organizations/mod.rs"]
+mod organizations;
 #[path = "integration/outbox.rs"]
 mod outbox;
 #[path = "integration/passwords.rs"]

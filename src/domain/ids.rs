@@ -44,6 +44,10 @@ row_id!(
     /// `organizations.id`: an establishment.
     OrganizationId
 );
+row_id!(
+    /// `moderations.id`: a request that a person of the support decides on.
+    ModerationId
+);
 
 fn parse_serial(text: &str) -> Result<i32, InvalidId> {
     let digits = ecmascript_trim(text);

@@ -26,7 +26,7 @@ pub use acr::{Acr, EssentialAcr};
 pub use amr::Amr;
 pub use assurance::{AuthenticationLevel, IdentityLevel, Levels, OrganizationLevel};
 pub use email::Email;
-pub use ids::{OrganizationId, UserId};
+pub use ids::{ModerationId, OrganizationId, UserId};
 pub use job::Job;
 pub use one_time_secret::{EmailCode, LinkToken, SecretHasher};
 pub use person_name::PersonName;

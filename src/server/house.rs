@@ -18,13 +18,14 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use super::accounts::{self, Foundations};
-use super::{ServeError, ports, probes};
+use super::{ServeError, organizations, ports, probes};
 use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::db::{Pool, PoolSettings};
 use crate::journey::{Journeys, Rules, Visit};
 use crate::mail::{Mails, SenderRules, carrier_for};
 use crate::oidc::{Oidc, OidcSettings};
+use crate::organizations::Organizations;
 use crate::telemetry::AccessLog;
 use crate::web::app::{App, WebSettings};
 use crate::web::assets::Assets;
@@ -56,6 +57,7 @@ pub(super) struct Rooms {
     rate_limiter: RateLimiter,
     journeys: Journeys,
     accounts: Accounts,
+    organizations: Organizations,
     pub(super) access_log: AccessLog,
     http_metrics: HttpMetrics,
     state: SharedState,
@@ -81,6 +83,7 @@ impl Rooms {
             rate_limiter: self.rate_limiter.clone(),
             journeys: self.journeys.with_pool(pool.clone()),
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
+            organizations: self.organizations.for_worker(pool.clone()),
             oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone()),
             access_log: self.access_log.clone(),
             http_metrics: self.http_metrics.clone(),
@@ -161,6 +164,7 @@ impl House {
             http: &http,
         };
         let accounts = accounts::accounts(config, &foundations, hasher)?;
+        let organizations = organizations::organizations(&foundations);
         let mut oidc_settings = OidcSettings::new(&config.server.host);
         oidc_settings.code_ttl = config.oidc.authorization_code_lifetime;
 
@@ -176,6 +180,7 @@ impl House {
             rate_limiter,
             journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
             accounts,
+            organizations,
             access_log: AccessLog::open(&config.logs)?,
             http_metrics: HttpMetrics::new(instruments.registry())?,
             state: shared_state,

@@ -15,6 +15,7 @@ use super::security_headers::SecurityHeaders;
 use crate::accounts::{Accounts, SessionTable};
 use crate::journey::{Journeys, Visit};
 use crate::oidc::Oidc;
+use crate::organizations::Organizations;
 use crate::telemetry::AccessLog;
 
 /// Everything a handler may ask for; one for each worker, over connections of its own.
@@ -26,6 +27,7 @@ pub struct App {
     pub rate_limiter: RateLimiter,
     pub journeys: Journeys,
     pub accounts: Accounts,
+    pub organizations: Organizations,
     pub oidc: Oidc,
     pub access_log: AccessLog,
     pub http_metrics: HttpMetrics,

@@ -15,6 +15,7 @@ use super::pages::errors::{
 use super::render::{RenderError, Renderer, Shell};
 use crate::accounts::AccountsError;
 use crate::oidc::{Fault, LogoutError, ProtocolError};
+use crate::organizations::OrganizationsError;
 
 /// When to ask again for what PostgreSQL or Redis being away has made impossible.
 pub const RETRY_UNAVAILABLE_AFTER: Duration = Duration::from_secs(5);
@@ -251,6 +252,15 @@ impl From<AccountsError> for PageError {
             AccountsError::Overloaded { retry_after } => Self::Busy { retry_after },
             AccountsError::State(error) => Self::Unavailable(error.to_string()),
             other => Self::fault(other),
+        }
+    }
+}
+
+impl From<OrganizationsError> for PageError {
+    fn from(error: OrganizationsError) -> Self {
+        match error {
+            OrganizationsError::Database(error) => error.into(),
+            OrganizationsError::Mail(error) => Self::fault(error),
         }
     }
 }

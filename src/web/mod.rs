@@ -14,6 +14,7 @@ mod gate;
 mod home;
 mod legal;
 mod magic_link;
+mod manage_organizations;
 pub mod notifications;
 mod oidc;
 pub mod operator;

@@ -11,8 +11,8 @@ use identite_actors::rate_limiter::Budget;
 use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::{
-    account, assets, home, legal, magic_link, oidc, passwords, select_organization, sign_in, sign_up,
-    verify_email, welcome, where_signed_in,
+    account, assets, home, legal, magic_link, manage_organizations, oidc, passwords, select_organization,
+    sign_in, sign_up, verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -48,6 +48,9 @@ fn account_pages(config: &mut ServiceConfig) {
         .service(page("/mes-sessions/fermer", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end)))
         .service(page("/mes-sessions/fermer-les-autres", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end_others)))
         .service(page("/mes-sessions/historique", ladders::DASHBOARD, Methods::get(where_signed_in::get_history)))
+        .service(page("/manage-organizations", ladders::DASHBOARD, Methods::get(manage_organizations::get)))
+        .service(page("/users/quit-organization/{id}", ladders::MEMBER, Methods::only_post(manage_organizations::post_quit)))
+        .service(page("/users/cancel-moderation/{id}", ladders::DASHBOARD, Methods::only_post(manage_organizations::post_cancel)))
         .service(page("/users/delete", ladders::ADMINISTRATION, Methods::only_post(account::post_delete)))
         .service(page("/conditions-generales-d-utilisation", ladders::OPEN, Methods::get(legal::get_terms)))
         .service(page("/politique-de-confidentialite", ladders::OPEN, Methods::get(legal::get_privacy)))

@@ -75,6 +75,11 @@ const TITLES: &[(&str, &str, &str)] = &[
         "Choisir une organisation - ProConnect",
         "Votre organisation de rattachement",
     ),
+    (
+        "manage-organizations",
+        "Organisations - ProConnect",
+        "Vos organisations de rattachement",
+    ),
     ("home", "Accueil - ProConnect", "Votre compte ProConnect"),
     (
         "personal-information",
@@ -340,6 +345,21 @@ const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
     ("sessions", "[action='/mes-sessions/fermer'] button", "Fermer"),
     ("welcome", "[action='/users/welcome'] [type=submit]", "Continuer"),
     ("welcome", ".tile h2", "Commune de clamart - Mairie"),
+    (
+        "manage-organizations",
+        "[aria-label=\"Quitter l'organisation Commune de clamart - Mairie\"]",
+        "Quitter l’organisation",
+    ),
+    (
+        "manage-organizations",
+        "[action='/users/quit-organization/1'] [type=submit]",
+        "Quitter l’organisation",
+    ),
+    (
+        "manage-organizations-none",
+        ".fr-alert--info",
+        "Vous n’êtes attaché à aucune organisation.",
+    ),
     ("error-400", ".error-block strong", "Erreur 400"),
     (
         "error-429",
@@ -373,6 +393,12 @@ const CAPTIONS: &[(&str, &str, &str)] = &[
     ("connection-and-account", "Sur tous les sites", "label"),
     ("home", "Organisations", "a"),
     ("home", "Jean User", "a"),
+    (
+        "manage-organizations",
+        "Annuler ma demande de rattachement",
+        "button",
+    ),
+    ("manage-organizations-none", "Rejoindre une organisation", "a"),
     ("error-500", "Continuer", "a"),
     ("welcome", "Continuer", "button"),
 ];

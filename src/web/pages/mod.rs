@@ -5,6 +5,7 @@ pub mod errors;
 pub mod home;
 pub mod legal;
 pub mod logout;
+pub mod manage_organizations;
 pub mod oidc;
 pub mod organizations;
 pub mod passwords;

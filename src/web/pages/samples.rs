@@ -9,6 +9,7 @@ use super::account::{
 use super::errors::{ErrorPage, InteractionExpiredPage, NotFoundPage, ReturnLink, TooManyRequestsPage};
 use super::home::HomePage;
 use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
+use super::manage_organizations::{ManageOrganizationsPage, PendingRequest};
 use super::oidc::{AutoSubmitPage, FormPostPage, HiddenField};
 use super::organizations::{Establishment, OrganizationTile, SelectOrganizationPage};
 use super::passwords::{
@@ -120,7 +121,21 @@ fn add_sign_in(samples: &mut Samples) {
     samples.add(
         "select-organization",
         &shell(),
-        &SelectOrganizationPage::new(vec![mairie, shop]),
+        &SelectOrganizationPage::new(vec![mairie.clone(), shop.clone()]),
+    );
+    let request = PendingRequest {
+        moderation_id: 7,
+        organization: organization(3, "Bnp paribas", false),
+    };
+    samples.add(
+        "manage-organizations",
+        &notified("quit_organization_success"),
+        &ManageOrganizationsPage::new(vec![mairie, shop], vec![request]),
+    );
+    samples.add(
+        "manage-organizations-none",
+        &shell(),
+        &ManageOrganizationsPage::new(Vec::new(), Vec::new()),
     );
 
     let fields = vec![HiddenField::new("code", "a\"b"), HiddenField::new("state", "<s>")];

@@ -16,7 +16,7 @@ use crate::support::{Options, Page, TestDatabase, TestServer, Visitor};
 
 /// A hash of `password123`, as the reference made it.
 const PASSWORD_HASH: &str = "$2a$10$kzY3LINL6..50Fy9shWCcuNlRfYq0ft5lS.KCcJ5PzrhlWfKK4NIO";
-const PASSWORD: &str = "password123";
+pub const PASSWORD: &str = "password123";
 /// Passes the policy, and is in no list of leaks.
 const GOOD_PASSWORD: &str = "agrafe correcte de la batterie du cheval";
 
@@ -27,7 +27,7 @@ const PASSWORD_CHANGED: &str = "Votre mot de passe a été modifié";
 const NEW_BROWSER: &str = "Nouvelle connexion à votre compte ProConnect";
 
 /// Writes an account; `columns` and `values` replace or extend the usual ones: proven today, named Jean User, with a password.
-async fn insert_user(database: &TestDatabase, email: &str, changes: &[(&str, &str)]) -> i32 {
+pub async fn insert_user(database: &TestDatabase, email: &str, changes: &[(&str, &str)]) -> i32 {
     let password = format!("'{PASSWORD_HASH}'");
     let email_value = format!("'{email}'");
     let usual = [
@@ -61,7 +61,7 @@ async fn insert_user(database: &TestDatabase, email: &str, changes: &[(&str, &st
 }
 
 /// The one text that `query` gives; empty for NULL.
-async fn text(database: &TestDatabase, query: &str) -> String {
+pub async fn text(database: &TestDatabase, query: &str) -> String {
     let client = database.pool().get().await.unwrap();
     let row = client
         .query_opt(&format!("SELECT coalesce(({query})::text, '')"), &[])
@@ -71,7 +71,7 @@ async fn text(database: &TestDatabase, query: &str) -> String {
 }
 
 /// Path and query of where a visitor ended up.
-fn place(page: &Page) -> String {
+pub fn place(page: &Page) -> String {
     match page.url.query() {
         Some(query) => format!("{}?{query}", page.url.path()),
         None => page.url.path().to_owned(),
@@ -110,7 +110,7 @@ fn parameter(path: &str, name: &str) -> String {
         .unwrap_or_default()
 }
 
-fn count_mails(server: &TestServer, email: &str, subject: &str) -> usize {
+pub fn count_mails(server: &TestServer, email: &str, subject: &str) -> usize {
     let mails = server.mailbox.mails();
     mails
         .iter()
