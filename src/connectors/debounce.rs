@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::http::{CallError, Get, HttpClient, Line};
+use super::call::{CallError, Request};
+use super::http::{HttpClient, Line};
 use crate::domain::Email;
 
 /// The line to Debounce. Cheap to clone.
@@ -61,14 +62,9 @@ impl Debounce {
             .append_pair("email", email.as_str())
             .append_pair("api", self.key.expose_secret());
         self.line
-            .get(
-                Get {
-                    url,
-                    accept: "application/json",
-                    header: None,
-                },
-                read,
-            )
+            .call(Request::get(url).accept("application/json"), |answer| {
+                read(answer.document()?)
+            })
             .await
     }
 }

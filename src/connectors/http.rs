@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use identite_actors::clock::SharedClock;
-use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
+use reqwest::Client;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use url::Url;
 
+use super::call::{Answer, CallError, Request};
 use super::circuit::{Circuit, CircuitSettings};
 use super::metrics::{ConnectorMeter, ConnectorMetrics};
 
@@ -20,7 +20,7 @@ const LONGEST_DEADLINE: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Calls of one system in progress at the same time.
 const CONCURRENCY: usize = 32;
-/// An answer larger than this is not read on.
+/// An answer larger than this is not read on, unless its connector knows better.
 const ANSWER_LIMIT_IN_BYTES: usize = 1024 * 1024;
 const REDIRECT_LIMIT: usize = 3;
 
@@ -42,6 +42,8 @@ pub struct HttpClientError(String);
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client,
+    /// For requests that carry a secret.
+    client_without_redirects: Client,
     io: Handle,
     clock: SharedClock,
     metrics: ConnectorMetrics,
@@ -59,15 +61,18 @@ impl HttpClient {
         clock: SharedClock,
         metrics: ConnectorMetrics,
     ) -> Result<Self, HttpClientError> {
-        let client = Client::builder()
-            .user_agent(concat!("identite/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(Policy::limited(REDIRECT_LIMIT))
-            .tls_danger_accept_invalid_certs(!settings.verify_tls_certificates)
-            .build()
-            .map_err(|error| HttpClientError(error.to_string()))?;
+        let client = |redirects: Policy| {
+            Client::builder()
+                .user_agent(concat!("identite/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(redirects)
+                .tls_danger_accept_invalid_certs(!settings.verify_tls_certificates)
+                .build()
+                .map_err(|error| HttpClientError(error.to_string()))
+        };
         Ok(Self {
-            client,
+            client: client(Policy::limited(REDIRECT_LIMIT))?,
+            client_without_redirects: client(Policy::none())?,
             io,
             clock,
             metrics,
@@ -77,47 +82,50 @@ impl HttpClient {
 
     /// The line to one remote system: its own circuit, its own share of calls.
     pub(super) fn line(&self, name: &'static str) -> Line {
+        self.line_with(name, self.usual())
+    }
+
+    /// The same for a system that is granted something else than usual ([`HttpClient::usual`]).
+    pub(super) fn line_with(&self, name: &'static str, settings: LineSettings) -> Line {
         Line(Arc::new(LineState {
             http: self.clone(),
             name,
+            settings,
             circuit: Circuit::new(self.clock.clone(), CircuitSettings::default()),
             slots: Arc::new(Semaphore::new(CONCURRENCY)),
             meter: self.metrics.meter(name),
         }))
     }
-}
 
-/// Why a remote system gave no usable answer. Holds no address and no content: it ends in a log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// It has failed too often lately and is left alone.
-    #[error("the circuit is open")]
-    CircuitOpen,
-    /// Too many calls are in progress.
-    #[error("too many calls are in progress")]
-    Busy,
-    #[error("no answer within the deadline")]
-    Timeout,
-    #[error("the network failed: {0}")]
-    Network(String),
-    #[error("the answer has the status {0}")]
-    Status(u16),
-    #[error("the answer makes no sense: {0}")]
-    Unreadable(String),
-}
-
-impl CallError {
-    /// Value of the label `outcome`.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::CircuitOpen => "circuit_open",
-            Self::Busy => "busy",
-            Self::Timeout => "timeout",
-            Self::Network(_) => "network",
-            Self::Status(_) => "status",
-            Self::Unreadable(_) => "unreadable",
+    /// What a system is granted for an answer.
+    pub(super) fn usual(&self) -> LineSettings {
+        LineSettings {
+            deadline: self.deadline,
+            answer_limit: ANSWER_LIMIT_IN_BYTES,
         }
     }
+
+    /// The clock of the house.
+    pub(super) fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    fn client_for(&self, request: &Request) -> Client {
+        if request.follows_redirects {
+            self.client.clone()
+        } else {
+            self.client_without_redirects.clone()
+        }
+    }
+}
+
+/// What a system is granted for an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineSettings {
+    /// From the request to the last byte of the answer.
+    pub(super) deadline: Duration,
+    /// In bytes.
+    pub(super) answer_limit: usize,
 }
 
 /// The line to one remote system. Cheap to clone.
@@ -127,36 +135,33 @@ pub(super) struct Line(Arc<LineState>);
 struct LineState {
     http: HttpClient,
     name: &'static str,
+    settings: LineSettings,
     circuit: Circuit,
     slots: Arc<Semaphore>,
     meter: ConnectorMeter,
 }
 
-/// A GET request: no connector here has another.
-pub(super) struct Get {
-    pub url: Url,
-    pub accept: &'static str,
-    pub header: Option<(&'static str, &'static str)>,
-}
-
 impl Line {
-    /// Fetches a document and lets `read` make sense of it. An answer that cannot be read counts as a failure of the
-    /// remote system.
-    pub(super) async fn get<T>(
+    /// Makes a call and lets `read` make sense of the answer, whatever its status. An answer that cannot be read counts as
+    /// a failure of the remote system; one with a status below 500 that `read` refuses does not.
+    pub(super) async fn call<T>(
         &self,
-        request: Get,
-        read: impl FnOnce(&str) -> Result<T, CallError>,
+        request: Request,
+        read: impl FnOnce(&Answer) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let line = &self.0;
         let started = Instant::now();
-        let outcome = match self.fetch(request).await {
-            Ok(document) => read(&document),
+        let outcome = match self.ask(request).await {
+            Ok(answer) => read(&answer),
             Err(error) => Err(error),
         };
-        match &outcome {
-            Ok(_) => line.circuit.succeeded(),
-            Err(CallError::CircuitOpen | CallError::Busy) => {}
-            Err(_) => line.circuit.failed(),
+        match outcome
+            .as_ref()
+            .map_or_else(CallError::speaks_for_the_system, |_| Some(true))
+        {
+            Some(true) => line.circuit.succeeded(),
+            Some(false) => line.circuit.failed(),
+            None => {}
         }
         let name = outcome.as_ref().err().map_or("ok", CallError::name);
         line.meter.record(name, started.elapsed(), line.circuit.is_open());
@@ -166,7 +171,7 @@ impl Line {
         outcome
     }
 
-    async fn fetch(&self, request: Get) -> Result<String, CallError> {
+    async fn ask(&self, request: Request) -> Result<Answer, CallError> {
         let line = &self.0;
         if !line.circuit.admits() {
             return Err(CallError::CircuitOpen);
@@ -176,11 +181,14 @@ impl Line {
             .clone()
             .try_acquire_owned()
             .map_err(|_| CallError::Busy)?;
-        let client = line.http.client.clone();
-        let deadline = line.http.deadline;
+        let client = line.http.client_for(&request);
+        let LineSettings {
+            deadline,
+            answer_limit,
+        } = line.settings;
         let call = line.http.io.spawn(async move {
             let _slot = slot;
-            tokio::time::timeout(deadline, fetch(&client, request))
+            tokio::time::timeout(deadline, exchange(&client, request, answer_limit))
                 .await
                 .unwrap_or(Err(CallError::Timeout))
         });
@@ -189,23 +197,34 @@ impl Line {
     }
 }
 
-async fn fetch(client: &Client, request: Get) -> Result<String, CallError> {
-    let mut builder = client.get(request.url).header(ACCEPT, request.accept);
-    if let Some((name, value)) = request.header {
-        builder = builder.header(HeaderName::from_static(name), HeaderValue::from_static(value));
+async fn exchange(client: &Client, request: Request, answer_limit: usize) -> Result<Answer, CallError> {
+    let mut builder = client
+        .request(request.method, request.url)
+        .headers(request.headers);
+    if let Some(body) = request.body {
+        builder = builder.body(body);
     }
     let mut response = builder.send().await.map_err(network_error)?;
-    if response.status() != StatusCode::OK {
-        return Err(CallError::Status(response.status().as_u16()));
-    }
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(network_error)? {
-        if body.len() + chunk.len() > ANSWER_LIMIT_IN_BYTES {
+        if body.len() + chunk.len() > answer_limit {
             return Err(CallError::Unreadable("it is too large".to_owned()));
         }
         body.extend_from_slice(&chunk);
     }
-    String::from_utf8(body.into()).map_err(|_| CallError::Unreadable("it is not UTF-8 text".to_owned()))
+    let body = String::from_utf8(body.into())
+        .map_err(|_| CallError::Unreadable("it is not UTF-8 text".to_owned()))?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        media_type: media_type(response.headers()),
+        body,
+    })
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    essence.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Addresses hold keys and what is asked about: they stay out of the message.

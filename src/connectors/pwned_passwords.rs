@@ -1,11 +1,13 @@
 //! Pwned Passwords: was a password seen in leaks? Only the first five characters of its SHA-1 leave the house
 //! (spec/connectors-and-operations.md §2.10).
 
+use reqwest::header::HeaderName;
 use secrecy::{ExposeSecret, SecretString};
 use sha1::{Digest, Sha1};
 use url::Url;
 
-use super::http::{CallError, Get, HttpClient, Line};
+use super::call::{CallError, Request};
+use super::http::{HttpClient, Line};
 
 const PREFIX_LENGTH: usize = 5;
 const SUFFIX_LENGTH: usize = 35;
@@ -41,13 +43,11 @@ impl PwnedPasswords {
             path.pop_if_empty().extend(["range", prefix]);
         }
         // With padding, the length of the answer does not tell an observer the prefix.
-        let request = Get {
-            url,
-            accept: "text/plain",
-            header: Some(("add-padding", "true")),
-        };
+        let request = Request::get(url)
+            .accept("text/plain")
+            .header(HeaderName::from_static("add-padding"), "true");
         self.line
-            .get(request, |document| sightings(document, suffix))
+            .call(request, |answer| sightings(answer.document()?, suffix))
             .await
             .map(|count| count > TOLERATED_SIGHTINGS)
     }
