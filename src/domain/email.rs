@@ -115,20 +115,9 @@ impl fmt::Debug for Email {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde::Deserialize;
 
     use super::*;
-
-    #[derive(Deserialize)]
-    struct Vectors {
-        email: Vec<Case>,
-    }
-
-    #[derive(Deserialize)]
-    struct Case {
-        email: Option<String>,
-        valid: bool,
-    }
+    use crate::domain::vectors;
 
     /// The vectors tell of already normalised addresses: a capital makes them invalid.
     fn is_valid(address: &str) -> bool {
@@ -139,11 +128,9 @@ mod tests {
 
     #[test]
     fn addresses_are_judged_as_the_vectors_say() {
-        let vectors: Vectors =
-            serde_json::from_str(include_str!("../../tests/vectors/validation.json")).unwrap();
-        for case in vectors.email {
-            let address = case.email.unwrap_or_default();
-            assert_eq!(is_valid(&address), case.valid, "{address:?}");
+        for case in vectors::cases("email", &["valid"]) {
+            let address = vectors::text(&case, "email").unwrap_or_default();
+            assert_eq!(is_valid(address), vectors::flag(&case, "valid"), "{address:?}");
         }
     }
 

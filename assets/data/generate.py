@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Writes the lists in assets/data/, which the rules over organizations look things up in.
+
+    assets/data/generate.py free-email-domains     domains of public mailbox providers, from an npm package
+    assets/data/generate.py legal-categories       from tests/vectors/legal_categories.json
+    assets/data/generate.py administrations        from the "Liste des administrations" and the list of State operators
+    assets/data/generate.py --check                fail when a list is not in the form that look-ups depend on
+
+Every list is UTF-8 text: one entry a line, sorted by the bytes of its key, without repetition. The key ends at the first
+comma. Review what changes before it is committed: who is on a list decides who may join an organization unasked.
+
+administrations needs access to github.com and grist.numerique.gouv.fr; entries that are already in a list and that the
+source does not name any more are removed only with --prune.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DATA = ROOT / "assets" / "data"
+
+# https://www.npmjs.com/package/is-disposable-email-domain (MIT): plain text, one domain a line.
+FREE_EMAIL_PACKAGE = os.environ.get("FREE_EMAIL_PACKAGE", "is-disposable-email-domain@1.0.7")
+FREE_EMAIL_FILES = ("package/data/free.txt", "package/data/disposable.txt")
+
+STATE_OPERATORS = (
+    "https://raw.githubusercontent.com/annuaire-entreprises-data-gouv-fr/search-infra/main/helpers/labels/operateurs_lolf.json"
+)
+GRIST = "https://grist.numerique.gouv.fr/api/docs/1e4iraESY7dQ/tables"
+
+LISTS = (
+    "certification_legal_categories.csv",
+    "free_email_domains.txt",
+    "named_private_companies.csv",
+    "named_public_services.csv",
+    "public_legal_categories.csv",
+    "state_operators.csv",
+)
+
+
+def write(name, lines):
+    """Writes the list `name`, sorted by key, without repetition."""
+    entries = {line.split(",", 1)[0]: line for line in lines}
+    text = "".join(f"{entries[key]}\n" for key in sorted(entries, key=str.encode))
+    (DATA / name).write_text(text, encoding="utf-8")
+    print(f"{name}: {len(entries)} entries")
+
+
+def free_email_domains():
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(
+            ["npm", "pack", "--silent", FREE_EMAIL_PACKAGE], cwd=folder, check=True, capture_output=True, text=True
+        )
+        archive = Path(folder) / packed.stdout.strip().splitlines()[-1]
+        domains = set()
+        with tarfile.open(archive) as package:
+            for name in FREE_EMAIL_FILES:
+                text = package.extractfile(name).read().decode("utf-8")
+                domains.update(line.strip().lower() for line in text.splitlines())
+    write("free_email_domains.txt", (domain for domain in domains if re.fullmatch(r"[a-z0-9.-]+", domain)))
+
+
+def legal_categories():
+    document = json.loads((ROOT / "tests/vectors/legal_categories.json").read_text(encoding="utf-8"))
+    flags = ("administration_etat", "collectivite", "service_public_administratif")
+    write(
+        "public_legal_categories.csv",
+        (",".join([entry["code"], *(str(int(entry[flag])) for flag in flags)]) for entry in document["service_public"]),
+    )
+    write(
+        "certification_legal_categories.csv",
+        (f"{entry['code']},{entry['source']},{entry['libelle']}" for entry in document["certification_covered"]),
+    )
+
+
+def fetched(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
+def grist_records(table):
+    return [record["fields"] for record in fetched(f"{GRIST}/{table}/records")["records"]]
+
+
+def siren_list(name, entries, prune):
+    """A list of SIREN with their names; what is no SIREN is left out and told."""
+    known = {} if prune else dict(csv_rows(name))
+    for siren, denomination in entries:
+        siren = str(siren).strip()
+        if re.fullmatch(r"\d{9}", siren):
+            known[siren] = re.sub(r"\s+", " ", str(denomination)).strip()
+        else:
+            print(f"{name}: {siren!r} is no SIREN and is left out", file=sys.stderr)
+    write(name, (f"{siren},{denomination}" for siren, denomination in known.items()))
+
+
+def csv_rows(name):
+    path = DATA / name
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [tuple(line.split(",", 1)) for line in lines]
+
+
+def administrations(prune):
+    siren_list("state_operators.csv", fetched(STATE_OPERATORS).items(), prune)
+    tables = {re.sub("[^a-z]", "", table["id"].lower()): table["id"] for table in fetched(GRIST)["tables"]}
+    for word, name in (("whitelist", "named_public_services.csv"), ("blacklist", "named_private_companies.csv")):
+        table = next(identifier for key, identifier in tables.items() if word in key)
+        rows = [{key.lower(): value for key, value in row.items()} for row in grist_records(table)]
+        siren_list(name, ((row.get("siren", ""), row.get("denomination", "")) for row in rows), prune)
+
+
+def check():
+    failures = []
+    for name in LISTS:
+        text = (DATA / name).read_text(encoding="utf-8")
+        keys = [line.split(",", 1)[0].encode() for line in text.splitlines()]
+        if not text.endswith("\n") or keys != sorted(set(keys)) or b"" in keys:
+            failures.append(f"{name}: not sorted, or entries are repeated or empty")
+    sys.exit("\n".join(failures) or None)
+
+
+def main(arguments):
+    match arguments:
+        case ["free-email-domains"]:
+            free_email_domains()
+        case ["legal-categories"]:
+            legal_categories()
+        case ["administrations"]:
+            administrations(prune=False)
+        case ["administrations", "--prune"]:
+            administrations(prune=True)
+        case ["--check"]:
+            check()
+        case _:
+            sys.exit(__doc__)
+
+
+main(sys.argv[1:])
