@@ -10,6 +10,7 @@ pub mod db;
 pub mod domain;
 pub mod journey;
 pub mod mail;
+pub mod mfa;
 pub mod oidc;
 pub mod organizations;
 pub mod server;

@@ -78,6 +78,16 @@ const MAILS: &[(&str, &[&str], &[&str])] = &[
         &["n’est plus demandée à chacune de vos connexions"],
     ),
     (
+        "recovery-codes-drawn",
+        &["Prévenez tout de suite notre support"],
+        &["Dix codes de secours ont été créés", "le 22/11/2026 à 14:03"],
+    ),
+    (
+        "recovery-code-used",
+        &["Prévenez tout de suite notre support"],
+        &["Le 22/11/2026 à 14:03", "Codes restants : 9"],
+    ),
+    (
         "add-access-key",
         &["Prévenez tout de suite notre support"],
         &["vient d’être ajoutée"],
@@ -143,6 +153,9 @@ fn values() -> Value {
         "base_url": "https://identite.example",
         "reset_password_page": "https://identite.example/users/reset-password",
         "changed_at": "22/11/2026 à 14:03",
+        "drawn_at": "22/11/2026 à 14:03",
+        "used_at": "22/11/2026 à 14:03",
+        "left": 9,
         "signed_in_at": "22/11/2026 à 14:03",
         "browser": "Firefox sur Linux",
         "ip_address": "192.0.2.1",

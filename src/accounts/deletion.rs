@@ -1,8 +1,8 @@
 //! Deleting an account (spec/accounts.md §5.15).
 
-use super::session::Device;
 use super::{Accounts, AccountsError};
 use crate::db;
+use crate::domain::Device;
 use crate::domain::{SecurityEvent, UserId};
 use crate::mail::messages::DeleteAccount;
 

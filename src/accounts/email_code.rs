@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::session::Device;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::events::NewEvent;
+use crate::domain::Device;
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::{Amr, EmailCode, SecurityEvent, UserId};
 use crate::mail::messages::VerifyEmail;

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::pace::Link;
-use super::session::{Device, SessionNames, SignIn};
+use super::session::SignIn;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::magic_links::{Issue, Opened};
 use crate::db::sessions::EndReason;
 use crate::domain::one_time_secret::Purpose;
-use crate::domain::{Amr, Email, LinkToken, SecurityEvent, UserId};
+use crate::domain::{Amr, Device, Email, LinkToken, SecurityEvent, SessionNames, UserId};
 use crate::mail::messages::MagicLink;
 
 /// A link that was sent less than this ago is not replaced: it is about to arrive.

@@ -35,7 +35,7 @@ pub use personal_information::{
     PersonalInformationView,
 };
 pub use records::SessionTable;
-pub use session::{Device, OpenedSession, SessionNames, SessionRules};
+pub use session::{OpenedSession, SessionRules};
 pub use sign_in::SignInOutcome;
 pub use sign_up::SignUpOutcome;
 pub use start::{Deliverability, StartOutcome};
@@ -44,6 +44,7 @@ pub use where_signed_in::OpenSession;
 use crate::connectors::{Debounce, PwnedPasswords};
 use crate::db;
 use crate::domain::SecretHasher;
+pub use crate::domain::{Device, SessionNames};
 use crate::mail::messages::Message;
 use crate::mail::{Envelope, MailError, Mails};
 

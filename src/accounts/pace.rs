@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::session::Device;
 use super::{Accounts, AccountsError};
 use crate::db;
+use crate::domain::Device;
 use crate::domain::{Email, UserId};
 
 /// Wrong passwords for one account after which guessing is paced.

@@ -5,10 +5,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::pace::Link;
 use super::password_choice::{RefusedPassword, trimmed};
-use super::session::Device;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::sessions::EndReason;
+use crate::domain::Device;
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::{Email, LinkToken, SecurityEvent, UserId, calendar};
 use crate::mail::messages::{PasswordChanged, ResetPassword};

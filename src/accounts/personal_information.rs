@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::session::Device;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::franceconnect::CertifiedNames;
 use crate::db::users::{PersonalInformation, User};
+use crate::domain::Device;
 use crate::domain::{Job, PersonName, PhoneNumber, SecurityEvent, UserId};
 use crate::mail::messages::{Change, UpdatePersonalData};
 

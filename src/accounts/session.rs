@@ -1,7 +1,5 @@
 //! Opening a signed-in session: the one place that counts a sign-in.
 
-use std::net::IpAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,15 +7,11 @@ use rand::RngExt as _;
 
 use super::{Accounts, AccountsError};
 use crate::db;
-use crate::db::browsers::BrowserDigest;
 use crate::db::events::NewEvent;
 use crate::db::sessions::{EndReason, NewSession};
 use crate::db::users::User;
-use crate::domain::{Amr, SecurityEvent, TrustedBrowser, UserId, amr, calendar, user_agent};
+use crate::domain::{Amr, Device, SecurityEvent, SessionNames, UserId, amr, calendar, user_agent};
 use crate::mail::messages::NewBrowser;
-
-/// A browser that was not seen with an account for this long is forgotten.
-const BROWSER_MEMORY: TimeDelta = TimeDelta::days(400);
 
 /// How long a signed-in session lasts.
 #[derive(Debug, Clone, Copy)]
@@ -28,29 +22,11 @@ pub struct SessionRules {
     pub absolute: TimeDelta,
 }
 
-/// From where somebody signs in.
-#[derive(Debug, Clone, Default)]
-pub struct Device {
-    pub user_agent: Option<String>,
-    pub ip_address: Option<IpAddr>,
-    /// SHA-256 of the random name that this browser keeps, to recognise it.
-    pub browser: Option<BrowserDigest>,
-    /// What the browser claims to have proven before.
-    pub trusted: Option<TrustedBrowser>,
-}
-
 /// A session that was opened; `sid` is its secret name, whose digest is on record.
 #[derive(Debug, Clone)]
 pub struct OpenedSession<S> {
     pub sid: S,
     pub user_id: UserId,
-}
-
-/// What a sign-in needs to know of the browser: the digest of the secret name that it will carry, and of the one it carried.
-#[derive(Debug, Clone)]
-pub struct SessionNames {
-    pub digest: [u8; 32],
-    pub former_digest: Option<[u8; 32]>,
 }
 
 /// A sign-in about to be recorded.
@@ -78,7 +54,8 @@ impl Accounts {
         let uid = self.open_session(transaction, sign_in, now).await?;
         let is_new_browser = match &sign_in.device.browser {
             Some(browser) => {
-                db::browsers::record_sign_in(transaction, user.id, browser, now - BROWSER_MEMORY, now).await?
+                db::browsers::record_sign_in(transaction, user.id, browser, now - db::browsers::MEMORY, now)
+                    .await?
             }
             None => false,
         };
@@ -139,7 +116,7 @@ impl Accounts {
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
         if let Some(browser) = &device.browser {
-            db::browsers::record_sign_in(transaction, user, browser, now - BROWSER_MEMORY, now).await?;
+            db::browsers::record_sign_in(transaction, user, browser, now - db::browsers::MEMORY, now).await?;
         }
         Ok(())
     }
@@ -159,19 +136,5 @@ impl Accounts {
             signed_in_at: calendar::absolute(now),
         };
         self.post(transaction, &user.email, &message).await
-    }
-}
-
-impl Device {
-    /// Something that happened to `user` from this browser.
-    pub(super) fn event(&self, user: UserId, event: SecurityEvent) -> NewEvent<'_> {
-        NewEvent {
-            user,
-            event,
-            session_uid: None,
-            user_agent: self.user_agent.as_deref(),
-            ip_address: self.ip_address,
-            method: None,
-        }
     }
 }

@@ -4,11 +4,11 @@ use identite_actors::password_hasher::Verification;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::password_choice::trimmed;
-use super::session::{Device, SessionNames, SignIn};
+use super::session::SignIn;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::users::Credential;
-use crate::domain::{Amr, Email, UserId};
+use crate::domain::{Amr, Device, Email, SessionNames, UserId};
 
 /// The end of a sign-in with a password.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::password_choice::{RefusedPassword, trimmed};
-use super::session::{Device, SessionNames, SignIn};
+use super::session::SignIn;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::credentials::ChosenPassword;
-use crate::domain::{Amr, Email, SecurityEvent, UserId};
+use crate::domain::{Amr, Device, Email, SecurityEvent, SessionNames, UserId};
 
 /// The end of a sign-up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::session::Device;
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::sessions::EndReason;
+use crate::domain::Device;
 use crate::domain::{Amr, SecurityEvent, UserId};
 
 /// A session as its owner sees it.

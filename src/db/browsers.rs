@@ -1,10 +1,13 @@
 //! `identite_browsers`: from which browsers an account was signed in to.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::GenericClient;
 
 use super::Error;
 use crate::domain::UserId;
+
+/// A browser that was not seen with an account for this long is forgotten.
+pub const MEMORY: TimeDelta = TimeDelta::days(400);
 
 /// SHA-256 of the random name in a browser's cookie.
 pub type BrowserDigest = [u8; 32];

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 
 use super::Error;
-use crate::domain::{Amr, SecurityEvent, UserId};
+use crate::domain::{Amr, Device, SecurityEvent, UserId};
 
 /// What is kept of a browser's description of itself, in characters.
 const USER_AGENT_LIMIT: usize = 512;
@@ -22,6 +22,21 @@ pub struct NewEvent<'a> {
     pub ip_address: Option<IpAddr>,
     /// Of a sign-in.
     pub method: Option<Amr>,
+}
+
+impl Device {
+    /// Something that happened to `user` from this browser.
+    #[must_use]
+    pub fn event(&self, user: UserId, event: SecurityEvent) -> NewEvent<'_> {
+        NewEvent {
+            user,
+            event,
+            session_uid: None,
+            user_agent: self.user_agent.as_deref(),
+            ip_address: self.ip_address,
+            method: None,
+        }
+    }
 }
 
 /// Something that happened to an account.

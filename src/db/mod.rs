@@ -23,6 +23,8 @@ pub mod organizations;
 pub mod outbox;
 pub mod password_resets;
 mod pool;
+pub mod recovery_codes;
+pub mod second_factors;
 pub mod sessions;
 mod snapshot;
 pub mod users;

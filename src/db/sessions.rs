@@ -79,6 +79,8 @@ pub enum EndReason {
     Elsewhere,
     /// The account is being deleted.
     AccountDeleted,
+    /// A second factor with which the session was opened was taken from the account.
+    FactorRemoved,
 }
 
 impl EndReason {
@@ -92,6 +94,7 @@ impl EndReason {
             Self::PasswordChanged => "password_changed",
             Self::Elsewhere => "elsewhere",
             Self::AccountDeleted => "account_deleted",
+            Self::FactorRemoved => "factor_removed",
         }
     }
 }
@@ -413,6 +416,89 @@ pub async fn add_amr(
         transaction.execute(&write, &[&uid, &names_of(&methods)]).await?;
     }
     Ok(Some(methods))
+}
+
+/// A second factor shown in a session, which gets another secret name with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Strengthening<'a> {
+    pub uid: &'a str,
+    pub user: UserId,
+    /// The digest of the name that the browser shows today.
+    pub former_id: &'a SessionDigest,
+    /// … and from now on.
+    pub id: &'a SessionDigest,
+    /// What was used, in its order.
+    pub methods: &'a [Amr],
+}
+
+/// Notes that a second factor was shown in a session that is alive at `now`, and renames it: its former name is worthless from then
+/// on. Gives the methods of the session afterwards, or `None`, and changes nothing, when there is no such session any more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn strengthen(
+    transaction: &Transaction<'_>,
+    session: Strengthening<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<Amr>>, Error> {
+    let lock = transaction
+        .prepare_cached(
+            "SELECT amr
+             FROM identite_sessions
+             WHERE id = $1
+               AND uid = $2
+               AND user_id = $3
+               AND ended_at IS NULL
+               AND expires_at > $4
+               AND absolute_expires_at > $4
+             FOR UPDATE",
+        )
+        .await?;
+    let former_id = session.former_id.as_slice();
+    let row = transaction
+        .query_opt(&lock, &[&former_id, &session.uid, &session.user.0, &now])
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut methods = read_methods(&row, 0)?;
+    for method in session.methods {
+        amr::add_method(&mut methods, *method);
+    }
+    let write = transaction
+        .prepare_cached("UPDATE identite_sessions SET id = $2, amr = $3 WHERE id = $1")
+        .await?;
+    transaction
+        .execute(&write, &[&former_id, &session.id.as_slice(), &names_of(&methods)])
+        .await?;
+    Ok(Some(methods))
+}
+
+/// Ends the sessions of `user` in which `method` was used, but the one named `except_uid`. Gives how many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_those_that_used(
+    client: &impl GenericClient,
+    user: UserId,
+    method: Amr,
+    except_uid: &str,
+    at: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE identite_sessions
+             SET
+               ended_at = $4,
+               end_reason = $5
+             WHERE user_id = $1 AND ended_at IS NULL AND uid <> $3 AND $2 = ANY (amr)",
+        )
+        .await?;
+    let reason = EndReason::FactorRemoved.as_str();
+    Ok(client
+        .execute(
+            &statement,
+            &[&user.0, &method.as_str(), &except_uid, &at, &reason],
+        )
+        .await?)
 }
 
 /// Deletes at most `limit` sessions that ended or expired before `before`. Gives how many.

@@ -37,6 +37,15 @@ pub struct User {
     pub updated_at: DateTime<Utc>,
 }
 
+impl User {
+    /// Given name and family name, as e-mails greet with them; empty where unknown.
+    #[must_use]
+    pub fn names(&self) -> (String, String) {
+        let known = |name: &Option<String>| name.clone().unwrap_or_default();
+        (known(&self.given_name), known(&self.family_name))
+    }
+}
+
 /// Debug output reaches logs: it names the row, not the person.
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -338,8 +347,9 @@ pub async fn lock(transaction: &Transaction<'_>, id: UserId) -> Result<Option<Us
         .transpose()
 }
 
-static LOCK: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {USER_COLUMNS} FROM users AS person WHERE person.id = $1 FOR UPDATE"));
+static LOCK: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {USER_COLUMNS} FROM users AS person WHERE person.id = $1 FOR NO KEY UPDATE")
+});
 
 /// What a person tells of themselves.
 #[derive(Clone, PartialEq, Eq)]

@@ -15,6 +15,8 @@ pub enum Amr {
     Pop,
     /// A time-based one-time code of an authenticator application.
     Totp,
+    /// One of the codes that stand in for a lost second factor.
+    RecoveryCode,
     /// A magic link.
     EmailLink,
     /// A code sent by e-mail. It verifies the address and is never a factor.
@@ -31,10 +33,11 @@ pub enum Amr {
 pub struct UnknownAmr;
 
 impl Amr {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Pwd,
         Self::Pop,
         Self::Totp,
+        Self::RecoveryCode,
         Self::EmailLink,
         Self::EmailOtp,
         Self::Uv,
@@ -48,6 +51,7 @@ impl Amr {
             Self::Pwd => "pwd",
             Self::Pop => "pop",
             Self::Totp => "totp",
+            Self::RecoveryCode => "recovery-code",
             Self::EmailLink => "email-link",
             Self::EmailOtp => "email-otp",
             Self::Uv => "uv",
@@ -60,7 +64,7 @@ impl Amr {
         match self {
             Self::Pwd => Some("pwd"),
             Self::Pop => Some("pop"),
-            Self::Totp => Some("otp"),
+            Self::Totp | Self::RecoveryCode => Some("otp"),
             Self::EmailLink | Self::EmailOtp => Some("mail"),
             Self::Uv => None,
             Self::Mfa => Some("mfa"),
@@ -126,7 +130,8 @@ pub fn is_two_factor(methods: &[Amr]) -> bool {
 fn proves_two_factors(methods: &[Amr]) -> bool {
     let used = |method| methods.contains(&method);
     let knows_or_receives = used(Amr::Pwd) || used(Amr::EmailLink);
-    (knows_or_receives && (used(Amr::Totp) || used(Amr::Pop))) || (used(Amr::Pop) && used(Amr::Uv))
+    (knows_or_receives && (used(Amr::Totp) || used(Amr::RecoveryCode) || used(Amr::Pop)))
+        || (used(Amr::Pop) && used(Amr::Uv))
 }
 
 /// The claim `amr`: the methods under their public names, without repetition, in the order of use.
@@ -155,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_way_to_sign_in_is_told_in_its_order() {
-        let rows: [(&[Amr], &[&str]); 7] = [
+        let rows: [(&[Amr], &[&str]); 8] = [
             (&[Amr::Pwd], &["pwd"]),
             (&[Amr::Pwd, Amr::EmailOtp], &["pwd", "mail"]),
             (&[Amr::EmailLink], &["mail"]),
@@ -166,6 +171,7 @@ mod tests {
             ),
             (&[Amr::Pwd, Amr::Pop, Amr::Uv], &["pwd", "pop", "mfa"]),
             (&[Amr::Pop, Amr::Uv], &["pop", "mfa"]),
+            (&[Amr::Pwd, Amr::RecoveryCode, Amr::Totp], &["pwd", "otp", "mfa"]),
         ];
         for (methods, claim) in rows {
             assert_eq!(standardised_amr(&used(methods)), claim, "{methods:?}");
@@ -190,6 +196,7 @@ mod tests {
     #[test]
     fn a_code_with_an_unverified_passkey_is_not_two_factors() {
         assert!(!is_two_factor(&used(&[Amr::Pop, Amr::Totp])));
+        assert!(!is_two_factor(&used(&[Amr::Pop, Amr::RecoveryCode])));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum Purpose {
     MagicLink,
     /// The link that allows to choose a new password.
     PasswordReset,
+    /// A code that stands in for a lost second factor of this account.
+    RecoveryCode(UserId),
 }
 
 /// Makes the digests under which secrets are stored.
@@ -50,11 +52,12 @@ impl SecretHasher {
     }
 
     /// HMAC-SHA256 in hexadecimal.
-    fn digest(&self, purpose: Purpose, secret: &str) -> String {
+    pub(super) fn digest(&self, purpose: Purpose, secret: &str) -> String {
         let (name, subject) = match purpose {
             Purpose::EmailVerification(user) => ("email-verification", user.to_string()),
             Purpose::MagicLink => ("magic-link", String::new()),
             Purpose::PasswordReset => ("password-reset", String::new()),
+            Purpose::RecoveryCode(user) => ("recovery-code", user.to_string()),
         };
         hex::encode(mac(
             &self.key,

@@ -56,6 +56,10 @@ security_events! {
     UnprovenPasswordDiscarded = "unproven_password_discarded" => "Mot de passe jamais confirmé retiré",
     /// The password turned up in leaks after it was chosen.
     PasswordFoundInLeaks = "password_found_in_leaks" => "Mot de passe retrouvé dans une fuite de données",
+    /// A second factor was shown in a session.
+    SecondFactorUsed = "second_factor_used" => "Double authentification validée",
+    RecoveryCodesDrawn = "recovery_codes_drawn" => "Nouveaux codes de secours créés",
+    RecoveryCodeUsed = "recovery_code_used" => "Code de secours utilisé",
     TotpAdded = "totp_added" => "Application d’authentification ajoutée",
     TotpRemoved = "totp_removed" => "Application d’authentification retirée",
     PasskeyAdded = "passkey_added" => "Clé d’accès ajoutée",

@@ -10,12 +10,18 @@ pub const EMAIL_TYPED: Ladder = &[R::EmailTyped];
 pub const CREDENTIAL_PROMPT: Ladder = &[R::EmailTyped, R::InclusionConnectWelcomeSeen];
 /// Pages where the address is proven.
 pub const SIGNED_IN: Ladder = &[R::SignedIn];
-/// Pages where a factor is chosen.
-pub const SIGNED_IN_RECENTLY: Ladder = &[R::SignedIn, R::SignedInRecently];
 /// Pages where the second factor is given.
 pub const EMAIL_VERIFIED: Ladder = &[R::SignedIn, R::EmailVerified];
 /// What a code sent by e-mail proves.
 pub const EMAIL_PROVEN: Ladder = &[R::SignedIn, R::EmailVerified, R::TrustedBrowser];
+/// Pages where a factor is added on the way to a service: whoever has one already shows it first.
+pub const ENROLMENT: Ladder = &[
+    R::SignedIn,
+    R::SignedInRecently,
+    R::EmailVerified,
+    R::TrustedBrowser,
+    R::SecondFactorForAdministration,
+];
 /// Pages of the account.
 pub const DASHBOARD: Ladder = &[R::SignedIn, R::EmailVerified, R::SecondFactor, R::TrustedBrowser];
 /// The end of a sign-in that no service asked for.
@@ -24,6 +30,7 @@ pub const SIGN_IN_COMPLETE: Ladder = &[
     R::EmailVerified,
     R::SecondFactor,
     R::TrustedBrowser,
+    R::SecondFactorReplaced,
     R::Greeted,
 ];
 /// Pages that change how an account is protected.
@@ -60,6 +67,7 @@ pub const RELYING_PARTY: Ladder = &[
     R::EmailVerified,
     R::SecondFactor,
     R::TrustedBrowser,
+    R::SecondFactorReplaced,
     R::Organization,
     R::HintedOrganization,
     R::SelectedOrganization,

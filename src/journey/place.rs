@@ -18,6 +18,8 @@ pub enum Place {
     /// The second factor protects the administration of the account.
     SecondFactorForAdministration,
     DoubleAuthenticationChoice,
+    /// The same, for somebody whose second factor is lost.
+    ReplaceSecondFactor,
     JoinOrganization {
         siret_hint: Option<Siret>,
     },
@@ -46,6 +48,9 @@ impl Place {
             Self::SecondFactor => "/users/2fa-sign-in".to_owned(),
             Self::SecondFactorForAdministration => "/users/2fa-sign-in?notification=2fa_required".to_owned(),
             Self::DoubleAuthenticationChoice => "/users/double-authentication-choice".to_owned(),
+            Self::ReplaceSecondFactor => {
+                "/users/double-authentication-choice?notification=recovery_code_used".to_owned()
+            }
             Self::JoinOrganization {
                 siret_hint: Some(siret),
             } => {

@@ -23,6 +23,8 @@ pub enum Requirement {
     SecondFactor,
     /// The browser has proven to be the person's.
     TrustedBrowser,
+    /// Whoever came in with a recovery code was asked for a new second factor.
+    SecondFactorReplaced,
     /// Who has a second factor uses it before changing the account.
     SecondFactorForAdministration,
     /// At least one organization.
@@ -93,6 +95,9 @@ impl Requirement {
             Self::SecondFactor if person.is_second_factor_capable() => Step::GoTo(Place::SecondFactor),
             Self::SecondFactor => Step::GoTo(Place::DoubleAuthenticationChoice),
             Self::TrustedBrowser => met_or(journey.browser_is_trusted(), Place::AuthenticateBrowser),
+            Self::SecondFactorReplaced => {
+                met_or(!journey.visit.lost_second_factor, Place::ReplaceSecondFactor)
+            }
             Self::SecondFactorForAdministration => {
                 let is_protected = !person.is_second_factor_capable() || person.used_two_factors();
                 met_or(is_protected, Place::SecondFactorForAdministration)

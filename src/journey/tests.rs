@@ -136,6 +136,10 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             with(|journey| journey.trusted_browser = Some(TrustedBrowser::issued(UserId(2), now()))),
             Step::GoTo(Place::AuthenticateBrowser),
         ),
+        R::SecondFactorReplaced => (
+            with(|journey| journey.visit.lost_second_factor = true),
+            Step::GoTo(Place::ReplaceSecondFactor),
+        ),
         R::SecondFactorForAdministration => (
             with_person(|person| person.has_totp = true),
             Step::GoTo(Place::SecondFactorForAdministration),
@@ -177,7 +181,7 @@ const LADDERS: [(&str, Ladder); 11] = [
     ("email typed", ladders::EMAIL_TYPED),
     ("credential prompt", ladders::CREDENTIAL_PROMPT),
     ("signed in", ladders::SIGNED_IN),
-    ("signed in recently", ladders::SIGNED_IN_RECENTLY),
+    ("enrolment", ladders::ENROLMENT),
     ("email verified", ladders::EMAIL_VERIFIED),
     ("email proven", ladders::EMAIL_PROVEN),
     ("dashboard", ladders::DASHBOARD),
@@ -232,7 +236,7 @@ fn rungs_are_climbed_in_their_order() {
 #[test]
 fn an_instant_exactly_as_old_as_allowed_still_holds() {
     let journey = with_person(|person| person.signed_in_at = now() - TimeDelta::seconds(900));
-    assert_eq!(next_step(ladders::SIGNED_IN_RECENTLY, &journey), Step::Continue);
+    assert_eq!(next_step(ladders::ENROLMENT, &journey), Step::Continue);
     let journey = with_person(|person| person.email_verified_at = None);
     assert_eq!(
         next_step(ladders::DASHBOARD, &journey),

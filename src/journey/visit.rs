@@ -7,6 +7,10 @@ use crate::domain::trusted_path::TrustedPath;
 use crate::domain::{Email, EssentialAcr, Siret};
 
 /// The volatile half of a browser session.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about what the session is doing"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Visit {
@@ -28,6 +32,9 @@ pub struct Visit {
     /// The account of `email` has a passkey.
     #[serde(skip_serializing_if = "is_false")]
     pub has_passkey: bool,
+    /// A recovery code stood in for a second factor that was lost: another one is asked for before the person goes on.
+    #[serde(skip_serializing_if = "is_false")]
+    pub lost_second_factor: bool,
     /// Where to go back to once a missing requirement is met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<TrustedPath>,
@@ -45,6 +52,15 @@ impl Visit {
             referrer: self.referrer,
             interaction: self.interaction,
             ..Self::default()
+        }
+    }
+
+    /// What survives a change of the session's name in the middle of a journey.
+    #[must_use]
+    pub fn without_form_token(self) -> Self {
+        Self {
+            csrf_token: None,
+            ..self
         }
     }
 

@@ -104,6 +104,22 @@ messages! {
         given_name: String,
         family_name: String,
     }
+    /// Recovery codes were drawn, which replace those of before.
+    RecoveryCodesDrawn, "recovery-codes-drawn", "Vos nouveaux codes de secours" {
+        given_name: String,
+        family_name: String,
+        /// `22/11/2026 à 14:03`
+        drawn_at: String,
+    }
+    /// A recovery code stood in for a second factor.
+    RecoveryCodeUsed, "recovery-code-used", "Un code de secours a été utilisé" {
+        given_name: String,
+        family_name: String,
+        /// `22/11/2026 à 14:03`
+        used_at: String,
+        /// How many are left.
+        left: i64,
+    }
     /// A passkey was added.
     AddAccessKey, "add-access-key", "Alerte de sécurité" {
         given_name: String,

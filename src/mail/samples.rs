@@ -4,7 +4,8 @@ use super::envelope::Envelope;
 use super::messages::{
     Add2fa, AddAccessKey, CancelModeration, Change, Delete2faProtection, DeleteAccessKey, DeleteAccount,
     DeleteFreeTotp, MagicLink, NewBrowser, OfficialContactEmailVerification, PasswordChanged,
-    PasswordFoundInLeaks, ResetPassword, UpdatePersonalData, VerifyEmail, Welcome,
+    PasswordFoundInLeaks, RecoveryCodeUsed, RecoveryCodesDrawn, ResetPassword, UpdatePersonalData,
+    VerifyEmail, Welcome,
 };
 use super::renderer::{MailError, Mails};
 
@@ -64,6 +65,8 @@ pub fn samples(mails: &Mails) -> Result<Vec<Envelope>, MailError> {
         })?,
         mails.render(RECIPIENT, &DeleteFreeTotp { given_name: given_name(), family_name: family_name() })?,
         mails.render(RECIPIENT, &Delete2faProtection { given_name: String::new(), family_name: String::new() })?,
+        mails.render(RECIPIENT, &RecoveryCodesDrawn { given_name: given_name(), family_name: family_name(), drawn_at: date() })?,
+        mails.render(RECIPIENT, &RecoveryCodeUsed { given_name: given_name(), family_name: family_name(), used_at: date(), left: 1 })?,
         mails.render(RECIPIENT, &AddAccessKey { given_name: given_name(), family_name: family_name() })?,
         mails.render(RECIPIENT, &DeleteAccessKey { given_name: given_name(), family_name: family_name() })?,
         mails.render(RECIPIENT, &CancelModeration {

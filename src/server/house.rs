@@ -18,12 +18,13 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use super::accounts::{self, Foundations};
-use super::{ServeError, organizations, ports, probes};
+use super::{ServeError, mfa, organizations, ports, probes};
 use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::db::{Pool, PoolSettings};
 use crate::journey::{Journeys, Rules, Visit};
 use crate::mail::{Mails, SenderRules, carrier_for};
+use crate::mfa::Mfa;
 use crate::oidc::{Oidc, OidcSettings};
 use crate::organizations::Organizations;
 use crate::telemetry::AccessLog;
@@ -58,6 +59,7 @@ pub(super) struct Rooms {
     journeys: Journeys,
     accounts: Accounts,
     organizations: Organizations,
+    mfa: Mfa,
     pub(super) access_log: AccessLog,
     http_metrics: HttpMetrics,
     state: SharedState,
@@ -84,6 +86,7 @@ impl Rooms {
             journeys: self.journeys.with_pool(pool.clone()),
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
             organizations: self.organizations.for_worker(pool.clone()),
+            mfa: self.mfa.for_worker(pool.clone()),
             oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone()),
             access_log: self.access_log.clone(),
             http_metrics: self.http_metrics.clone(),
@@ -165,6 +168,7 @@ impl House {
         };
         let accounts = accounts::accounts(config, &foundations, hasher)?;
         let organizations = organizations::organizations(&foundations);
+        let mfa = mfa::mfa(config, &foundations);
         let mut oidc_settings = OidcSettings::new(&config.server.host);
         oidc_settings.code_ttl = config.oidc.authorization_code_lifetime;
 
@@ -181,6 +185,7 @@ impl House {
             journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
             accounts,
             organizations,
+            mfa,
             access_log: AccessLog::open(&config.logs)?,
             http_metrics: HttpMetrics::new(instruments.registry())?,
             state: shared_state,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod house;
+mod mfa;
 mod organizations;
 mod ports;
 mod probes;

@@ -14,6 +14,7 @@ use super::render::Renderer;
 use super::security_headers::SecurityHeaders;
 use crate::accounts::{Accounts, SessionTable};
 use crate::journey::{Journeys, Visit};
+use crate::mfa::Mfa;
 use crate::oidc::Oidc;
 use crate::organizations::Organizations;
 use crate::telemetry::AccessLog;
@@ -28,6 +29,7 @@ pub struct App {
     pub journeys: Journeys,
     pub accounts: Accounts,
     pub organizations: Organizations,
+    pub mfa: Mfa,
     pub oidc: Oidc,
     pub access_log: AccessLog,
     pub http_metrics: HttpMetrics,

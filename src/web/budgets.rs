@@ -34,6 +34,15 @@ const fn limiter(name: &'static str, points: u32, window: Duration, is_always_on
 pub const PASSWORD: Limiter = limiter("rate-limiter-password", 10, Duration::from_mins(5), false);
 /// Guesses at the code that proves an address.
 pub const VERIFY_EMAIL: Limiter = limiter("rate-limiter-verify-email", 10, Duration::from_mins(5), false);
+/// Guesses at a one-time code of an application, or at a recovery code.
+pub const TOTP: Limiter = limiter("rate-limiter-totp", 5, Duration::from_mins(15), false);
+/// The same of one account, wherever they come from and whatever the toggles say: whoever guesses knows the password already.
+pub const FACTORS_PER_ACCOUNT: Limiter = limiter(
+    "rate-limiter-factors-per-account",
+    30,
+    Duration::from_hours(1),
+    true,
+);
 /// Links to choose another password.
 pub const RESET_PASSWORD: Limiter = limiter("rate-limiter-reset-password", 5, Duration::from_mins(15), true);
 /// Codes that prove an address.

@@ -14,6 +14,7 @@ use super::pages::errors::{
 };
 use super::render::{RenderError, Renderer, Shell};
 use crate::accounts::AccountsError;
+use crate::mfa::MfaError;
 use crate::oidc::{Fault, LogoutError, ProtocolError};
 use crate::organizations::OrganizationsError;
 
@@ -261,6 +262,15 @@ impl From<OrganizationsError> for PageError {
         match error {
             OrganizationsError::Database(error) => error.into(),
             OrganizationsError::Mail(error) => Self::fault(error),
+        }
+    }
+}
+
+impl From<MfaError> for PageError {
+    fn from(error: MfaError) -> Self {
+        match error {
+            MfaError::Database(error) => error.into(),
+            other => Self::fault(other),
         }
     }
 }

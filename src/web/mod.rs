@@ -24,6 +24,7 @@ mod passwords;
 mod paths;
 pub mod render;
 pub mod routes;
+mod second_factor;
 pub mod security_headers;
 mod select_organization;
 mod session;

@@ -142,6 +142,10 @@ const NOTIFICATIONS: &[Notification] = &[
         "invalid_totp_token",
         "Erreur : le code que vous avez utilisé n’est pas valable. Saisissez celui que votre application affiche maintenant.",
     ),
+    warning(
+        "recovery_code_used",
+        "Attention : vous venez d’utiliser un code de secours, qui ne servira plus. Ajoutez un nouveau moyen de connexion pour ne pas en dépendre.",
+    ),
     error("invalid_passkey", "Erreur : votre clé d’accès est invalide."),
     error(
         "passkey_not_found",
@@ -243,7 +247,7 @@ mod tests {
             .map(|notification| notification.code)
             .collect();
         assert_eq!(codes.len(), NOTIFICATIONS.len());
-        assert_eq!(NOTIFICATIONS.len(), 41);
+        assert_eq!(NOTIFICATIONS.len(), 42);
     }
 
     #[test]

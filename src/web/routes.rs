@@ -11,8 +11,8 @@ use identite_actors::rate_limiter::Budget;
 use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::{
-    account, assets, home, legal, magic_link, manage_organizations, oidc, passwords, select_organization,
-    sign_in, sign_up, verify_email, welcome, where_signed_in,
+    account, assets, home, legal, magic_link, manage_organizations, oidc, passwords, second_factor,
+    select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -70,6 +70,9 @@ fn sign_in_pages(config: &mut ServiceConfig) {
         .service(page("/users/sign-in-with-magic-link", ladders::OPEN, Methods::get(magic_link::get).post(magic_link::post)))
         .service(page("/users/verify-email", ladders::SIGNED_IN, Methods::get(verify_email::get).post(verify_email::post)))
         .service(page("/users/send-email-verification", ladders::SIGNED_IN, Methods::only_post(verify_email::post_send)))
+        .service(page("/users/2fa-sign-in", ladders::EMAIL_VERIFIED, Methods::get(second_factor::get)))
+        .service(page("/users/2fa-sign-in-with-totp", ladders::EMAIL_VERIFIED, Methods::only_post(second_factor::post_totp)))
+        .service(page("/users/2fa-sign-in-with-recovery-code", ladders::EMAIL_VERIFIED, Methods::get(second_factor::get_recovery).post(second_factor::post_recovery)))
         .service(page("/users/reset-password", ladders::OPEN, Methods::get(passwords::get_reset).post(passwords::post_reset)))
         .service(page("/users/change-password", ladders::OPEN, Methods::get(passwords::get_change).post(passwords::post_change)));
 }

@@ -290,6 +290,24 @@ impl Browser {
         Ok(())
     }
 
+    /// Continues under another name after a second factor was shown: everything is kept but the form token, which whoever knew the
+    /// former name may know too.
+    ///
+    /// # Errors
+    /// When the owner of sessions does not answer.
+    pub async fn continue_as(&self, sid: Sid) -> Result<(), PageError> {
+        let key = sid.key();
+        if let Some(former) = self.0.sid.replace(Some(sid)) {
+            let sessions = &self.0.app.sessions;
+            sessions
+                .rotate(&former.key(), &key, Visit::without_form_token)
+                .await?;
+        }
+        self.forget();
+        self.0.is_touched.set(true);
+        Ok(())
+    }
+
     /// Ends the session, here and on every node.
     ///
     /// # Errors

@@ -150,6 +150,7 @@ fn method_name(method: Amr) -> Option<&'static str> {
         Amr::Pwd => "mot de passe",
         Amr::Pop => "clé d’accès",
         Amr::Totp => "code à usage unique",
+        Amr::RecoveryCode => "code de secours",
         Amr::EmailLink => "lien de connexion",
         Amr::EmailOtp => "code par e-mail",
         Amr::Uv | Amr::Mfa => return None,

@@ -60,7 +60,12 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
     assert!(!report.adopted);
     assert_eq!(
         report.applied,
-        ["V1__reference_schema", "V2__sessions_and_outbox", "V3__accounts"]
+        [
+            "V1__reference_schema",
+            "V2__sessions_and_outbox",
+            "V3__accounts",
+            "V4__second_factors"
+        ]
     );
 
     let mut catalog = catalog_of(&database).await;
@@ -78,8 +83,11 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
             "identite_events",
             "identite_outbox",
             "identite_pending_passwords",
+            "identite_recovery_codes",
             "identite_schema_history",
             "identite_sessions",
+            "identite_totp_enrolments",
+            "identite_totp_steps",
         ]
         .map(String::from)
         .into()
@@ -219,7 +227,12 @@ async fn pending_migrations_are_told_until_they_ran() {
     let database = TestDatabase::create_empty().await;
     assert_eq!(
         pending(database.pool()).await.unwrap(),
-        ["V1__reference_schema", "V2__sessions_and_outbox", "V3__accounts"]
+        [
+            "V1__reference_schema",
+            "V2__sessions_and_outbox",
+            "V3__accounts",
+            "V4__second_factors"
+        ]
     );
     migrate(database.pool()).await.unwrap();
     assert!(pending(database.pool()).await.unwrap().is_empty());
@@ -255,7 +268,10 @@ async fn a_database_of_the_reference_is_adopted_untouched() {
 
     let report = migrate(database.pool()).await.unwrap();
     assert!(report.adopted);
-    assert_eq!(report.applied, ["V2__sessions_and_outbox", "V3__accounts"]);
+    assert_eq!(
+        report.applied,
+        ["V2__sessions_and_outbox", "V3__accounts", "V4__second_factors"]
+    );
     assert!(report.remarks.is_empty(), "{:?}", report.remarks);
     assert_eq!(fingerprint().await, before);
     assert!(pending(database.pool()).await.unwrap().is_empty());

@@ -9,6 +9,7 @@ pub mod manage_organizations;
 pub mod oidc;
 pub mod organizations;
 pub mod passwords;
+pub mod second_factor;
 pub mod sign_in;
 
 #[cfg(test)]
