@@ -11,8 +11,9 @@ pub struct PasswordsConfig {
     pub hasher_threads: Option<usize>,
     /// `PASSWORD_HASHER_QUEUE`: hashes that may wait; beyond, sign-ins are answered 503 with `Retry-After`.
     pub hasher_queue: usize,
-    /// `FEATURE_PASSWORD_UPGRADE`: hashes of an older kind are replaced at the next sign-in. An operator sets it to
-    /// `False` while a return to a server that reads bcrypt only is still possible.
+    /// `FEATURE_PASSWORD_UPGRADE`: hashes of an older kind are replaced at the next sign-in, and new ones are argon2id. An
+    /// operator sets it to `False` while a return to a server that reads bcrypt only is still possible: existing hashes stay,
+    /// new ones are bcrypt.
     pub upgrade: bool,
 }
 

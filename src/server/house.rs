@@ -9,7 +9,9 @@ use identite_actors::clock::SharedClock;
 use identite_actors::instrumentation::Instruments;
 use identite_actors::keys::Keys;
 use identite_actors::outbox::{Outbox, OutboxSettings};
-use identite_actors::password_hasher::{Argon2Cost, PasswordHasher, PasswordHasherSettings};
+use identite_actors::password_hasher::{
+    Argon2Cost, Decoy, NewHashes, PasswordHasher, PasswordHasherSettings,
+};
 use identite_actors::rate_limiter::{RateLimiter, RateLimiterSettings};
 use identite_actors::sessions::{Sessions, SessionsSettings};
 use identite_actors::state::{InvalidRedisUrl, MemoryStore, RedisStore, StateStore};
@@ -306,9 +308,19 @@ fn sessions_settings(max_age: Duration) -> SessionsSettings {
     }
 }
 
+/// Cost of bcrypt hashes, as the reference writes them (spec/accounts.md §5.3).
+const BCRYPT_COST: u32 = 10;
+
 fn hasher_settings(config: &Config) -> PasswordHasherSettings {
     let defaults = PasswordHasherSettings::default();
     let argon2 = &config.passwords.argon2;
+    let (new_hashes, decoy) = if config.passwords.upgrade {
+        (NewHashes::Argon2id, Decoy::Argon2id)
+    } else {
+        // The way back stays open: what is written now is read there, and most accounts have such a hash.
+        let cost = BCRYPT_COST;
+        (NewHashes::Bcrypt { cost }, Decoy::Bcrypt { cost })
+    };
     PasswordHasherSettings {
         threads: config.passwords.hasher_threads.unwrap_or(defaults.threads),
         mailbox_capacity: config.passwords.hasher_queue,
@@ -317,6 +329,8 @@ fn hasher_settings(config: &Config) -> PasswordHasherSettings {
             iterations: argon2.iterations,
             parallelism: argon2.parallelism,
         },
+        new_hashes,
+        decoy,
         ..defaults
     }
 }

@@ -9,6 +9,12 @@ const FIELD_COUNT_LIMIT: usize = 1000;
 /// A single value longer than this is refused, unless a page reads it with [`Fields::long`].
 const VALUE_LIMIT_IN_BYTES: usize = 8 * 1024;
 
+/// What scripts of ours send: ceremonies of passkeys.
+const LONG_BY_NATURE: [&str; 2] = [
+    "webauthn_authentication_response_string",
+    "webauthn_registration_response_string",
+];
+
 /// Decoded `application/x-www-form-urlencoded` fields in their order. Names are literal: `a[b]` is a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
@@ -28,6 +34,8 @@ pub enum InvalidFields {
     Missing(&'static str),
     #[error("the field {0} is too long")]
     TooLong(&'static str),
+    #[error("a value is too long")]
+    ValueTooLong,
 }
 
 impl Fields {
@@ -62,6 +70,22 @@ impl Fields {
         match value {
             Some(value) if value.len() > VALUE_LIMIT_IN_BYTES => Err(InvalidFields::TooLong(name)),
             value => Ok(value),
+        }
+    }
+
+    /// Refuses values that are longer than anybody types, whether or not somebody reads them; those of
+    /// [`LONG_BY_NATURE`] may be long.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn refuse_over_long(&self) -> Result<(), InvalidFields> {
+        let is_over_long = |(name, value): &(String, String)| {
+            value.len() > VALUE_LIMIT_IN_BYTES && !LONG_BY_NATURE.contains(&name.as_str())
+        };
+        if self.0.iter().any(is_over_long) {
+            Err(InvalidFields::ValueTooLong)
+        } else {
+            Ok(())
         }
     }
 
@@ -166,6 +190,19 @@ mod tests {
                 .map(|value| value.unwrap().len()),
             Ok(9000)
         );
+    }
+
+    #[test]
+    fn a_value_that_nobody_types_is_refused_whoever_reads_it() {
+        let long = "x".repeat(9000);
+        let parse = |text: &str| Fields::parse(text.as_bytes()).unwrap();
+        assert_eq!(parse("a=1&b=2").refuse_over_long(), Ok(()));
+        assert_eq!(
+            parse(&format!("a=1&b={long}")).refuse_over_long(),
+            Err(InvalidFields::ValueTooLong)
+        );
+        let ceremony = format!("webauthn_registration_response_string={long}");
+        assert_eq!(parse(&ceremony).refuse_over_long(), Ok(()));
     }
 
     proptest! {

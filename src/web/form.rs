@@ -77,6 +77,7 @@ impl FromRequest for Form {
             if !browser.accepts_csrf_token(token).await? {
                 return Err(PageError::Csrf);
             }
+            fields.refuse_over_long()?;
             Ok(Self(fields))
         })
     }

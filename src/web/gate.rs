@@ -17,6 +17,7 @@ use super::app::App;
 use super::client_address::address_of;
 use super::error::PageError;
 use super::fields::Fields;
+use super::paths;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
 use crate::journey::{Journey, Ladder, Place, Requirement, Step, ladders, next_step};
@@ -124,6 +125,9 @@ async fn admit(
         return Err(PageError::Forbidden(
             "Cette page est faite pour les navigateurs : elle n’accepte pas d’en-tête Authorization.",
         ));
+    }
+    if !paths::is_readable(request.path()) {
+        return Err(PageError::BadRequest("Cette adresse ne peut pas être lue."));
     }
     if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
         let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());

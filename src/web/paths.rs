@@ -1,5 +1,7 @@
 //! Paths are case-insensitive and tolerate one trailing slash; the values inside them keep their case.
 
+use percent_encoding::percent_decode_str;
+
 /// The path that the route table knows for what a browser asked. Gives `None` when `path` already is that path.
 #[must_use]
 pub fn canonical(path: &str) -> Option<String> {
@@ -30,6 +32,21 @@ pub fn canonical(path: &str) -> Option<String> {
     (canonical != path).then_some(canonical)
 }
 
+/// Whether a path can be read: its escapes are whole and give UTF-8 without NUL characters.
+#[must_use]
+pub fn is_readable(path: &str) -> bool {
+    let escapes_are_whole = path.split('%').skip(1).all(|after| {
+        after
+            .as_bytes()
+            .get(..2)
+            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    escapes_are_whole
+        && percent_decode_str(path)
+            .decode_utf8()
+            .is_ok_and(|text| !text.contains('\0'))
+}
+
 /// Names of assets tell capitals apart throughout.
 fn is_asset(path: &str) -> bool {
     path.starts_with("/dist/")
@@ -50,7 +67,25 @@ fn value_segment(path: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::{canonical, is_readable};
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart() {
+        for (path, expected) in [
+            ("/", true),
+            ("/users/start-sign-in", true),
+            ("/%C3%A9", true),
+            ("/%2e%2e/", true),
+            ("/%", false),
+            ("/%4", false),
+            ("/%zz", false),
+            ("/%é", false),
+            ("/%ff", false),
+            ("/a%00b", false),
+        ] {
+            assert_eq!(is_readable(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn capitals_and_one_trailing_slash_do_not_matter() {

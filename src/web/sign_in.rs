@@ -52,11 +52,13 @@ pub async fn get_start(
     let typed = visit
         .typed_email
         .or(visit.email.map(|email| email.as_str().to_owned()));
+    let login_hint = typed.filter(|_| journey.person.is_none());
     let page = StartSignInPage {
-        login_hint: typed.filter(|_| journey.person.is_none()),
+        // The field takes the focus when something is to be typed in it.
+        focuses_email: has_email_error || login_hint.is_none(),
+        login_hint,
         has_email_error,
         did_you_mean: did_you_mean.map(str::to_owned),
-        focuses_email: code.is_none(),
     };
     let notification = if has_email_error {
         None

@@ -7,6 +7,9 @@ use reqwest::header::RETRY_AFTER;
 
 use crate::support::{EMAIL, Options, PASSWORD, Process, TestServer, Visitor};
 
+/// Passes the policy, and is longer than bcrypt reads.
+const CHOSEN: &str = "une phrase secrète que personne ne devinera, et que bcrypt ne lit pas jusqu’au bout";
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn hash_of(server: &TestServer) -> String {
@@ -65,9 +68,40 @@ async fn an_older_hash_is_replaced_after_the_sign_in() {
 async fn a_hash_stays_while_the_way_back_is_kept_open() {
     let server = TestServer::start_with(Options::default().with("FEATURE_PASSWORD_UPGRADE", "False")).await;
     let former = hash_of(&server).await;
-    assert_eq!(server.visitor().sign_in_as(EMAIL, PASSWORD).await.url.path(), "/");
+    let visitor = server.visitor();
+    assert_eq!(visitor.sign_in_as(EMAIL, PASSWORD).await.url.path(), "/");
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(hash_of(&server).await, former);
+
+    // What is chosen meanwhile can be read there, too: at a sign-up and at a reset.
+    let newcomer = server.visitor();
+    let page = newcomer.start_sign_in("nouveau@exemple.fr").await;
+    newcomer
+        .submit(&page, "/users/sign-up", &[("password", CHOSEN)])
+        .await;
+    let page = visitor.get("/users/reset-password").await;
+    visitor
+        .submit(&page, "/users/reset-password", &[("login", EMAIL)])
+        .await;
+    let mail = server
+        .mailbox
+        .wait_for(EMAIL, "Instructions pour la réinitialisation du mot de passe")
+        .await;
+    let page = visitor.get(&mail.links()[0]).await;
+    visitor
+        .submit(&page, "/users/change-password", &[("password", CHOSEN)])
+        .await;
+    for email in ["nouveau@exemple.fr", EMAIL] {
+        let client = server.database().pool().get().await.expect("a connection");
+        let query = "SELECT encrypted_password FROM users WHERE email = $1";
+        let row = client.query_one(query, &[&email]).await.expect("the account");
+        let hash: String = row.get(0);
+        assert!(hash.starts_with("$2b$10$") && hash.len() == 60, "{email}: {hash}");
+        assert!(bcrypt::verify(CHOSEN, &hash).expect("a hash"));
+        assert_ne!(hash, former);
+        server.visitor().start_sign_in(email).await;
+    }
+    assert_eq!(server.visitor().sign_in_as(EMAIL, CHOSEN).await.url.path(), "/");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use argon2::password_hash::phc::{Output, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Argon2Cost, Decoy, Verification};
+use super::{Argon2Cost, Decoy, NewHashes, Verification};
 
 /// Stored costs beyond these are not worked on: such a hash was not written by us.
 const MEMORY_AT_MOST: u32 = 256 * 1_024;
@@ -18,6 +18,8 @@ const BCRYPT_LENGTH: usize = 60;
 pub(super) enum Fault {
     #[error("argon2id failed: {0}")]
     Argon2(argon2::Error),
+    #[error("bcrypt failed: {0}")]
+    Bcrypt(bcrypt::BcryptError),
     #[error("the hash cannot be written")]
     Encoding,
 }
@@ -29,6 +31,7 @@ pub(super) fn parameters(cost: Argon2Cost) -> Result<Params, argon2::Error> {
 /// The hashing of one thread, with the memory that it keeps.
 pub(super) struct Hashing {
     cost: Argon2Cost,
+    new_hashes: NewHashes,
     decoy: Decoy,
     /// Grows to what the configured cost needs when it is first used.
     memory: Vec<Block>,
@@ -49,15 +52,26 @@ struct Argon2id {
 }
 
 impl Hashing {
-    pub(super) fn new(cost: Argon2Cost, decoy: Decoy) -> Self {
+    pub(super) fn new(cost: Argon2Cost, new_hashes: NewHashes, decoy: Decoy) -> Self {
         Self {
             cost,
+            new_hashes,
             decoy,
             memory: Vec::new(),
         }
     }
 
     pub(super) fn hash(&mut self, password: &SecretString) -> Result<String, Fault> {
+        match self.new_hashes {
+            NewHashes::Argon2id => self.hash_argon2id(password),
+            // As the programs that read such hashes do: of long passwords the first 72 bytes count.
+            NewHashes::Bcrypt { cost } => {
+                bcrypt::hash(password.expose_secret(), bounded(cost)).map_err(Fault::Bcrypt)
+            }
+        }
+    }
+
+    fn hash_argon2id(&mut self, password: &SecretString) -> Result<String, Fault> {
         let salt = Salt::new(&rand::random::<[u8; 16]>()).map_err(|_| Fault::Encoding)?;
         let params = parameters(self.cost).map_err(Fault::Argon2)?;
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
@@ -89,19 +103,27 @@ impl Hashing {
                 self.argon2id(password, &params, version, salt.as_ref(), &mut computed)?;
                 // Comparing outputs takes constant time.
                 let matches = Output::new(&computed).is_ok_and(|computed| computed == output);
-                Ok(verification(
-                    matches,
-                    version != Version::V0x13 || !self.has_configured_cost(&params),
-                ))
+                let is_older = version != Version::V0x13 || !self.has_configured_cost(&params);
+                Ok(self.verification(matches, is_older))
             }
             Stored::Bcrypt => {
                 let matches = bcrypt::verify(password.expose_secret(), stored.unwrap_or_default());
-                Ok(verification(matches.unwrap_or(false), true))
+                Ok(self.verification(matches.unwrap_or(false), true))
             }
             Stored::Unusable => {
                 self.spend_the_time_of_a_check(password)?;
                 Ok(Verification::Mismatch)
             }
+        }
+    }
+
+    fn verification(&self, matches: bool, is_older: bool) -> Verification {
+        if matches {
+            Verification::Match {
+                needs_upgrade: is_older && self.new_hashes == NewHashes::Argon2id,
+            }
+        } else {
+            Verification::Mismatch
         }
     }
 
@@ -123,8 +145,8 @@ impl Hashing {
                 std::hint::black_box(output);
             }
             Decoy::Bcrypt { cost } => {
-                let cost = cost.clamp(4, BCRYPT_COST_AT_MOST);
-                let _ = std::hint::black_box(bcrypt::hash_with_salt(password.expose_secret(), cost, [0; 16]));
+                let hash = bcrypt::hash_with_salt(password.expose_secret(), bounded(cost), [0; 16]);
+                let _ = std::hint::black_box(hash);
             }
         }
         Ok(())
@@ -160,12 +182,9 @@ impl Hashing {
     }
 }
 
-fn verification(matches: bool, needs_upgrade: bool) -> Verification {
-    if matches {
-        Verification::Match { needs_upgrade }
-    } else {
-        Verification::Mismatch
-    }
+/// A cost that bcrypt takes and that does not hold a thread for long.
+fn bounded(bcrypt_cost: u32) -> u32 {
+    bcrypt_cost.clamp(4, BCRYPT_COST_AT_MOST)
 }
 
 fn parse(stored: &str) -> Stored {

@@ -50,6 +50,15 @@ impl Default for Argon2Cost {
     }
 }
 
+/// How new hashes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewHashes {
+    /// argon2id with the configured cost; older hashes are worth an upgrade.
+    Argon2id,
+    /// `$2b$` with this cost, for as long as somebody reads the hashes who knows bcrypt only. Nothing needs an upgrade.
+    Bcrypt { cost: u32 },
+}
+
 /// The kind of work that is done for an account without a usable hash, so that answers take the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decoy {
@@ -67,6 +76,7 @@ pub struct PasswordHasherSettings {
     /// Upgrades that may wait or be in progress.
     pub upgrades_capacity: usize,
     pub cost: Argon2Cost,
+    pub new_hashes: NewHashes,
     pub decoy: Decoy,
 }
 
@@ -79,6 +89,7 @@ impl Default for PasswordHasherSettings {
             mailbox_capacity: threads * 32,
             upgrades_capacity: 1_000,
             cost: Argon2Cost::default(),
+            new_hashes: NewHashes::Argon2id,
             decoy: Decoy::Argon2id,
         }
     }
@@ -87,7 +98,7 @@ impl Default for PasswordHasherSettings {
 /// What the check of a password gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// `needs_upgrade` when the stored hash is not argon2id with the configured cost.
+    /// `needs_upgrade` when the stored hash is not argon2id with the configured cost, and new ones are.
     Match {
         needs_upgrade: bool,
     },
@@ -162,7 +173,7 @@ impl PasswordHasher {
         let observed = lanes.clone();
         sign_ins.describe_with(move || observed.describe());
         let (worker_lanes, worker_pace, worker_meter) = (lanes.clone(), pace.clone(), sign_ins.clone());
-        let (cost, decoy) = (settings.cost, settings.decoy);
+        let (cost, new_hashes, decoy) = (settings.cost, settings.new_hashes, settings.decoy);
         let mut number = 0;
         let name_thread = move || {
             number += 1;
@@ -174,6 +185,7 @@ impl PasswordHasher {
                 worker_pace.clone(),
                 worker_meter.clone(),
                 cost,
+                new_hashes,
                 decoy,
             )
         });
@@ -186,7 +198,7 @@ impl PasswordHasher {
         })
     }
 
-    /// A new argon2id hash of `password`, as a PHC string.
+    /// A new hash of `password`: an argon2id PHC string, or bcrypt where [`NewHashes`] says so.
     ///
     /// # Errors
     /// See [`HashingError`].

@@ -8,7 +8,7 @@ use actix::{Actor, Handler, Message, SyncContext};
 
 use super::formats::Hashing;
 use super::lanes::{Job, Lane, Lanes, Work};
-use super::{Argon2Cost, Decoy, HashingError, Pace};
+use super::{Argon2Cost, Decoy, HashingError, NewHashes, Pace};
 use crate::instrumentation::ActorMeter;
 use crate::supervision::panic_text;
 
@@ -24,6 +24,7 @@ pub struct Worker {
     pace: Arc<Pace>,
     meter: Arc<ActorMeter>,
     cost: Argon2Cost,
+    new_hashes: NewHashes,
     decoy: Decoy,
     hashing: Hashing,
 }
@@ -34,6 +35,7 @@ impl Worker {
         pace: Arc<Pace>,
         meter: Arc<ActorMeter>,
         cost: Argon2Cost,
+        new_hashes: NewHashes,
         decoy: Decoy,
     ) -> Self {
         Self {
@@ -41,8 +43,9 @@ impl Worker {
             pace,
             meter,
             cost,
+            new_hashes,
             decoy,
-            hashing: Hashing::new(cost, decoy),
+            hashing: Hashing::new(cost, new_hashes, decoy),
         }
     }
 
@@ -83,7 +86,7 @@ impl Worker {
                     "password hashing panicked, its thread starts afresh"
                 );
                 measure.lost();
-                self.hashing = Hashing::new(self.cost, self.decoy);
+                self.hashing = Hashing::new(self.cost, self.new_hashes, self.decoy);
                 self.meter.restarted();
             }
         }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use identite_actors::instrumentation::Instruments;
 use identite_actors::password_hasher::{
-    Argon2Cost, Decoy, HashingError, PasswordHasher, PasswordHasherSettings, Verification,
+    Argon2Cost, Decoy, HashingError, NewHashes, PasswordHasher, PasswordHasherSettings, Verification,
 };
 use secrecy::SecretString;
 
@@ -116,6 +116,27 @@ async fn in_a_legacy_password_an_embedded_nul_is_an_ordinary_byte() {
     assert_eq!(verify(&hasher, "abc\0def", &stored).await, UPGRADABLE);
     assert_eq!(verify(&hasher, "abc\0xyz", &stored).await, MISMATCH);
     assert_eq!(verify(&hasher, "abc", &stored).await, MISMATCH);
+}
+
+#[actix::test]
+async fn for_readers_who_know_bcrypt_only_new_hashes_are_bcrypt_and_old_ones_stay() {
+    let settings = PasswordHasherSettings {
+        new_hashes: NewHashes::Bcrypt { cost: 4 },
+        decoy: Decoy::Bcrypt { cost: 4 },
+        ..settings(CHEAP)
+    };
+    let hasher = PasswordHasher::start(&instruments(&clock().1), &settings).unwrap();
+    for password in ["correct horse", "é", &"long ".repeat(25)] {
+        let hash = hasher.hash(secret(password)).await.unwrap();
+        assert!(hash.starts_with("$2b$04$") && hash.len() == 60, "{hash}");
+        assert_eq!(bcrypt::verify(password, &hash).ok(), Some(true));
+        assert_eq!(verify(&hasher, password, &hash).await, UP_TO_DATE);
+        assert_eq!(verify(&hasher, "wrong horse", &hash).await, MISMATCH);
+    }
+    assert_eq!(verify(&hasher, "password123", LEGACY).await, UP_TO_DATE);
+    let argon2id = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    assert_eq!(verify(&hasher, "password", argon2id).await, UP_TO_DATE);
+    assert_eq!(hasher.verify(secret("x"), None).await, MISMATCH);
 }
 
 #[actix::test]

@@ -1,7 +1,9 @@
 //! Budgets by address, and who pays for whose attempts
 
-use super::{PASSWORD, insert_user, place};
-use crate::support::{Options, Page, TestServer, Visitor};
+use std::time::{Duration, Instant};
+
+use super::{PASSWORD, VERIFY_EMAIL, authenticating_browsers, enter_code, insert_user, place};
+use crate::support::{Options, Page, TestRedis, TestServer, Visitor};
 
 const EMAIL: &str = "agent@exemple.fr";
 
@@ -121,7 +123,7 @@ async fn guessing_from_everywhere_becomes_slow_and_locks_nobody_out() {
         let address = format!("203.0.113.{number}");
         submit_from(&attacker, &page, "/users/sign-in", &[("password", "x")], &address).await;
     }
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let owner = server.visitor();
     assert_eq!(
         owner.sign_in_as(EMAIL, PASSWORD).await.title(),
@@ -151,4 +153,131 @@ async fn pages_have_a_budget_by_network() {
         place(&visitor.get("/dist/mail-proconnect.png").await),
         "/dist/mail-proconnect.png"
     );
+}
+
+/// What an attempt is sent to, with what, and how many of them an address has.
+type Budget = (&'static str, &'static [(&'static str, &'static str)], usize);
+
+const BUDGETS: [Budget; 5] = [
+    ("/users/sign-in", &[("password", "x")], 10),
+    ("/users/send-magic-link", &[], 5),
+    ("/users/reset-password", &[], 5),
+    ("/users/verify-email", &[("verify_email_token", "1234567890")], 10),
+    ("/users/send-email-verification", &[], 5),
+];
+
+/// The page with the form for `path`, in the browser of somebody with an account of their own.
+async fn page_for(server: &TestServer, visitor: &Visitor, path: &str) -> Page {
+    let email = format!("agent{}@exemple.fr", path.replace('/', "-"));
+    insert_user(server.database(), &email, &[("email_verified", "false")]).await;
+    match path {
+        "/users/sign-in" | "/users/send-magic-link" => visitor.start_sign_in(&email).await,
+        "/users/reset-password" => {
+            // The address typed before is in the field.
+            visitor.start_sign_in(&email).await;
+            visitor.get(path).await
+        }
+        _ => visitor.sign_in_as(&email, PASSWORD).await,
+    }
+}
+
+#[tokio::test]
+async fn every_budget_ends_with_its_page_and_for_nobody_else() {
+    let server = TestServer::start_with(limited()).await;
+    for (path, values, points) in BUDGETS {
+        let visitor = server.visitor();
+        let page = page_for(&server, &visitor, path).await;
+        for number in 1..=points {
+            let answer = visitor.submit(&page, path, values).await;
+            assert_eq!(answer.status, 200, "{path} {number}");
+        }
+        let answer = visitor.submit(&page, path, values).await;
+        assert_eq!(answer.status, 429, "{path}");
+        assert_eq!(answer.title(), "Accès temporairement limité - ProConnect");
+        assert!(answer.text().contains("Too Many Requests"));
+        assert!(answer.text().contains("dans une quinzaine de minutes"));
+        assert_eq!(answer.attributes("a.fr-btn[href='/']", "href"), ["/"]);
+        assert!(
+            answer
+                .header("retry-after")
+                .parse::<u32>()
+                .is_ok_and(|seconds| seconds <= 900)
+        );
+        let again = visitor.submit(&page, path, values).await;
+        assert_eq!(again.status, 429, "{path}: what is refused is counted, too");
+        // Whoever comes from elsewhere, as the owner would.
+        let elsewhere = submit_from(&visitor, &page, path, values, "198.51.100.9").await;
+        assert_eq!(elsewhere, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_toggle_the_budgets_do_not_hold_but_the_one_for_resets() {
+    let server = TestServer::start().await;
+    for (path, values, points) in BUDGETS {
+        let visitor = server.visitor();
+        let page = page_for(&server, &visitor, path).await;
+        let mut answers = Vec::new();
+        // Guesses at a password would be slowed down after ten.
+        for _ in 0..points.min(9) + usize::from(points < 10) {
+            answers.push(visitor.submit(&page, path, values).await.status.as_u16());
+        }
+        let is_limited = answers.contains(&429);
+        assert_eq!(is_limited, path == "/users/reset-password", "{path} {answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_has_only_so_many_guesses_at_a_code_wherever_they_come_from() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[("email_verified", "false")]).await;
+    let visitor = server.visitor();
+    let page = visitor.sign_in_as(EMAIL, PASSWORD).await;
+    let values = [("verify_email_token", "1234567890")];
+    for number in 1..=31 {
+        let address = format!("203.0.113.{number}");
+        let status = submit_from(&visitor, &page, "/users/verify-email", &values, &address).await;
+        assert_eq!(status, if number <= 30 { 200 } else { 429 }, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn guessing_at_two_nodes_is_slowed_down_together() {
+    let redis = TestRedis::start().await;
+    let options = authenticating_browsers().with("REDIS_URL", &redis.url());
+    let server = TestServer::start_with(options).await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let node = server.start_node().await;
+    let owner = server.visitor();
+    owner.sign_in_as(EMAIL, PASSWORD).await;
+    enter_code(&server, &owner, EMAIL, 1).await;
+    server.mailbox.wait_for(EMAIL, VERIFY_EMAIL).await;
+
+    let here = server.visitor();
+    let there = here.at(&node.base_url);
+    let page = here.start_sign_in(EMAIL).await;
+    let page_there = there.get("/users/sign-in").await;
+    for number in 0..10 {
+        let address = format!("203.0.113.{number}");
+        let (visitor, page) = if number % 2 == 0 {
+            (&here, &page)
+        } else {
+            (&there, &page_there)
+        };
+        submit_from(visitor, page, "/users/sign-in", &[("password", "x")], &address).await;
+    }
+    for (visitor, page) in [(&here, &page), (&there, &page_there)] {
+        let began = Instant::now();
+        let values = [("password", "x")];
+        submit_from(visitor, page, "/users/sign-in", &values, "198.51.100.9").await;
+        assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+    // The owner's browser does not wait for whoever guesses.
+    let page = owner.start_sign_in(EMAIL).await;
+    let began = Instant::now();
+    let page = owner
+        .submit(&page, "/users/sign-in", &[("password", PASSWORD)])
+        .await;
+    assert_eq!(place(&page), "/");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -1,14 +1,21 @@
 //! What a person does with an account, against the real program: every page with its success and its failures.
 
+mod cookies;
 mod deletion;
+mod every_form;
+mod every_route;
 mod limits;
 mod magic_link;
 mod manners;
+mod old_rows;
+mod once;
+mod outages;
 mod passwords;
 mod personal_information;
 mod sessions;
 mod sign_up;
 mod start;
+mod tabs;
 mod verify_email;
 mod welcome;
 
