@@ -9,6 +9,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::runtime::Handle;
 
+use super::renderer::SUPPORT_EMAIL;
 use super::{Envelope, SenderRules};
 
 const SENDER_NAME: &str = "ProConnect";
@@ -107,18 +108,29 @@ impl<T> MailCarrier<T> {
             .to
             .parse()
             .map_err(|error| permanent(format!("recipient address: {error}")))?;
+        let support = SUPPORT_EMAIL
+            .parse()
+            .map_err(|error| permanent(format!("support address: {error}")))?;
         let domain = sender.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
         let subject = format!("{}{}", self.rules.subject_prefix, envelope.subject);
         let tag = HeaderValue::new(
             HeaderName::new_from_ascii_str("X-Mailin-Tag"),
             envelope.tag.clone(),
         );
+        // RFC 3834: no mailbox answers a mail of a program with « I am on holiday ».
+        let auto_submitted = HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        );
         Message::builder()
             .from(Mailbox::new(Some(SENDER_NAME.to_owned()), sender_address))
             .to(Mailbox::new(None, recipient))
+            // The sender's mailbox is read by nobody: who answers reaches the support desk.
+            .reply_to(Mailbox::new(None, support))
             .subject(subject)
             .message_id(Some(format!("<{}.{id}@{domain}>", envelope.tag)))
             .raw_header(tag)
+            .raw_header(auto_submitted)
             .multipart(MultiPart::alternative_plain_html(
                 envelope.text.clone(),
                 envelope.html.clone(),

@@ -14,7 +14,8 @@ use super::messages::Message;
 
 const EXTENSION: &str = ".hbs";
 const FOLDER: &str = "mails/";
-const SUPPORT_EMAIL: &str = "support+identite@proconnect.gouv.fr";
+/// The support desk.
+pub(super) const SUPPORT_EMAIL: &str = "support+identite@proconnect.gouv.fr";
 
 #[derive(RustEmbed)]
 #[folder = "templates/mails"]

@@ -22,7 +22,7 @@ fn routes() -> Vec<(String, bool)> {
                 continue;
             };
             if path.starts_with('/') {
-                let declaration = rest.split(";").next().unwrap_or(rest);
+                let declaration = rest.split(';').next().unwrap_or(rest);
                 let declaration = declaration.split(".service").next().unwrap_or(declaration);
                 routes.push((filled_in(path), declaration.contains("Methods::only_post")));
             }
