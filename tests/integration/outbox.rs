@@ -78,11 +78,9 @@ async fn a_mail_leaves_once_and_only_if_committed() {
     assert_eq!(mail.from(), "nepasrepondre@email.proconnect.gouv.fr");
     assert_eq!(mail.header("X-Mailin-Tag").as_deref(), Some("test"));
     assert_eq!(mail.header("Auto-Submitted").as_deref(), Some("auto-generated"));
-    let answers = mail.header("Reply-To").unwrap_or_default();
-    assert!(
-        answers.contains("support+identite@proconnect.gouv.fr"),
-        "{answers}"
-    );
+    let message = mail.message();
+    let answers_to = message.reply_to().and_then(|to| to.first()?.address());
+    assert_eq!(answers_to, Some("support+identite@proconnect.gouv.fr"));
     wait_for_rows(
         server.database(),
         1,
