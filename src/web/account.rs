@@ -11,6 +11,7 @@ use super::gate::{go_on, redirect};
 use super::page::{html, notification, shell};
 use super::pages::account::{
     ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
+    RecoveryCodesCard,
 };
 use super::session::Browser;
 use super::verify_email::signed_in;
@@ -33,6 +34,7 @@ pub async fn get_connection(
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     let overview = app.accounts.overview(person.user_id).await?;
+    let codes_left = app.mfa.recovery_codes_left(person.user_id).await?;
     let now = app.clock.now();
     let page = ConnectionAndAccountPage {
         email: overview.email,
@@ -46,6 +48,7 @@ pub async fn get_connection(
             .map(|passkey| card(passkey, now))
             .collect(),
         force_2fa: overview.force_2fa,
+        recovery_codes: RecoveryCodesCard::new(codes_left),
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }

@@ -32,6 +32,9 @@ pub enum PageError {
     BadRequest(&'static str),
     #[error("invalid csrf token")]
     Csrf,
+    /// What is asked for cannot be done with this account as it is.
+    #[error("unprocessable: {0}")]
+    Unprocessable(&'static str),
     #[error("forbidden: {0}")]
     Forbidden(&'static str),
     #[error("the body is too large")]
@@ -99,7 +102,9 @@ impl PageError {
             }
             Self::TooSlow => "Ce que vous avez envoyé est arrivé trop lentement.".to_owned(),
             Self::InvalidFields(_) => "Une des informations envoyées n’a pas le bon format.".to_owned(),
-            Self::BadRequest(message) | Self::Forbidden(message) => (*message).to_owned(),
+            Self::BadRequest(message) | Self::Forbidden(message) | Self::Unprocessable(message) => {
+                (*message).to_owned()
+            }
             Self::Csrf => "Ce formulaire n’est plus valable (invalid csrf token).".to_owned(),
             Self::InvalidSiretHint(hint) => {
                 let shown: String = hint.chars().take(100).collect();
@@ -195,6 +200,7 @@ impl ResponseError for PageError {
             | Self::InteractionExpired
             | Self::InvalidSiretHint(_)
             | Self::AcrNotMet(_) => StatusCode::BAD_REQUEST,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Csrf | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,

@@ -10,9 +10,10 @@ use identite_actors::rate_limiter::Budget;
 
 use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
+use super::pages::factors::{DuringSignIn, InAccount, Way};
 use super::{
-    account, assets, home, legal, magic_link, manage_organizations, oidc, passwords, second_factor,
-    select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
+    account, assets, decision_helper, factors, home, legal, magic_link, manage_organizations, oidc,
+    passwords, second_factor, select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -34,6 +35,9 @@ pub fn mount(config: &mut ServiceConfig) {
     account_pages(config);
     sign_in_pages(config);
     way_pages(config);
+    factor_pages::<InAccount>(config, ladders::ADMINISTRATION);
+    factor_pages::<DuringSignIn>(config, ladders::ENROLMENT);
+    second_factor_pages(config);
     config.service(unknown());
 }
 
@@ -70,11 +74,71 @@ fn sign_in_pages(config: &mut ServiceConfig) {
         .service(page("/users/sign-in-with-magic-link", ladders::OPEN, Methods::get(magic_link::get).post(magic_link::post)))
         .service(page("/users/verify-email", ladders::SIGNED_IN, Methods::get(verify_email::get).post(verify_email::post)))
         .service(page("/users/send-email-verification", ladders::SIGNED_IN, Methods::only_post(verify_email::post_send)))
+        .service(page("/users/reset-password", ladders::OPEN, Methods::get(passwords::get_reset).post(passwords::post_reset)))
+        .service(page("/users/change-password", ladders::OPEN, Methods::get(passwords::get_change).post(passwords::post_change)));
+}
+
+/// Showing a second factor; choosing one; where it is asked for; recovery codes.
+#[rustfmt::skip]
+fn second_factor_pages(config: &mut ServiceConfig) {
+    config
         .service(page("/users/2fa-sign-in", ladders::EMAIL_VERIFIED, Methods::get(second_factor::get)))
         .service(page("/users/2fa-sign-in-with-totp", ladders::EMAIL_VERIFIED, Methods::only_post(second_factor::post_totp)))
         .service(page("/users/2fa-sign-in-with-recovery-code", ladders::EMAIL_VERIFIED, Methods::get(second_factor::get_recovery).post(second_factor::post_recovery)))
-        .service(page("/users/reset-password", ladders::OPEN, Methods::get(passwords::get_reset).post(passwords::post_reset)))
-        .service(page("/users/change-password", ladders::OPEN, Methods::get(passwords::get_change).post(passwords::post_change)));
+        .service(page("/users/double-authentication-choice", ladders::ENROLMENT, Methods::get(factors::get_choice_during_sign_in)))
+        .service(page("/users/2fa-successfully-configured", ladders::ENROLMENT, Methods::get(factors::get_configured).post(factors::post_configured)))
+        .service(page("/double-authentication", ladders::ADMINISTRATION, Methods::get(factors::get_choice_in_account)))
+        .service(page("/delete-totp-configuration", ladders::ADMINISTRATION, Methods::only_post(factors::post_delete_totp)))
+        .service(page("/set-force-2fa", ladders::ADMINISTRATION, Methods::only_post(factors::post_everywhere)))
+        .service(page("/codes-de-secours", ladders::ADMINISTRATION, Methods::get(factors::get_recovery_codes).post(factors::post_recovery_codes)));
+}
+
+/// Adding an application of one-time codes, and the questions that lead to a factor: the same in the account and on the way to a service.
+fn factor_pages<W: Way>(config: &mut ServiceConfig, ladder: Ladder) {
+    let at = |path: &str| format!("{}{path}", W::PREFIX);
+    let helper = |path: &str| at(&format!("/mfa-decision-helper{path}"));
+    let totp = Methods::get(factors::get_totp::<W>).post(factors::post_totp::<W>);
+    let software_question = Methods::get(decision_helper::get_software_question::<W>);
+    let smartphone_question = Methods::get(decision_helper::get_smartphone_question::<W>);
+    let external_help = Methods::get(decision_helper::get_external_help::<W>);
+    config
+        .service(page(
+            &at("/is-totp-app-installed"),
+            ladder,
+            Methods::get(factors::get_tool::<W>),
+        ))
+        .service(page(&at("/totp-configuration"), ladder, totp))
+        .service(page(
+            &helper(""),
+            ladder,
+            Methods::get(decision_helper::get_device::<W>),
+        ))
+        .service(page(
+            &helper("/passkey"),
+            ladder,
+            Methods::get(decision_helper::get_passkey::<W>),
+        ))
+        .service(page(&helper("/can-install-software"), ladder, software_question))
+        .service(page(
+            &helper("/can-install-software/software"),
+            ladder,
+            Methods::get(decision_helper::get_software::<W>),
+        ))
+        .service(page(
+            &helper("/can-install-software/smartphone"),
+            ladder,
+            smartphone_question,
+        ))
+        .service(page(
+            &helper("/can-install-software/smartphone/app"),
+            ladder,
+            Methods::get(decision_helper::get_smartphone::<W>),
+        ))
+        .service(page(
+            &helper("/can-install-software/external-help-needed"),
+            ladder,
+            external_help,
+        ));
 }
 
 /// What is met on the way to a service.

@@ -7,17 +7,19 @@ use super::app::App;
 use super::budgets;
 use super::cookies::Sid;
 use super::error::PageError;
+use super::fields::Fields;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
 use super::page::{html, notification, shell};
 use super::pages::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::session::Browser;
 use super::verify_email::signed_in;
+use crate::domain::text::ecmascript_trim;
 use crate::domain::{Amr, Device, SessionNames};
 use crate::journey::Person;
 use crate::mfa::{Actor, FactorOutcome, RecoveryOutcome};
 
-const INVALID_CODE: &str = "invalid_totp_token";
+pub(super) const INVALID_CODE: &str = "invalid_totp_token";
 const HERE: &str = "/users/2fa-sign-in";
 const RECOVERY: &str = "/users/2fa-sign-in-with-recovery-code";
 
@@ -59,6 +61,18 @@ pub(super) async fn spend_attempt(app: &App, browser: &Browser, person: &Person)
     budgets::spend_on(app, budgets::FACTORS_PER_ACCOUNT, &person.user_id.to_string()).await
 }
 
+/// What was typed into the field `name`.
+///
+/// # Errors
+/// When nothing was.
+pub(super) fn typed_code<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a str, PageError> {
+    let typed = fields.required(name)?;
+    if ecmascript_trim(typed).is_empty() {
+        return Err(PageError::BadRequest("Aucun code n’a été saisi."));
+    }
+    Ok(typed)
+}
+
 /// `GET /users/2fa-sign-in`
 ///
 /// # Errors
@@ -96,7 +110,7 @@ pub async fn post_totp(
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     spend_attempt(&app, &browser, &person).await?;
-    let typed = fields.required("totpToken")?;
+    let typed = typed_code(&fields, "totpToken")?;
     let rename = Rename::of(&browser);
     match app.mfa.show_totp(rename.actor(&person), typed).await? {
         FactorOutcome::Invalid => Ok(redirect(&format!("{HERE}?notification={INVALID_CODE}"))),
@@ -141,7 +155,7 @@ pub async fn post_recovery(
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     spend_attempt(&app, &browser, &person).await?;
-    let typed = fields.required("recovery_code")?;
+    let typed = typed_code(&fields, "recovery_code")?;
     let rename = Rename::of(&browser);
     match app.mfa.show_recovery_code(rename.actor(&person), typed).await? {
         RecoveryOutcome::Invalid => Ok(redirect(&format!(

@@ -115,6 +115,31 @@ pub struct ConnectionAndAccountPage {
     pub is_2fa_capable: bool,
     /// Whether the second factor is asked on every site.
     pub force_2fa: bool,
+    /// The recovery codes, for an account with a second factor.
+    pub recovery_codes: RecoveryCodesCard,
+}
+
+/// How many recovery codes there are.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RecoveryCodesCard {
+    are_drawn: bool,
+    left: i64,
+    are_few: bool,
+}
+
+impl RecoveryCodesCard {
+    /// From then on fresh codes are advised.
+    const FEW: i64 = 3;
+
+    /// With so many codes left; `None` when none were drawn.
+    #[must_use]
+    pub fn new(left: Option<i64>) -> Self {
+        Self {
+            are_drawn: left.is_some(),
+            left: left.unwrap_or_default(),
+            are_few: left.is_some_and(|left| left <= Self::FEW),
+        }
+    }
 }
 
 /// A passkey as its card shows it.

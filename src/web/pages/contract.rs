@@ -113,6 +113,61 @@ const TITLES: &[(&str, &str, &str)] = &[
         "Accessibilité - ProConnect",
         "Déclaration d’accessibilité",
     ),
+    (
+        "2fa-sign-in",
+        "Se connecter avec la double authentification - ProConnect",
+        "Valider avec la double authentification",
+    ),
+    (
+        "choice-sign-in",
+        "Choisir un mode de double authentification - ProConnect",
+        "Choisir votre méthode de connexion renforcée",
+    ),
+    (
+        "choice-account",
+        "Double authentification - ProConnect",
+        "Choisir votre méthode de connexion renforcée",
+    ),
+    (
+        "tool-account",
+        "Configurer un code à usage unique - ProConnect",
+        "Configurer votre outil TOTP Étape 1 sur 3",
+    ),
+    (
+        "tool-sign-in",
+        "Installer votre outil d'authentification - ProConnect",
+        "Configurer votre outil TOTP Étape 1 sur 3",
+    ),
+    (
+        "totp-configuration-sign-in",
+        "Configurer un code à usage unique - ProConnect",
+        "Configurer votre application TOTP Étape 2 sur 3",
+    ),
+    (
+        "totp-configuration-account",
+        "Erreur - Configuration TOTP - ProConnect",
+        "Configurer votre application TOTP Étape 2 sur 3",
+    ),
+    (
+        "configured",
+        "Votre double authentification est bien configurée - ProConnect",
+        "Votre double authentification est bien configurée",
+    ),
+    (
+        "helper-device-sign-in",
+        "Trouver la meilleure méthode de 2FA - ProConnect",
+        "Trouver la meilleure méthode de 2FA",
+    ),
+    (
+        "helper-install-account",
+        "Choisir la meilleure méthode pour vous - ProConnect",
+        "Trouver la meilleure méthode de 2FA",
+    ),
+    (
+        "helper-external-help-account",
+        "Intervention extérieure nécessaire - ProConnect",
+        "Trouver la meilleure méthode de 2FA",
+    ),
     ("error-400", "Erreur 400 - ProConnect", "Une erreur est survenue."),
     ("error-404", "Page introuvable - ProConnect", "Page non trouvée"),
     (
@@ -342,6 +397,11 @@ const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
         "[href='/double-authentication']",
         "Configurer la double authentification",
     ),
+    (
+        "connection-and-account",
+        "[action='/codes-de-secours'] button",
+        "Remplacer mes codes de secours",
+    ),
     ("sessions", "[action='/mes-sessions/fermer'] button", "Fermer"),
     ("welcome", "[action='/users/welcome'] [type=submit]", "Continuer"),
     ("welcome", ".tile h2", "Commune de clamart - Mairie"),
@@ -365,6 +425,121 @@ const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
         "error-429",
         "a.fr-btn[href*='Too%20many%20requests']",
         "Continuer sur le service",
+    ),
+];
+
+/// As above, for second factors.
+const FACTOR_HOOKS: &[(&str, &str, &str)] = &[
+    (
+        "2fa-sign-in",
+        "label[for=totpToken]",
+        "Obtenir un code à usage unique depuis votre application mobile.",
+    ),
+    (
+        "2fa-sign-in",
+        "#totpToken[name=totpToken][required][autocomplete=one-time-code][autofocus]",
+        "",
+    ),
+    (
+        "2fa-sign-in",
+        "[action='/users/2fa-sign-in-with-totp'] [type=submit]",
+        "Valider",
+    ),
+    (
+        "2fa-sign-in",
+        "#webauthn-btn-begin-authentication",
+        "Se connecter avec une clé d’accès",
+    ),
+    (
+        "2fa-sign-in-error",
+        "#code-error[role=alert]",
+        "Code invalide. Consultez notre page d’aide.",
+    ),
+    (
+        "choice-sign-in",
+        "[action='/users/is-totp-app-installed'] #webauthn-registration-button",
+        "Continuer",
+    ),
+    (
+        "choice-account",
+        "[action='/is-totp-app-installed'] #webauthn-registration-button",
+        "Continuer",
+    ),
+    (
+        "choice-account",
+        "[action='/passkeys/verify-registration'] [name=webauthn_registration_response_string]",
+        "",
+    ),
+    (
+        "tool-sign-in",
+        "[action='/users/totp-configuration'] #continue-button",
+        "Confirmer",
+    ),
+    (
+        "tool-account",
+        "label[for=totp-tool-type-smartphone]",
+        "J'ai une application sur mon smartphone",
+    ),
+    (
+        "totp-configuration-sign-in",
+        "#humanReadableTotpKey",
+        "jbsw y3dp ehpk 3pxp",
+    ),
+    (
+        "totp-configuration-sign-in",
+        "[action='/users/totp-configuration'] [type=submit]",
+        "Valider le code",
+    ),
+    (
+        "totp-configuration-sign-in",
+        "[name=totp-tool-type][value=smartphone]",
+        "",
+    ),
+    (
+        "totp-configuration-account",
+        "[action='/totp-configuration'] [type=submit]",
+        "Valider le code",
+    ),
+    (
+        "configured",
+        "[action='/users/2fa-successfully-configured'] [type=submit]",
+        "Continuer sur ProConnect Test",
+    ),
+    ("helper-device-account", "legend", "Travaillez-vous avec :"),
+    (
+        "helper-install-sign-in",
+        "[action='/users/mfa-decision-helper/can-install-software'] legend",
+        "Avez-vous le droit d'installer des logiciels ou extensions de navigateur sur votre poste ?",
+    ),
+    (
+        "helper-smartphone-account",
+        "[action='/mfa-decision-helper/can-install-software/smartphone'] legend",
+        "Pouvez-vous installer une application sur un smartphone ?",
+    ),
+    (
+        "helper-software-account",
+        "main .fr-badge",
+        "Recommandé pour vous",
+    ),
+    (
+        "helper-software-account",
+        "a.fr-btn[href='/is-totp-app-installed']",
+        "Continuer",
+    ),
+    (
+        "helper-app-sign-in",
+        "a.fr-btn[href='/users/is-totp-app-installed']",
+        "Continuer",
+    ),
+    (
+        "helper-app-sign-in",
+        "a[href='/users/double-authentication-choice']",
+        "Revenir au début",
+    ),
+    (
+        "helper-passkey-account",
+        "#webauthn-registration-button[type=button]",
+        "Continuer avec la passkey",
     ),
 ];
 
@@ -399,6 +574,22 @@ const CAPTIONS: &[(&str, &str, &str)] = &[
         "button",
     ),
     ("manage-organizations-none", "Rejoindre une organisation", "a"),
+    ("choice-sign-in", "Code à usage unique (TOTP)", "label"),
+    ("choice-sign-in", "Je ne sais pas", "label"),
+    ("choice-sign-in", "Continuer", "button"),
+    ("choice-account", "Clé d'accès (passkey)", "label"),
+    ("choice-account", "Continuer", "button"),
+    ("tool-account", "J'ai une application sur mon smartphone", "label"),
+    ("tool-sign-in", "Confirmer", "button"),
+    ("configured", "Continuer", "button"),
+    ("helper-device-account", "Un ordinateur Mac", "label"),
+    ("helper-device-account", "Windows Hello", "label"),
+    ("helper-device-account", "Autre", "label"),
+    ("helper-device-sign-in", "Continuer", "button"),
+    ("helper-install-account", "Oui", "label"),
+    ("helper-smartphone-account", "Non", "label"),
+    ("helper-software-sign-in", "Continuer", "a"),
+    ("helper-app-account", "Continuer", "a"),
     ("error-500", "Continuer", "a"),
     ("welcome", "Continuer", "button"),
 ];
@@ -420,7 +611,7 @@ fn titles_and_headings_are_the_agreed_ones() {
 #[test]
 fn every_hook_is_there_once() {
     let documents = documents();
-    for (name, selector, expected) in SIGN_IN_HOOKS.iter().chain(ACCOUNT_HOOKS) {
+    for (name, selector, expected) in SIGN_IN_HOOKS.iter().chain(ACCOUNT_HOOKS).chain(FACTOR_HOOKS) {
         let document = Html::parse_document(&documents[name]);
         assert_eq!(
             text(&one(name, &document, selector)),

@@ -1,7 +1,9 @@
 //! The page models: one struct a page, holding exactly what its template shows. No logic, no HTTP.
 
 pub mod account;
+pub mod decision_helper;
 pub mod errors;
+pub mod factors;
 pub mod home;
 pub mod legal;
 pub mod logout;

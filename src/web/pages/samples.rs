@@ -3,10 +3,17 @@
 use std::sync::Arc;
 
 use super::account::{
-    ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage, SessionCard,
-    SessionsPage, WelcomePage,
+    ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
+    RecoveryCodesCard, SessionCard, SessionsPage, WelcomePage,
+};
+use super::decision_helper::{
+    DevicePage, ExternalHelpPage, PasskeyAdvicePage, Platform, Question, QuestionPage, TotpAdvicePage,
 };
 use super::errors::{ErrorPage, InteractionExpiredPage, NotFoundPage, ReturnLink, TooManyRequestsPage};
+use super::factors::{
+    ChoicePage, ConfiguredPage, DuringSignIn, InAccount, RecoveryCodesPage, ToolType, TotpConfigurationPage,
+    TotpSetUp, TotpToolPage, Way,
+};
 use super::home::HomePage;
 use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
 use super::manage_organizations::{ManageOrganizationsPage, PendingRequest};
@@ -16,6 +23,7 @@ use super::passwords::{
     ChangePasswordPage, InclusionConnectWelcomePage, MagicLinkSentPage, ResetPasswordPage,
     SignInWithMagicLinkPage, SignUpPage, VerifyEmailPage,
 };
+use super::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::sign_in::{SignInPage, StartSignInPage};
 use crate::web::assets::Assets;
 use crate::web::notifications::Notification;
@@ -75,6 +83,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     add_sign_in(&mut samples);
     add_passwords(&mut samples);
     add_account(&mut samples);
+    add_factors(&mut samples);
     add_errors(&mut samples);
     samples.documents
 }
@@ -237,6 +246,7 @@ fn add_connection(samples: &mut Samples) {
         passkeys: vec![passkey],
         is_2fa_capable: true,
         force_2fa: true,
+        recovery_codes: RecoveryCodesCard::new(Some(2)),
         ..bare
     };
     samples.add(
@@ -259,6 +269,127 @@ fn add_connection(samples: &mut Samples) {
         session("b", "Safari sur iPhone", false),
     ];
     samples.add("sessions", &shell(), &SessionsPage::new(sessions));
+}
+
+fn add_factors(samples: &mut Samples) {
+    let second_factor = SecondFactorPage {
+        email: "jean.user@yopmail.com".to_owned(),
+        change_email_returns_to_client: false,
+        has_code_error: false,
+        focuses_code: true,
+        shows_totp_section: true,
+        shows_passkey_section: true,
+        offers_recovery_codes: true,
+    };
+    samples.add("2fa-sign-in", &notified("2fa_required"), &second_factor);
+    let refused = SecondFactorPage {
+        has_code_error: true,
+        shows_passkey_section: false,
+        offers_recovery_codes: false,
+        ..second_factor
+    };
+    samples.add("2fa-sign-in-error", &shell(), &refused);
+    let recovery = RecoveryCodePage {
+        email: "jean.user@yopmail.com".to_owned(),
+        change_email_returns_to_client: false,
+        has_code_error: true,
+    };
+    samples.add("recovery-code", &shell(), &recovery);
+    let codes = RecoveryCodesPage {
+        codes: (0..10).map(|digit| format!("7h4d{digit}-92mxq")).collect(),
+    };
+    samples.add("recovery-codes", &shell(), &codes);
+    let choice = ChoicePage::<DuringSignIn>::new(Some("ce service".to_owned()), true);
+    samples.add("choice-sign-in", &notified("recovery_code_used"), &choice);
+    samples.add(
+        "choice-account",
+        &shell(),
+        &ChoicePage::<InAccount>::new(None, false),
+    );
+    samples.add(
+        "configured",
+        &shell(),
+        &ConfiguredPage {
+            service: Some("ProConnect Test".to_owned()),
+        },
+    );
+    let set_up = TotpSetUp {
+        qr_code: "data:image/svg+xml;base64,PHN2Zy8+".to_owned(),
+        human_readable_key: "jbsw y3dp ehpk 3pxp".to_owned(),
+        tool_type: Some(ToolType::Smartphone),
+        has_code_error: false,
+        replaces_another: false,
+    };
+    let page = TotpConfigurationPage::<DuringSignIn>::new(set_up.clone());
+    samples.add("totp-configuration-sign-in", &shell(), &page);
+    let change = TotpSetUp {
+        tool_type: None,
+        has_code_error: true,
+        replaces_another: true,
+        ..set_up
+    };
+    let page = TotpConfigurationPage::<InAccount>::new(change);
+    samples.add(
+        "totp-configuration-account",
+        &notified("invalid_totp_token"),
+        &page,
+    );
+    add_tools::<InAccount>(
+        samples,
+        [
+            "tool-account",
+            "helper-device-account",
+            "helper-passkey-account",
+            "helper-install-account",
+            "helper-smartphone-account",
+            "helper-software-account",
+            "helper-app-account",
+            "helper-external-help-account",
+        ],
+    );
+    add_tools::<DuringSignIn>(
+        samples,
+        [
+            "tool-sign-in",
+            "helper-device-sign-in",
+            "helper-passkey-sign-in",
+            "helper-install-sign-in",
+            "helper-smartphone-sign-in",
+            "helper-software-sign-in",
+            "helper-app-sign-in",
+            "helper-external-help-sign-in",
+        ],
+    );
+}
+
+fn add_tools<W: Way>(samples: &mut Samples, names: [&'static str; 8]) {
+    let [
+        tool,
+        device,
+        passkey,
+        install,
+        smartphone,
+        software,
+        app,
+        external_help,
+    ] = names;
+    samples.add(tool, &shell(), &TotpToolPage::<W>::new());
+    samples.add(device, &shell(), &DevicePage::<W>::new());
+    samples.add(
+        passkey,
+        &notified("invalid_passkey"),
+        &PasskeyAdvicePage::<W>::new(),
+    );
+    samples.add(
+        install,
+        &shell(),
+        &QuestionPage::<W>::new(Question::CanInstallSoftware),
+    );
+    let question = QuestionPage::<W>::new(Question::CanInstallAppOnSmartphone);
+    samples.add(smartphone, &shell(), &question);
+    samples.add(software, &shell(), &TotpAdvicePage::<W>::new(Platform::Computer));
+    samples.add(app, &shell(), &TotpAdvicePage::<W>::new(Platform::Smartphone));
+    samples.add(external_help, &shell(), &ExternalHelpPage::<W>::new());
 }
 
 fn add_passwords(samples: &mut Samples) {
