@@ -6,6 +6,8 @@
 mod harness;
 mod support;
 
+#[path = "browser/accounts/mod.rs"]
+mod accounts;
 #[path = "browser/relying_party.rs"]
 mod relying_party;
 #[path = "browser/sign_in.rs"]

@@ -100,7 +100,7 @@ const TITLES: &[(&str, &str, &str)] = &[
     ),
     (
         "terms",
-        "Conditions générales d’utilisation - ProConnect",
+        "Conditions Générales d'Utilisation - ProConnect",
         "Conditions Générales d'Utilisation",
     ),
     (

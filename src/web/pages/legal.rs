@@ -16,7 +16,7 @@ impl Page for TermsPage {
     const SHOWS_NOTIFICATION: bool = false;
 
     fn title(&self) -> Cow<'_, str> {
-        "Conditions générales d’utilisation".into()
+        "Conditions Générales d'Utilisation".into()
     }
 }
 

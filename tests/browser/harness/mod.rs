@@ -3,6 +3,7 @@
 mod accessibility;
 mod browser;
 mod driver;
+mod gestures;
 mod screenshots;
 
 pub use browser::{Browser, Script, browse, browse_with};

@@ -1,0 +1,80 @@
+//! What people do besides clicking and typing: pasting, answering dialogues, coming with another browser.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::browser::Browser;
+
+/// How long something may take to change its state.
+const PATIENCE: Duration = Duration::from_secs(15);
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+impl Browser {
+    /// Puts a text where the focus is in one go, as a paste does.
+    pub async fn paste(&self, text: &str) {
+        self.driver
+            .cdp()
+            .send_raw("Input.insertText", json!({ "text": text }))
+            .await
+            .expect("a paste");
+    }
+
+    /// Agrees to the dialogue that is open.
+    pub async fn agree(&self) {
+        self.driver.accept_alert().await.expect("a dialogue");
+    }
+
+    /// Closes the dialogue that is open without agreeing.
+    pub async fn disagree(&self) {
+        self.driver.dismiss_alert().await.expect("a dialogue");
+    }
+
+    /// From now on this is a browser that has never been here.
+    pub async fn forget_everything(&self) {
+        self.driver.delete_all_cookies().await.expect("no cookies");
+    }
+
+    /// Empties the first visible field that `selector` finds and types into it.
+    pub async fn retype(&self, selector: &str, text: &str) {
+        let field = self.find(selector).await;
+        field.clear().await.expect("an empty field");
+        field.send_keys(text).await.expect("typing");
+    }
+
+    /// Whether the first visible element that `selector` finds can be used.
+    pub async fn is_enabled(&self, selector: &str) -> bool {
+        self.find(selector).await.is_enabled().await.expect("a state")
+    }
+
+    /// Waits until the element that `selector` finds can be used, or cannot.
+    pub async fn expect_enabled(&self, selector: &str, expected: bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_enabled(selector).await != expected {
+            assert!(
+                Instant::now() < deadline,
+                "{selector} is usable: {}, on {}",
+                !expected,
+                self.url().await
+            );
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+    }
+
+    /// Whether any element that `selector` finds is shown.
+    pub async fn shows(&self, selector: &str) -> bool {
+        let script = "return [...document.querySelectorAll(arguments[0])].some((element) => element.checkVisibility());";
+        let shown = self.driver.execute(script, vec![json!(selector)]).await;
+        shown.expect("a look").convert().expect("a truth value")
+    }
+
+    /// A property of the element that `selector` finds, shown or not.
+    pub async fn property(&self, selector: &str, name: &str) -> String {
+        let script = "return String(document.querySelector(arguments[0])[arguments[1]]);";
+        let value = self
+            .driver
+            .execute(script, vec![json!(selector), json!(name)])
+            .await;
+        value.expect("a look").convert().expect("a text")
+    }
+}
