@@ -29,7 +29,10 @@ pub use connectors::{
 pub use environment::{DeployEnv, LogFormat, LogLevel, NodeEnv};
 pub use error::{ConfigError, Issue};
 pub use passwords::{Argon2Config, PasswordsConfig};
-pub use people::{AccountsConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig, SmtpTarget};
+pub use people::{
+    AccountsConfig, HousekeepingConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig,
+    SmtpTarget,
+};
 pub use reader::Setting;
 pub use secrets::{SecretsConfig, SymmetricKey};
 pub use server::{DatabaseConfig, LogsConfig, PagesConfig, ServerConfig, StateBackend};
@@ -57,6 +60,7 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     pub accounts: AccountsConfig,
     pub organizations: OrganizationsConfig,
+    pub housekeeping: HousekeepingConfig,
     pub oidc: OidcConfig,
     pub mail: MailConfig,
     pub connectors: ConnectorsConfig,
@@ -127,6 +131,7 @@ impl Config {
             sessions: SessionsConfig::read(&mut reader),
             passwords: PasswordsConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
+            housekeeping: HousekeepingConfig::read(&mut reader),
             organizations: OrganizationsConfig::read(&mut reader),
             oidc: OidcConfig::read(&mut reader),
             mail: MailConfig::read(&mut reader, deploy_env),

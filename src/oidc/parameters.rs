@@ -52,15 +52,6 @@ impl Parameters {
         &self.duplicated
     }
 
-    /// Every value, to be kept and read again with [`Self::read`].
-    #[must_use]
-    pub fn to_pairs(&self) -> Vec<(String, String)> {
-        self.values
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect()
-    }
-
     /// An owned copy of [`Self::get`].
     #[must_use]
     pub fn owned(&self, name: &str) -> Option<String> {
@@ -69,10 +60,9 @@ impl Parameters {
 }
 
 /// The body of a POST request, as far as the web floor could read it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum Body {
     /// There was none.
-    #[default]
     Absent,
     /// `application/x-www-form-urlencoded`.
     Form(Vec<(String, String)>),

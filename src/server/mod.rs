@@ -1,8 +1,8 @@
 //! The composition root: configuration, then pools, actors, services, and two HTTP servers; and the way back down.
 
 mod accounts;
-mod carriers;
 mod house;
+mod housekeeping;
 mod mfa;
 mod organizations;
 mod ports;
@@ -68,11 +68,17 @@ pub async fn serve(config: Config, clock: SharedClock, io: Handle) -> Result<(),
     );
     tracing::info!(host = %config.server.host, operators = %config.server.operator_listen, "ready");
 
+    let housekeeping = actix_web::rt::spawn(housekeeping::keep_house(
+        house.pool.clone(),
+        house.clock.clone(),
+        config.housekeeping,
+    ));
     let people_handle = people.handle();
     let operators_handle = operators.handle();
     let running = actix_web::rt::spawn(people);
     let watching = actix_web::rt::spawn(operators);
     stop_signal().await?;
+    housekeeping.abort();
     house.stop(people_handle, operators_handle, deadline).await;
     for ended in [running.await, watching.await] {
         ended.map_err(|error| ServeError::Io(std::io::Error::other(error)))??;

@@ -4,6 +4,7 @@ mod cookies;
 mod deletion;
 mod every_form;
 mod every_route;
+mod housekeeping;
 mod limits;
 mod magic_link;
 mod manners;
