@@ -144,6 +144,14 @@ impl OrganizationsConfig {
 pub struct OidcConfig {
     /// `AUTHORIZATION_CODE_TTL_IN_SECONDS`
     pub authorization_code_lifetime: Duration,
+    /// `TLS_CLIENT_CERTIFICATE_HEADER`: where the trusted proxy puts the certificate of a client (RFC 8705); `None`: nowhere.
+    pub client_certificate_header: Option<String>,
+    /// `FEATURE_LIMIT_CLAIMS_TO_CLIENT_SCOPES`: the parameter `claims` gives no more than the client's scopes allow.
+    pub limit_claims_to_client_scopes: bool,
+    /// `FEATURE_LIMIT_INTROSPECTION_TO_OWN_TOKENS`: a client learns about its own tokens only.
+    pub limit_introspection_to_own_tokens: bool,
+    /// `FEATURE_CONFIRM_LOGOUT`: a logout without a valid hint asks the person first.
+    pub confirm_unhinted_logout: bool,
 }
 
 impl OidcConfig {
@@ -153,9 +161,17 @@ impl OidcConfig {
     pub const INTERACTION_LIFETIME: Duration = Duration::from_hours(1);
 
     pub(super) fn read(reader: &mut Reader) -> Self {
+        const CERTIFICATE_HEADER: &str = "TLS_CLIENT_CERTIFICATE_HEADER";
         let seconds = reader.number("AUTHORIZATION_CODE_TTL_IN_SECONDS", 600, 1..=3600);
         Self {
             authorization_code_lifetime: Duration::from_secs(seconds),
+            client_certificate_header: Some(reader.text(CERTIFICATE_HEADER, ""))
+                .filter(|name| !name.is_empty())
+                .map(|name| name.to_ascii_lowercase()),
+            limit_claims_to_client_scopes: reader.flag("FEATURE_LIMIT_CLAIMS_TO_CLIENT_SCOPES", false),
+            limit_introspection_to_own_tokens: reader
+                .flag("FEATURE_LIMIT_INTROSPECTION_TO_OWN_TOKENS", false),
+            confirm_unhinted_logout: reader.flag("FEATURE_CONFIRM_LOGOUT", false),
         }
     }
 }

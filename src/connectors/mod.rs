@@ -17,6 +17,7 @@ pub mod debounce;
 mod http;
 mod metrics;
 pub mod pwned_passwords;
+pub mod relying_parties;
 
 pub use call::CallError;
 pub use circuit::{Circuit, CircuitSettings};
@@ -24,3 +25,4 @@ pub use debounce::Debounce;
 pub use http::{HttpClient, HttpClientError, HttpSettings};
 pub use metrics::ConnectorMetrics;
 pub use pwned_passwords::PwnedPasswords;
+pub use relying_parties::{ClientKeyDocuments, LogoutReceivers};

@@ -1,8 +1,9 @@
-//! `oidc_clients`: relying parties.
+//! `oidc_clients`: relying parties, with what `identite_client_settings` adds.
 
 use std::sync::LazyLock;
 
 use deadpool_postgres::GenericClient;
+use serde_json::Value;
 use tokio_postgres::Row;
 
 use super::Error;
@@ -21,7 +22,10 @@ pub struct ClientRow {
     pub client_uri: Option<String>,
     pub userinfo_signed_response_alg: Option<String>,
     pub id_token_signed_response_alg: Option<String>,
+    pub introspection_signed_response_alg: Option<String>,
     pub is_proconnect_federation: bool,
+    /// The row of `identite_client_settings`, column by column; most clients have none.
+    pub settings: Option<Value>,
 }
 
 /// The columns that [`ClientRow::at`] reads, for a table that the statement calls `client`.
@@ -36,10 +40,16 @@ pub(super) const CLIENT_COLUMNS: &str = "
   client.client_uri,
   client.userinfo_signed_response_alg,
   client.id_token_signed_response_alg,
-  client.is_proconnect_federation";
+  client.introspection_signed_response_alg,
+  client.is_proconnect_federation,
+  (
+    SELECT to_jsonb(settings)
+    FROM identite_client_settings AS settings
+    WHERE settings.oidc_client_id = client.id
+  )";
 
 /// How many columns [`CLIENT_COLUMNS`] names.
-pub(super) const CLIENT_COLUMN_COUNT: usize = 11;
+pub(super) const CLIENT_COLUMN_COUNT: usize = 13;
 
 impl ClientRow {
     /// Reads [`CLIENT_COLUMNS`], which begin at column `start` of `row`.
@@ -58,7 +68,9 @@ impl ClientRow {
             client_uri: row.try_get(start + 7)?,
             userinfo_signed_response_alg: row.try_get(start + 8)?,
             id_token_signed_response_alg: row.try_get(start + 9)?,
-            is_proconnect_federation: row.try_get(start + 10)?,
+            introspection_signed_response_alg: row.try_get(start + 10)?,
+            is_proconnect_federation: row.try_get(start + 11)?,
+            settings: row.try_get(start + 12)?,
         })
     }
 }
@@ -81,4 +93,34 @@ pub async fn find(database: &impl GenericClient, client_id: &str) -> Result<Opti
     let statement = database.prepare_cached(&FIND).await?;
     let row = database.query_opt(&statement, &[&client_id]).await?;
     Ok(row.map(|row| ClientRow::at(&row, 0)).transpose()?)
+}
+
+static FIND_BY_ROW: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {CLIENT_COLUMNS} FROM oidc_clients AS client WHERE client.id = $1"));
+
+/// The client of the row `id`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find_by_row(database: &impl GenericClient, id: i32) -> Result<Option<ClientRow>, Error> {
+    let statement = database.prepare_cached(&FIND_BY_ROW).await?;
+    let row = database.query_opt(&statement, &[&id]).await?;
+    Ok(row.map(|row| ClientRow::at(&row, 0)).transpose()?)
+}
+
+static ALL: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {CLIENT_COLUMNS} FROM oidc_clients AS client ORDER BY client.id"));
+
+/// Every client, for an operator's report.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(database: &impl GenericClient) -> Result<Vec<ClientRow>, Error> {
+    let statement = database.prepare_cached(&ALL).await?;
+    let rows = database.query(&statement, &[]).await?;
+    let mut clients = Vec::with_capacity(rows.len());
+    for row in &rows {
+        clients.push(ClientRow::at(row, 0)?);
+    }
+    Ok(clients)
 }

@@ -25,6 +25,7 @@ pub mod password_resets;
 mod pool;
 pub mod recovery_codes;
 pub mod second_factors;
+pub mod session_clients;
 pub mod sessions;
 mod snapshot;
 pub mod users;

@@ -11,6 +11,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
 
 use super::Error;
+use super::session_clients::TELL_CLIENTS;
 use crate::domain::{Amr, OrganizationId, UserId, amr};
 
 /// SHA-256 of the secret name of a session.
@@ -245,6 +246,27 @@ pub async fn alive_of_user(
         .collect()
 }
 
+/// The end of the sessions that `which` names, `$2` being the instant and `$3` the reason: the relying parties that want to
+/// know of it are told in the same step.
+fn ending(which: &str) -> String {
+    format!(
+        "WITH ended AS (
+           UPDATE identite_sessions
+           SET
+             ended_at = $2,
+             end_reason = $3
+           WHERE {which} AND ended_at IS NULL
+           RETURNING id, uid, user_id
+         ), {TELL_CLIENTS}
+         SELECT id FROM ended"
+    )
+}
+
+static END_EACH: LazyLock<String> = LazyLock::new(|| ending("id = ANY ($1)"));
+static END_BY_UID: LazyLock<String> = LazyLock::new(|| ending("uid = $1"));
+static END_ALL_OF_USER: LazyLock<String> =
+    LazyLock::new(|| ending("user_id = $1 AND id IS DISTINCT FROM $4"));
+
 /// Ends the session `id`. Gives whether it had not been ended before.
 ///
 /// # Errors
@@ -268,15 +290,7 @@ pub async fn end_each(
     reason: EndReason,
     at: DateTime<Utc>,
 ) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "UPDATE identite_sessions
-             SET
-               ended_at = $2,
-               end_reason = $3
-             WHERE id = ANY ($1) AND ended_at IS NULL",
-        )
-        .await?;
+    let statement = client.prepare_cached(&END_EACH).await?;
     let ids: Vec<&[u8]> = ids.iter().map(SessionDigest::as_slice).collect();
     Ok(client.execute(&statement, &[&ids, &at, &reason.as_str()]).await?)
 }
@@ -291,15 +305,7 @@ pub async fn end_by_uid(
     reason: EndReason,
     at: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let statement = client
-        .prepare_cached(
-            "UPDATE identite_sessions
-             SET
-               ended_at = $2,
-               end_reason = $3
-             WHERE uid = $1 AND ended_at IS NULL",
-        )
-        .await?;
+    let statement = client.prepare_cached(&END_BY_UID).await?;
     Ok(client.execute(&statement, &[&uid, &at, &reason.as_str()]).await? == 1)
 }
 
@@ -314,19 +320,10 @@ pub async fn end_all_of_user(
     reason: EndReason,
     at: DateTime<Utc>,
 ) -> Result<Vec<SessionDigest>, Error> {
-    let statement = client
-        .prepare_cached(
-            "UPDATE identite_sessions
-             SET
-               ended_at = $3,
-               end_reason = $4
-             WHERE user_id = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2
-             RETURNING id",
-        )
-        .await?;
+    let statement = client.prepare_cached(&END_ALL_OF_USER).await?;
     let except = except.map(SessionDigest::as_slice);
     let rows = client
-        .query(&statement, &[&user.0, &except, &at, &reason.as_str()])
+        .query(&statement, &[&user.0, &at, &reason.as_str(), &except])
         .await?;
     rows.iter().map(|row| read_digest(row, 0)).collect()
 }

@@ -1,10 +1,22 @@
 //! What the authorization endpoint answers, as values; and how answers are written into a redirection URI.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
 
 use super::authorization_request::{ResponseMode, ResponseTarget};
 use super::error::{ErrorCode, ProtocolError};
 use super::redirect_uri::{with_fragment, with_query};
+use super::signer::Signer;
+
+/// How long a signed response is valid (JARM §2.1).
+const SIGNED_RESPONSE_LIFE: TimeDelta = TimeDelta::minutes(10);
+
+/// Who answers, and when.
+pub struct Answerer<'a> {
+    pub issuer: &'a str,
+    pub signer: &'a dyn Signer,
+    pub now: DateTime<Utc>,
+}
 
 /// The answer to an authorization request, or to its resumption.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,16 +38,15 @@ pub enum AuthorizationAnswer {
 impl AuthorizationAnswer {
     /// The answer to a granted request.
     #[must_use]
-    pub fn code(target: &ResponseTarget, issuer: &str, code: String) -> Self {
+    pub fn code(target: &ResponseTarget, by: &Answerer<'_>, code: String) -> Self {
         let mut parameters = vec![("code", code)];
         parameters.extend(target.state.clone().map(|state| ("state", state)));
-        parameters.push(("iss", issuer.to_owned()));
-        Self::sent(target, 200, parameters)
+        Self::sent(target, by, 200, parameters)
     }
 
     /// The answer to a refused request whose redirection URI is trusted.
     #[must_use]
-    pub fn error(target: &ResponseTarget, issuer: &str, error: ProtocolError) -> Self {
+    pub fn error(target: &ResponseTarget, by: &Answerer<'_>, error: ProtocolError) -> Self {
         let mut parameters = vec![("error", error.code.as_str().to_owned())];
         parameters.extend(
             error
@@ -44,8 +55,7 @@ impl AuthorizationAnswer {
         );
         parameters.extend(error.scope.map(|scope| ("scope", scope.to_owned())));
         parameters.extend(target.state.clone().map(|state| ("state", state)));
-        parameters.push(("iss", issuer.to_owned()));
-        Self::sent(target, 400, parameters)
+        Self::sent(target, by, 400, parameters)
     }
 
     /// The error page for a request that is at fault itself, or for a fault of ours.
@@ -59,7 +69,29 @@ impl AuthorizationAnswer {
         Self::ErrorPage { status, error }
     }
 
-    fn sent(target: &ResponseTarget, form_status: u16, parameters: Vec<(&'static str, String)>) -> Self {
+    fn sent(
+        target: &ResponseTarget,
+        by: &Answerer<'_>,
+        form_status: u16,
+        mut parameters: Vec<(&'static str, String)>,
+    ) -> Self {
+        parameters.push(("iss", by.issuer.to_owned()));
+        if let Some(signed) = &target.signed {
+            let mut claims: Map<String, Value> = parameters
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect();
+            claims.insert("aud".to_owned(), signed.audience.as_str().into());
+            let expires = by.now + SIGNED_RESPONSE_LIFE;
+            claims.insert("exp".to_owned(), expires.timestamp().into());
+            match by.signer.sign(signed.algorithm, &claims) {
+                Ok(jwt) => parameters = vec![("response", jwt)],
+                Err(error) => {
+                    tracing::error!(%error, "an authorization response was not signed");
+                    return Self::page(ProtocolError::bare(ErrorCode::ServerError));
+                }
+            }
+        }
         match target.mode {
             ResponseMode::Query => Self::Redirect {
                 url: with_query(&target.redirect_uri, &parameters),
@@ -78,22 +110,74 @@ impl AuthorizationAnswer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::signer::{SigningAlgorithm, SigningError, VerifiedJwt};
     use super::*;
+
+    /// Signs nothing.
+    struct NoKeys;
+
+    impl Signer for NoKeys {
+        fn sign(&self, _: SigningAlgorithm, _: &Map<String, Value>) -> Result<String, SigningError> {
+            Err(SigningError("no key".into()))
+        }
+
+        fn sign_as(
+            &self,
+            _: SigningAlgorithm,
+            _: &str,
+            _: &Map<String, Value>,
+        ) -> Result<String, SigningError> {
+            Err(SigningError("no key".into()))
+        }
+
+        fn verify(&self, _: &str) -> Option<VerifiedJwt> {
+            None
+        }
+
+        fn algorithms(&self) -> Vec<SigningAlgorithm> {
+            Vec::new()
+        }
+
+        fn public_jwks(&self) -> Value {
+            Value::Null
+        }
+    }
+
+    const OP: Answerer<'static> = Answerer {
+        issuer: "https://op",
+        signer: &NoKeys,
+        now: DateTime::UNIX_EPOCH,
+    };
+
+    #[test]
+    fn an_answer_that_cannot_be_signed_is_not_sent_unsigned() {
+        let mut target = target(ResponseMode::Query);
+        target.signed = Some(super::super::authorization_request::SignedResponse {
+            algorithm: SigningAlgorithm::RS256,
+            audience: "c".into(),
+        });
+        let answer = AuthorizationAnswer::code(&target, &OP, "C".into());
+        assert!(matches!(
+            answer,
+            AuthorizationAnswer::ErrorPage { status: 500, .. }
+        ));
+    }
 
     fn target(mode: ResponseMode) -> ResponseTarget {
         ResponseTarget {
             redirect_uri: "https://rp.example/cb?a=1".into(),
             mode,
             state: Some("s t".into()),
+            signed: None,
         }
     }
 
     #[test]
     fn a_code_travels_in_the_mode_that_was_asked_for() {
-        let query = AuthorizationAnswer::code(&target(ResponseMode::Query), "https://op", "C".into());
+        let query = AuthorizationAnswer::code(&target(ResponseMode::Query), &OP, "C".into());
         let url = "https://rp.example/cb?a=1&code=C&state=s+t&iss=https%3A%2F%2Fop".to_owned();
         assert_eq!(query, AuthorizationAnswer::Redirect { url });
-        let fragment = AuthorizationAnswer::code(&target(ResponseMode::Fragment), "https://op", "C".into());
+        let fragment = AuthorizationAnswer::code(&target(ResponseMode::Fragment), &OP, "C".into());
         let url = "https://rp.example/cb?a=1#code=C&state=s+t&iss=https%3A%2F%2Fop".to_owned();
         assert_eq!(fragment, AuthorizationAnswer::Redirect { url });
     }
@@ -101,7 +185,7 @@ mod tests {
     #[test]
     fn an_error_by_form_is_a_400_with_its_parameters_in_order() {
         let error = ProtocolError::new(ErrorCode::InvalidScope, "not allowed").about_scope("phone");
-        let answer = AuthorizationAnswer::error(&target(ResponseMode::FormPost), "https://op", error);
+        let answer = AuthorizationAnswer::error(&target(ResponseMode::FormPost), &OP, error);
         let AuthorizationAnswer::FormPost {
             status: 400, fields, ..
         } = answer

@@ -74,13 +74,56 @@ pub struct AuthorizationCode {
     pub auth_time: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// The key whose possession must be proved when the code is redeemed (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     pub expires_at: DateTime<Utc>,
+}
+
+/// The key that whoever presents a token must possess (RFC 7800).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Thumbprint of the key of a DPoP proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<String>,
+    /// SHA-256 of a certificate.
+    #[serde(default, rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+}
+
+impl Confirmation {
+    /// Whoever has the token may use it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The value of `token_type`.
+    #[must_use]
+    pub const fn token_type(&self) -> &'static str {
+        if self.jkt.is_some() { "DPoP" } else { "Bearer" }
+    }
 }
 
 /// What is kept of an access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
     pub grant: Grant,
+    pub issued_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    #[serde(default, rename = "cnf", skip_serializing_if = "Confirmation::is_empty")]
+    pub confirmation: Confirmation,
+}
+
+/// What is kept of a refresh token. It is used once: each use brings the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshToken {
+    pub grant: Grant,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Acr>,
+    /// The claim `amr`.
+    pub amr: Vec<String>,
+    pub auth_time: DateTime<Utc>,
     pub issued_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
 }
@@ -95,6 +138,18 @@ pub fn code_key(code: &str) -> String {
 #[must_use]
 pub fn token_key(token: &str) -> String {
     format!("oidc:token:{}", fingerprint(token))
+}
+
+/// The key of a refresh token.
+#[must_use]
+pub fn refresh_key(token: &str) -> String {
+    format!("{REFRESH_PREFIX}{}", fingerprint(token))
+}
+
+/// The key of a pushed authorization request, by the last part of its `request_uri`.
+#[must_use]
+pub fn pushed_request_key(name: &str) -> String {
+    format!("oidc:pushed:{}", fingerprint(name))
 }
 
 /// The key of an interaction.
@@ -116,22 +171,26 @@ pub fn grant_set(session_uid: &str, client_id: &str) -> String {
 }
 
 const CODE_PREFIX: &str = "oidc:code:";
+const REFRESH_PREFIX: &str = "oidc:refresh:";
 
-/// The mark that a code was used, which outlives nothing but the code.
+/// The mark that a code or a refresh token was used, which outlives nothing but these.
 #[must_use]
-pub fn consumed_key(code_key: &str) -> String {
-    let hash = code_key.strip_prefix(CODE_PREFIX).unwrap_or(code_key);
+pub fn consumed_key(key: &str) -> String {
+    let hash = key
+        .strip_prefix(CODE_PREFIX)
+        .or_else(|| key.strip_prefix(REFRESH_PREFIX))
+        .unwrap_or(key);
     format!("oidc:consumed:{hash}")
 }
 
-/// What makes the members of a grant unusable: codes are also marked as used, so that a redemption that has already
-/// read its code fails too.
+/// What makes the members of a grant unusable: codes and refresh tokens are also marked as used, so that a redemption that
+/// has already read its record fails too.
 #[must_use]
 pub fn revocation_of(set: &str, members: &[String], code_ttl: Duration) -> Vec<Write> {
     let mut writes = Vec::with_capacity(members.len() * 3);
     for member in members {
         writes.push(Write::Delete { key: member.clone() });
-        if member.starts_with(CODE_PREFIX) {
+        if member.starts_with(CODE_PREFIX) || member.starts_with(REFRESH_PREFIX) {
             writes.push(Write::Put {
                 key: consumed_key(member),
                 value: b"1".to_vec(),
@@ -166,6 +225,8 @@ mod tests {
             code_key(&secret),
             token_key(&secret),
             interaction_key(&secret),
+            refresh_key(&secret),
+            pushed_request_key(&secret),
             consumed_key(&code_key(&secret)),
         ] {
             assert!(!key.contains(&secret), "{key}");

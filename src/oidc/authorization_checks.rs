@@ -2,15 +2,14 @@
 
 use serde_json::Value;
 
-use super::authorization_request::{ClientLookup, Prompt, ReadContext, ResponseMode};
+use super::authorization_request::{ClientLookup, Prompt, ReadContext, ResponseMode, SignedResponse};
 use super::client::Client;
 use super::error::{ErrorCode, ProtocolError};
 use super::parameters::Parameters;
+use super::request_object::{PUSHED_REQUEST_PREFIX, Provenance};
 use crate::domain::text::ecmascript_trim;
 use crate::domain::{Scope, ScopeSet};
 
-/// What the identifier of a pushed request begins with (RFC 9126).
-const PUSHED_REQUEST_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// Characters of a PKCE challenge or verifier (RFC 7636 §4.1).
 const PKCE_LENGTHS: std::ops::RangeInclusive<usize> = 43..=128;
 /// The largest integer that a double holds exactly.
@@ -55,10 +54,25 @@ pub(super) fn no_request_uri(parameters: &Parameters) -> Check<()> {
     }
 }
 
-pub(super) fn response_mode(parameters: &Parameters) -> Check<ResponseMode> {
+/// What the client has set about how its requests reach us.
+pub(super) fn provenance(client: &Client, provenance: Provenance) -> Check<()> {
+    if client.settings.requires_pushed_requests && !provenance.is_pushed {
+        let description = "this client must push its authorization requests";
+        return Err(ProtocolError::invalid_request(description));
+    }
+    if client.settings.requires_signed_requests && !provenance.is_signed {
+        let description = "this client must sign its authorization requests";
+        return Err(ProtocolError::invalid_request(description));
+    }
+    Ok(())
+}
+
+type Mode = (ResponseMode, Option<SignedResponse>);
+
+pub(super) fn response_mode(parameters: &Parameters, client: &Client) -> Check<Mode> {
     match parameters.get("response_mode") {
-        None => Ok(ResponseMode::default()),
-        Some(text) => ResponseMode::parse(text).ok_or_else(|| {
+        None => Ok((ResponseMode::default(), None)),
+        Some(text) => known_mode(text, client).ok_or_else(|| {
             ProtocolError::new(
                 ErrorCode::UnsupportedResponseMode,
                 "unsupported response_mode requested",
@@ -67,19 +81,31 @@ pub(super) fn response_mode(parameters: &Parameters) -> Check<ResponseMode> {
     }
 }
 
+/// The mode named `text`; the signed ones are for those who have chosen to get them.
+fn known_mode(text: &str, client: &Client) -> Option<Mode> {
+    if let Some(mode) = ResponseMode::parse(text) {
+        return Some((mode, None));
+    }
+    let signed = SignedResponse {
+        algorithm: client.settings.response_algorithm?,
+        audience: client.client_id.clone(),
+    };
+    Some((ResponseMode::parse_signed(text)?, Some(signed)))
+}
+
 /// The mode for an error of a request that may be unsound in every respect.
-pub(super) fn error_mode(parameters: &Parameters) -> ResponseMode {
+pub(super) fn error_mode(parameters: &Parameters, client: &Client) -> Mode {
     if let Some(text) = parameters.get("response_mode") {
-        return ResponseMode::parse(text).unwrap_or_default();
+        return known_mode(text, client).unwrap_or_default();
     }
     let response_type = parameters.get("response_type").unwrap_or_default();
     let hands_out_tokens = response_type
         .split_ascii_whitespace()
         .any(|word| matches!(word, "token" | "id_token"));
     if hands_out_tokens {
-        ResponseMode::Fragment
+        (ResponseMode::Fragment, None)
     } else {
-        ResponseMode::Query
+        (ResponseMode::Query, None)
     }
 }
 
@@ -198,12 +224,13 @@ pub(super) fn openid_only_parameters(parameters: &Parameters, scope: &ScopeSet) 
     }
 }
 
-pub(super) fn code_challenge(parameters: &Parameters) -> Check<Option<String>> {
+pub(super) fn code_challenge(parameters: &Parameters, client: &Client) -> Check<Option<String>> {
     let (challenge, method) = (
         parameters.get("code_challenge"),
         parameters.get("code_challenge_method"),
     );
     match (challenge, method) {
+        (None, None) if client.settings.requires_pkce => Err(missing("code_challenge")),
         (None, None) => Ok(None),
         (None, Some(_)) => Err(ProtocolError::invalid_request(
             "code_challenge must be provided with code_challenge_method",
@@ -224,6 +251,15 @@ pub(super) fn is_pkce_text(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
+}
+
+/// The thumbprint of a key (RFC 9449 §10): a SHA-256 in base64url.
+pub(super) fn dpop_jkt(parameters: &Parameters) -> Check<Option<String>> {
+    match parameters.get("dpop_jkt") {
+        None => Ok(None),
+        Some(text) if super::artefacts::looks_like_a_secret(text) => Ok(Some(text.to_owned())),
+        Some(_) => Err(ProtocolError::invalid_request("dpop_jkt is not a thumbprint")),
+    }
 }
 
 pub(super) fn no_resource(parameters: &Parameters) -> Check<()> {

@@ -9,7 +9,8 @@ use super::claims_request::{ClaimsRequest, SignInClaim};
 use super::client::Client;
 use super::error::{ErrorCode, ProtocolError};
 use super::parameters::Parameters;
-use super::signer::Signer;
+use super::request_object::Provenance;
+use super::signer::{Signer, SigningAlgorithm};
 use crate::domain::{Acr, ScopeSet, Siret};
 
 /// The parameters that this endpoint knows; all others are ignored.
@@ -31,6 +32,7 @@ pub const AUTHORIZATION_PARAMETERS: &[&str] = &[
     "id_token_hint",
     "code_challenge",
     "code_challenge_method",
+    "dpop_jkt",
     "request_uri",
     "request",
     "registration",
@@ -59,6 +61,15 @@ impl ResponseMode {
             "fragment" => Some(Self::Fragment),
             "form_post" => Some(Self::FormPost),
             _ => None,
+        }
+    }
+
+    /// The mode named `text` of a signed response (JARM §2.3); `jwt` alone is the usual mode for codes.
+    #[must_use]
+    pub fn parse_signed(text: &str) -> Option<Self> {
+        match text {
+            "jwt" => Some(Self::default()),
+            _ => Self::parse(text.strip_suffix(".jwt")?),
         }
     }
 }
@@ -107,6 +118,17 @@ pub struct ResponseTarget {
     pub mode: ResponseMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// The response is a JWT signed with this, for the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedResponse>,
+}
+
+/// How a response is signed (JARM).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedResponse {
+    pub algorithm: SigningAlgorithm,
+    /// The client's identifier.
+    pub audience: String,
 }
 
 /// A sound request of a known client.
@@ -143,6 +165,9 @@ pub struct AuthorizationRequest {
     /// An S256 challenge (RFC 7636).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// The thumbprint of the key that must redeem the code (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     /// When this request reached us: a sign-in "in this request" is not older.
     pub began_at: DateTime<Utc>,
 }
@@ -179,7 +204,7 @@ impl AuthorizationRequest {
 pub struct Rejection {
     pub error: ProtocolError,
     /// Where to send the error, or `None` for our own error page: nothing that came can be trusted to be the client's.
-    pub target: Option<ResponseTarget>,
+    pub target: Option<Box<ResponseTarget>>,
 }
 
 impl Rejection {
@@ -205,6 +230,8 @@ pub struct ReadContext<'a> {
     pub signer: &'a dyn Signer,
     /// Claims outside of the client's scopes are dropped (Q34).
     pub limit_claims_to_client_scopes: bool,
+    /// How the parameters reached us.
+    pub provenance: Provenance,
     pub now: DateTime<Utc>,
 }
 
@@ -230,7 +257,8 @@ fn check(
     checks::no_request_object(parameters)?;
     let client = checks::known_client(parameters, client)?;
     checks::no_request_uri(parameters)?;
-    let mode = checks::response_mode(parameters)?;
+    checks::provenance(client, context.provenance)?;
+    let (mode, signed) = checks::response_mode(parameters, client)?;
     checks::response_type_is_present(parameters)?;
     checks::no_registration(parameters)?;
     checks::response_type_is_code(parameters)?;
@@ -239,13 +267,14 @@ fn check(
     let scope = checks::scope(parameters, client)?;
     checks::openid_only_parameters(parameters, &scope)?;
     let redirect_uri = checks::redirect_uri_is_registered(client, sent_redirect_uri)?;
-    let code_challenge = checks::code_challenge(parameters)?;
+    let code_challenge = checks::code_challenge(parameters, client)?;
+    let dpop_jkt = checks::dpop_jkt(parameters)?;
     let mut claims = ClaimsRequest::read(parameters.get("claims"), parameters.get("acr_values"))?;
     checks::no_resource(parameters)?;
     let max_age = checks::max_age(parameters)?;
     let hinted_subject = checks::id_token_hint(parameters, client, context)?;
 
-    if context.limit_claims_to_client_scopes {
+    if context.limit_claims_to_client_scopes || client.settings.limits_claims_to_scopes {
         claims.limit_to(&client.allowed_scopes);
     }
     if max_age.is_some() || prompt.contains(&Prompt::Login) {
@@ -262,6 +291,7 @@ fn check(
             redirect_uri,
             mode,
             state: parameters.owned("state"),
+            signed,
         },
         sent_redirect_uri: sent_redirect_uri.to_owned(),
         scope,
@@ -275,11 +305,13 @@ fn check(
         claims,
         hinted_subject,
         code_challenge,
+        dpop_jkt,
         began_at: context.now,
     })
 }
 
-fn reject(error: ProtocolError, parameters: &Parameters, client: ClientLookup<'_>) -> Rejection {
+/// Whom `error` is reported to.
+pub(super) fn reject(error: ProtocolError, parameters: &Parameters, client: ClientLookup<'_>) -> Rejection {
     let ClientLookup::Known(client) = client else {
         return Rejection::on_page(error);
     };
@@ -293,13 +325,15 @@ fn reject(error: ProtocolError, parameters: &Parameters, client: ClientLookup<'_
     if error.code == ErrorCode::InvalidRedirectUri {
         return Rejection::on_page(error);
     }
+    let (mode, signed) = checks::error_mode(parameters, client);
     let target = ResponseTarget {
         redirect_uri,
-        mode: checks::error_mode(parameters),
+        mode,
         state: parameters.owned("state"),
+        signed,
     };
     Rejection {
         error,
-        target: Some(target),
+        target: Some(Box::new(target)),
     }
 }

@@ -3,20 +3,23 @@
 use chrono::{DateTime, Utc};
 use identite_actors::state::Write;
 
-use super::answer::AuthorizationAnswer;
+use super::answer::{Answerer, AuthorizationAnswer};
 use super::artefacts::{AuthorizationCode, Grant, code_key, grant_set, interaction_key, new_secret};
 use super::authentication::Authentication;
 use super::authorization_request::{
-    AUTHORIZATION_PARAMETERS, AuthorizationRequest, ClientLookup, ReadContext, read_authorization_request,
+    AUTHORIZATION_PARAMETERS, AuthorizationRequest, ClientLookup, ReadContext, Rejection,
+    read_authorization_request, reject,
 };
 use super::client::Client;
 use super::decision::{Decision, Interact, Progress, decide};
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::interaction::Interaction;
 use super::parameters::Parameters;
+use super::request_object::{Provenance, Unobtainable};
 use super::service::{Oidc, Registered, Visitor, after, time_until};
 use crate::db::clients::ClientRow;
 use crate::db::connections::{self, NewConnection};
+use crate::db::session_clients;
 use crate::domain::Acr;
 use crate::domain::amr::standardised_amr;
 
@@ -66,8 +69,24 @@ impl Oidc {
         authentication: Option<&Authentication>,
         visitor: &Visitor,
     ) -> AuthorizationAnswer {
-        let parameters = Parameters::read(raw, AUTHORIZATION_PARAMETERS);
+        let mut parameters = Parameters::read(raw, AUTHORIZATION_PARAMETERS);
+        let mut provenance = Provenance::default();
         let registered = self.registered(row);
+        if let Registered::Known(client) = &registered
+            && (parameters.has("request") || parameters.has("request_uri"))
+        {
+            match self.effective_parameters(&parameters, client).await {
+                Ok(None) => {}
+                Ok(Some(effective)) => (parameters, provenance) = effective,
+                Err(unobtainable) => {
+                    let error = match unobtainable {
+                        Unobtainable::Refused(error) => error,
+                        Unobtainable::Fault(fault) => reported(&fault),
+                    };
+                    return self.rejected(reject(error, &parameters, ClientLookup::Known(client)));
+                }
+            }
+        }
         let lookup = match &registered {
             Registered::Unknown => ClientLookup::Unknown,
             Registered::Broken(error) => ClientLookup::Broken(error),
@@ -77,24 +96,33 @@ impl Oidc {
             issuer: &self.settings.issuer,
             signer: &*self.signer,
             limit_claims_to_client_scopes: self.settings.limit_claims_to_client_scopes,
+            provenance,
             now: self.now(),
         };
         let request = match read_authorization_request(&parameters, lookup, &context) {
             Ok(request) => request,
-            Err(rejection) => {
-                return match rejection.target {
-                    Some(target) => {
-                        AuthorizationAnswer::error(&target, &self.settings.issuer, rejection.error)
-                    }
-                    None => AuthorizationAnswer::page(rejection.error),
-                };
-            }
+            Err(rejection) => return self.rejected(rejection),
         };
         let Registered::Known(client) = registered else {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidClient));
         };
         self.answer(request, &client, authentication, Progress::default(), visitor)
             .await
+    }
+
+    fn rejected(&self, rejection: Rejection) -> AuthorizationAnswer {
+        match rejection.target {
+            Some(target) => AuthorizationAnswer::error(&target, &self.answerer(), rejection.error),
+            None => AuthorizationAnswer::page(rejection.error),
+        }
+    }
+
+    fn answerer(&self) -> Answerer<'_> {
+        Answerer {
+            issuer: &self.settings.issuer,
+            signer: &*self.signer,
+            now: self.now(),
+        }
     }
 
     /// The end of an interaction: the request goes on where it waited. An interaction is resumed once.
@@ -115,7 +143,7 @@ impl Oidc {
         let client = match self.client_row(&request.client_id).await {
             Ok(row) => self.registered(row),
             Err(fault) => {
-                return AuthorizationAnswer::error(&request.target, &self.settings.issuer, reported(&fault));
+                return AuthorizationAnswer::error(&request.target, &self.answerer(), reported(&fault));
             }
         };
         let client = match client {
@@ -126,7 +154,7 @@ impl Oidc {
                 return AuthorizationAnswer::page(error);
             }
         };
-        if client.redirect_uri(&request.target.redirect_uri).is_none() {
+        if client.redirect_uri(&request.sent_redirect_uri).is_none() {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidRedirectUri));
         }
         if let Some(error) = interaction.error {
@@ -136,7 +164,7 @@ impl Oidc {
                 description,
                 scope: None,
             };
-            return AuthorizationAnswer::error(&request.target, &self.settings.issuer, error);
+            return AuthorizationAnswer::error(&request.target, &self.answerer(), error);
         }
         self.answer(request, &client, authentication, interaction.progress, visitor)
             .await
@@ -160,9 +188,9 @@ impl Oidc {
     ) -> AuthorizationAnswer {
         let now = self.now();
         let target = request.target.clone();
-        let issuer = &self.settings.issuer;
+        let by = self.answerer();
         let acted = match (decide(&request, authentication, &progress, now), authentication) {
-            (Decision::Refuse(error), _) => return AuthorizationAnswer::error(&target, issuer, error),
+            (Decision::Refuse(error), _) => return AuthorizationAnswer::error(&target, &by, error),
             (Decision::Interact(interact), _) => {
                 self.interact(request, client, interact, progress, now).await
             }
@@ -175,9 +203,9 @@ impl Oidc {
         match acted {
             Ok(Some(answer)) => answer,
             Ok(None) => {
-                AuthorizationAnswer::error(&target, issuer, ProtocolError::bare(ErrorCode::LoginRequired))
+                AuthorizationAnswer::error(&target, &by, ProtocolError::bare(ErrorCode::LoginRequired))
             }
-            Err(fault) => AuthorizationAnswer::error(&target, issuer, reported(&fault)),
+            Err(fault) => AuthorizationAnswer::error(&target, &by, reported(&fault)),
         }
     }
 
@@ -232,6 +260,7 @@ impl Oidc {
             claims,
             sp_name,
             code_challenge,
+            dpop_jkt,
             ..
         } = request;
         let record = AuthorizationCode {
@@ -252,6 +281,7 @@ impl Oidc {
                 .collect(),
             auth_time: authentication.auth_time,
             code_challenge,
+            dpop_jkt,
             expires_at,
         };
         let key = code_key(&code);
@@ -269,6 +299,11 @@ impl Oidc {
             },
         ];
         self.state.write(&[], writes).await?;
+        if client.settings.backchannel_logout_uri.is_some() {
+            // Before the code leaves: whoever gets to know of a session is told of its end.
+            let database = self.database().await?;
+            session_clients::note(&database, &authentication.session_uid, client.row_id, now).await?;
+        }
 
         let sp_name = sp_name.map(|name| printable(&name, SP_NAME_LIMIT));
         let address = visitor
@@ -286,11 +321,7 @@ impl Oidc {
         if let Err(fault) = self.record_connection(&connection).await {
             tracing::warn!(error = %fault, client_id = %client.client_id, "a connection was not written down");
         }
-        Ok(Some(AuthorizationAnswer::code(
-            &target,
-            &self.settings.issuer,
-            code,
-        )))
+        Ok(Some(AuthorizationAnswer::code(&target, &self.answerer(), code)))
     }
 
     async fn record_connection(&self, connection: &NewConnection<'_>) -> Result<(), Fault> {

@@ -3,10 +3,12 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use lru::LruCache;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::client_settings::ClientSettings;
 use super::error::{ErrorCode, ProtocolError};
 use super::redirect_uri::{RegisteredUri, find_registered};
 use super::signer::SigningAlgorithm;
@@ -35,8 +37,12 @@ pub struct Client {
     pub id_token_algorithm: SigningAlgorithm,
     /// `None`: userinfo is plain JSON.
     pub userinfo_algorithm: Option<SigningAlgorithm>,
+    /// Of introspection answers, when a signed one is asked for.
+    pub introspection_algorithm: SigningAlgorithm,
     /// It is the hub of the federation, which changes some pages.
     pub is_proconnect_federation: bool,
+    /// What it has set beyond all that.
+    pub settings: ClientSettings,
 }
 
 impl Client {
@@ -101,18 +107,29 @@ impl Client {
                 row.userinfo_signed_response_alg.as_deref(),
                 "userinfo_signed_response_alg must be a supported value",
             )?,
+            // The reference ignores this column: whatever stands there must not break the client.
+            introspection_algorithm: algorithm(row.introspection_signed_response_alg.as_deref(), "")
+                .ok()
+                .flatten()
+                .unwrap_or(DEFAULT_ID_TOKEN_ALGORITHM),
+            settings: row
+                .settings
+                .as_ref()
+                .map(|settings| ClientSettings::validate(settings, supported))
+                .transpose()
+                .map_err(invalid_metadata)?
+                .unwrap_or_default(),
             is_proconnect_federation: row.is_proconnect_federation,
         })
     }
 
-    /// Whether `secret` is this client's, in a time that does not depend on where they differ.
+    /// Whether `secret` is one of this client's at `now`, in a time that does not depend on where they differ.
     #[must_use]
-    pub fn has_secret(&self, secret: &str) -> bool {
-        self.secret
-            .expose_secret()
-            .as_bytes()
-            .ct_eq(secret.as_bytes())
-            .into()
+    pub fn has_secret(&self, secret: &str, now: DateTime<Utc>) -> bool {
+        // A client with a hashed secret has a value in the column that nobody was ever told.
+        let is_in_column = self.settings.secret_hash.is_none()
+            && bool::from(self.secret.expose_secret().as_bytes().ct_eq(secret.as_bytes()));
+        is_in_column || self.settings.has_hashed_secret(secret, now)
     }
 
     /// The only registered redirection URI, when there is only one.
@@ -127,6 +144,9 @@ impl Client {
     /// The registered redirection URI that `sent` means.
     #[must_use]
     pub fn redirect_uri(&self, sent: &str) -> Option<&RegisteredUri> {
+        if self.settings.exact_redirect_uris {
+            return self.redirect_uris.iter().find(|uri| uri.registered == sent);
+        }
         find_registered(&self.redirect_uris, sent)
     }
 
@@ -237,7 +257,9 @@ pub(super) mod tests {
             client_uri: Some("http://localhost:4000/".into()),
             userinfo_signed_response_alg: None,
             id_token_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             is_proconnect_federation: false,
+            settings: None,
         }
     }
 
@@ -256,8 +278,9 @@ pub(super) mod tests {
         let client = standard_client();
         assert_eq!(client.id_token_algorithm, SigningAlgorithm::RS256);
         assert_eq!(client.userinfo_algorithm, None);
-        assert!(client.has_secret("standard_client_secret"));
-        assert!(!client.has_secret("standard_client_secre"));
+        let now = DateTime::UNIX_EPOCH;
+        assert!(client.has_secret("standard_client_secret", now));
+        assert!(!client.has_secret("standard_client_secre", now));
         assert!(client.has_origin("http://localhost:4000"));
         assert!(!client.has_origin("http://localhost:4001"));
     }
@@ -309,6 +332,45 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_the_reference_ignores_breaks_nothing() {
+        let mut row = standard_row();
+        row.introspection_signed_response_alg = Some("none".into());
+        let client = Client::validate(&row, &ALL_ALGORITHMS).unwrap();
+        assert_eq!(client.introspection_algorithm, SigningAlgorithm::RS256);
+    }
+
+    #[test]
+    fn settings_are_part_of_the_client() {
+        use super::super::client_settings::tests::row as settings;
+        let with = |changes: serde_json::Value| {
+            let mut row = standard_row();
+            row.settings = Some(settings(&changes));
+            Client::validate(&row, &ALL_ALGORITHMS)
+        };
+        let hashed = super::super::client_settings::hash_secret("new");
+        let client = with(serde_json::json!({"secret_hash": hashed})).unwrap();
+        let now = DateTime::UNIX_EPOCH;
+        assert!(client.has_secret("new", now));
+        assert!(
+            !client.has_secret("standard_client_secret", now),
+            "the column counts no more"
+        );
+        let exact = with(serde_json::json!({"exact_redirect_uris": true})).unwrap();
+        assert!(
+            exact
+                .redirect_uri("http://localhost:4000/login-callback")
+                .is_some()
+        );
+        assert!(
+            exact
+                .redirect_uri("HTTP://localhost:4000/login-callback")
+                .is_none()
+        );
+        let error = with(serde_json::json!({"token_endpoint_auth_method": "none"})).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidClientMetadata);
+    }
+
+    #[test]
     fn a_changed_row_is_effective_at_once() {
         let memo = ClientMemo::default();
         let first = memo.client_of(standard_row(), &ALL_ALGORITHMS).unwrap();
@@ -319,7 +381,7 @@ pub(super) mod tests {
         assert!(
             memo.client_of(changed, &ALL_ALGORITHMS)
                 .unwrap()
-                .has_secret("other")
+                .has_secret("other", DateTime::UNIX_EPOCH)
         );
         let mut broken = standard_row();
         broken.redirect_uris.clear();

@@ -1,14 +1,24 @@
-//! How a client proves who it is (spec/oidc.md §3.4): reading what was presented. Pure.
+//! How a client proves who it is (spec/oidc.md §3.4): reading what was presented, and checking it.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use identite_actors::state::Write;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::artefacts::fingerprint;
+use super::certificate::ClientCertificate;
 use super::client::Client;
+use super::client_settings::ClientAuthentication;
 use super::endpoint_error::EndpointError;
-use super::error::ProtocolError;
+use super::error::{Fault, ProtocolError};
+use super::jose::UnverifiedJwt;
 use super::parameters::Parameters;
+use super::service::{Oidc, Registered};
+use super::signer::SigningAlgorithm;
+use crate::db::clients::ClientRow;
 
 /// The parameters that carry credentials.
 pub const CREDENTIAL_PARAMETERS: [&str; 4] = [
@@ -16,6 +26,19 @@ pub const CREDENTIAL_PARAMETERS: [&str; 4] = [
     "client_secret",
     "client_assertion",
     "client_assertion_type",
+];
+
+/// How far the clock of a client may be off, in seconds.
+pub(super) const CLOCK_TOLERANCE: i64 = 15;
+/// Assertions that are valid for longer are refused: each is remembered until then.
+const ASSERTION_LIFE_AT_MOST: i64 = 24 * 3600;
+
+/// The endpoints whose addresses an assertion may be meant for, besides the issuer.
+const CLIENT_ENDPOINTS: [&str; 4] = [
+    "/oauth/token",
+    "/oauth/request",
+    "/oauth/token/introspection",
+    "/oauth/token/revocation",
 ];
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -30,10 +53,20 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub client_id: String,
-    /// `None`: nothing that this provider could check.
-    secret: Option<SecretString>,
+    shown: Shown,
     /// They came in the header `Authorization`: a refusal is a challenge.
     pub came_in_header: bool,
+}
+
+/// What is shown for an identity.
+#[derive(Debug, Clone)]
+enum Shown {
+    /// At most a certificate.
+    Nothing,
+    InForm(SecretString),
+    InHeader(SecretString),
+    /// RFC 7523.
+    Assertion(String),
 }
 
 impl Credentials {
@@ -68,7 +101,7 @@ impl Credentials {
         }
         Ok(Self {
             client_id,
-            secret: Some(secret),
+            shown: Shown::InHeader(secret),
             came_in_header: true,
         })
     }
@@ -86,9 +119,14 @@ impl Credentials {
             }
             let subject =
                 assertion_subject(assertion).ok_or_else(|| malformed("invalid client_assertion"))?;
+            if form.get("client_id").is_some_and(|in_form| in_form != subject) {
+                return Err(malformed(
+                    "mismatch in client_id of the assertion and of the body",
+                ));
+            }
             return Ok(Self {
                 client_id: subject,
-                secret: None,
+                shown: Shown::Assertion(assertion.to_owned()),
                 came_in_header: false,
             });
         }
@@ -97,17 +135,129 @@ impl Credentials {
         };
         Ok(Self {
             client_id,
-            secret,
+            shown: secret.map_or(Shown::Nothing, Shown::InForm),
             came_in_header: false,
         })
     }
 
-    /// Whether these credentials are those of `client`.
-    #[must_use]
-    pub fn prove(&self, client: &Client) -> bool {
-        self.secret
-            .as_ref()
-            .is_some_and(|secret| client.has_secret(secret.expose_secret()))
+    /// Whether the secret that was shown is that of `client`, shown in a way that it registered. `None` when something
+    /// else than a secret was shown, or wanted.
+    fn secret_proves(&self, client: &Client, now: chrono::DateTime<chrono::Utc>) -> Option<bool> {
+        let (secret, fits) = match (&self.shown, &client.settings.authentication) {
+            (Shown::InForm(secret), ClientAuthentication::AnySecret | ClientAuthentication::SecretPost)
+            | (
+                Shown::InHeader(secret),
+                ClientAuthentication::AnySecret | ClientAuthentication::SecretBasic,
+            ) => (secret, true),
+            (Shown::InForm(secret) | Shown::InHeader(secret), _) => (secret, false),
+            (Shown::Nothing | Shown::Assertion(_), _) => return None,
+        };
+        Some(fits && client.has_secret(secret.expose_secret(), now))
+    }
+}
+
+impl Oidc {
+    /// The client, if the credentials prove it.
+    ///
+    /// # Errors
+    /// `invalid_client`, the same for all reasons; the client's own error when its row is broken.
+    pub(super) async fn authenticated(
+        &self,
+        credentials: &Credentials,
+        row: Option<ClientRow>,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Arc<Client>, EndpointError> {
+        let refused = || {
+            let realm = credentials
+                .came_in_header
+                .then_some(self.settings.issuer.as_str());
+            EndpointError::invalid_client(realm)
+        };
+        let client = match self.registered(row) {
+            Registered::Known(client) => client,
+            Registered::Unknown => return Err(refused()),
+            Registered::Broken(error) => return Err(EndpointError::bad_request(error)),
+        };
+        let is_proved = match credentials.secret_proves(&client, self.now()) {
+            Some(is_proved) => is_proved,
+            None => self
+                .is_proved_otherwise(credentials, &client, certificate)
+                .await
+                .map_err(|fault| EndpointError::fault(&fault))?,
+        };
+        if is_proved { Ok(client) } else { Err(refused()) }
+    }
+
+    async fn is_proved_otherwise(
+        &self,
+        credentials: &Credentials,
+        client: &Client,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<bool, Fault> {
+        match (&client.settings.authentication, &credentials.shown, certificate) {
+            (ClientAuthentication::PrivateKeyJwt, Shown::Assertion(assertion), _) => {
+                self.accept_assertion(client, assertion).await
+            }
+            (ClientAuthentication::TlsSubject(subject), Shown::Nothing, Some(certificate)) => {
+                Ok(certificate.names(subject))
+            }
+            (ClientAuthentication::SelfSignedTls, Shown::Nothing, Some(certificate)) => {
+                let keys = self.keys_of(client, false).await?;
+                Ok(keys.holds_certificate(&certificate.thumbprint))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether `assertion` is a proof of `client` that was not shown before (RFC 7523 §3).
+    async fn accept_assertion(&self, client: &Client, assertion: &str) -> Result<bool, Fault> {
+        let Some(jwt) = UnverifiedJwt::parse(assertion) else {
+            return Ok(false);
+        };
+        let issuer = self.settings.issuer.as_str();
+        let endpoints = CLIENT_ENDPOINTS.map(|path| self.settings.url(path));
+        let audiences: Vec<&str> = endpoints.iter().map(String::as_str).chain([issuer]).collect();
+        let now = self.now().timestamp();
+        let is_early = |name: &str| jwt.seconds(name).is_some_and(|at| at > now + CLOCK_TOLERANCE);
+        let (Some(jti), Some(expires)) = (jwt.text("jti").filter(|jti| !jti.is_empty()), jwt.seconds("exp"))
+        else {
+            return Ok(false);
+        };
+        let is_about_client = ["iss", "sub"]
+            .iter()
+            .all(|name| jwt.text(name) == Some(client.client_id.as_str()));
+        let is_in_time = (now - CLOCK_TOLERANCE < expires && expires <= now + ASSERTION_LIFE_AT_MOST)
+            && !is_early("nbf")
+            && !is_early("iat");
+        if !is_about_client || !is_in_time || !jwt.is_for_one_of(&audiences) {
+            return Ok(false);
+        }
+        let accepted = match client.settings.assertion_algorithm {
+            Some(algorithm) => vec![algorithm],
+            None => SigningAlgorithm::ALL.to_vec(),
+        };
+        if !self.is_signed_by(client, &jwt, &accepted).await? {
+            return Ok(false);
+        }
+        let life = u64::try_from(expires - now + CLOCK_TOLERANCE).unwrap_or(1);
+        self.is_first_use(&client.client_id, jti, std::time::Duration::from_secs(life))
+            .await
+    }
+
+    /// Notes that `jti` of `issuer` was used. Gives `false` when it was before, within `life`: of many at once one is first.
+    pub(super) async fn is_first_use(
+        &self,
+        issuer: &str,
+        jti: &str,
+        life: std::time::Duration,
+    ) -> Result<bool, Fault> {
+        let key = format!("oidc:replay:{}", fingerprint(&format!("{issuer}{jti}")));
+        let note = Write::Put {
+            key: key.clone(),
+            value: b"1".to_vec(),
+            ttl: life,
+        };
+        Ok(self.state.write(&[key], vec![note]).await?)
     }
 }
 
@@ -144,16 +294,9 @@ fn form_decoded(text: &str) -> Option<String> {
     percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
 }
 
-/// The subject that an assertion claims. Nobody checks it: no client can register a key yet.
+/// The subject that an assertion claims. Nobody has checked it yet.
 fn assertion_subject(assertion: &str) -> Option<String> {
-    let mut parts = assertion.split('.');
-    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return None;
-    };
-    let payload = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
-    let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&payload).ok()?;
-    claims.get("sub")?.as_str().map(str::to_owned)
+    UnverifiedJwt::parse(assertion)?.text("sub").map(str::to_owned)
 }
 
 fn malformed(description: impl Into<std::borrow::Cow<'static, str>>) -> EndpointError {
@@ -182,7 +325,8 @@ mod tests {
     fn proves(authorization: Option<&str>, raw: &[(&str, &str)]) -> bool {
         Credentials::read(authorization, &form(raw))
             .unwrap()
-            .prove(&standard_client())
+            .secret_proves(&standard_client(), chrono::DateTime::UNIX_EPOCH)
+            == Some(true)
     }
 
     #[test]
@@ -215,7 +359,7 @@ mod tests {
         assert!(!proves(None, &[("client_id", "standard_client_id")]));
         assert!(!proves(Some(&basic("standard_client_id:")), &[]));
         let unsigned = format!(
-            "e30.{}.x",
+            "e30.{}.AA",
             base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"standard_client_id"}"#)
         );
         assert!(!proves(
@@ -250,7 +394,7 @@ mod tests {
             (
                 None,
                 &[
-                    ("client_assertion", "e30.e30.x"),
+                    ("client_assertion", "e30.e30.AA"),
                     ("client_assertion_type", "other"),
                 ],
             ),

@@ -10,6 +10,7 @@ use super::client::tests::standard_client;
 use super::decision::*;
 use super::error::{ErrorCode, ProtocolError};
 use super::parameters::{Parameters, pairs};
+use super::request_object::Provenance;
 use super::signer::{Signer, SigningAlgorithm, SigningError, VerifiedJwt};
 use crate::domain::{Acr, Amr, IdentityLevel, OrganizationId, OrganizationLevel, UserId};
 
@@ -22,6 +23,10 @@ struct HintReader;
 impl Signer for HintReader {
     fn sign(&self, _: SigningAlgorithm, _: &Map<String, Value>) -> Result<String, SigningError> {
         Err(SigningError("not in these tests".into()))
+    }
+
+    fn sign_as(&self, _: SigningAlgorithm, _: &str, _: &Map<String, Value>) -> Result<String, SigningError> {
+        Err(SigningError("this test signs nothing".into()))
     }
 
     fn verify(&self, jwt: &str) -> Option<VerifiedJwt> {
@@ -54,6 +59,7 @@ fn read_raw(raw: &[(&str, &str)], lookup: ClientLookup<'_>) -> Result<Authorizat
         issuer: ISSUER,
         signer: &HintReader,
         limit_claims_to_client_scopes: false,
+        provenance: Provenance::default(),
         now: now(),
     };
     read_authorization_request(&parameters, lookup, &context)
@@ -157,11 +163,12 @@ fn errors_are_told_to_the_relying_party_once_its_uri_is_known() {
         redirect_uri: CALLBACK.into(),
         mode: ResponseMode::Query,
         state: Some("s".into()),
+        signed: None,
     };
     for (changes, code) in rows {
         let rejection = read_query(changes).unwrap_err();
         assert_eq!(
-            (rejection.error.code, rejection.target.as_ref()),
+            (rejection.error.code, rejection.target.as_deref()),
             (code, Some(&expected)),
             "{changes}"
         );

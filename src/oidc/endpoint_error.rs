@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::dpop::PROOF_ALGORITHMS;
 use super::error::{ErrorCode, Fault, ProtocolError};
+use super::signer::SigningAlgorithm;
 
 /// An error as an endpoint answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,15 @@ impl EndpointError {
         ))
     }
 
+    /// The answer to a way of getting tokens that this client does not have.
+    #[must_use]
+    pub fn unsupported_grant_type() -> Self {
+        Self::bad_request(ProtocolError::new(
+            ErrorCode::UnsupportedGrantType,
+            "unsupported grant_type requested",
+        ))
+    }
+
     /// The answer to a browser script of an origin that does not belong to the client.
     #[must_use]
     pub fn refused_origin(client_id: &str) -> Self {
@@ -71,6 +82,13 @@ impl EndpointError {
         tracing::error!(error = %fault, "an endpoint failed");
         let status = if fault.is_unavailable() { 503 } else { 500 };
         Self::new(status, fault.said())
+    }
+
+    /// This error with a `DPoP` challenge, which names the algorithms of proofs (RFC 9449 §7.1).
+    #[must_use]
+    pub fn with_dpop_challenge(mut self, realm: &str) -> Self {
+        self.challenge = Some(with_algorithms(challenge("DPoP", realm, Some(&self.error))));
+        self
     }
 
     /// This error with a `Bearer` challenge.
@@ -101,6 +119,18 @@ pub fn challenge(scheme: &str, realm: &str, error: Option<&ProtocolError>) -> St
         }
     }
     header
+}
+
+/// The challenge that says how to use DPoP.
+#[must_use]
+pub fn dpop_challenge(realm: &str) -> String {
+    with_algorithms(challenge("DPoP", realm, None))
+}
+
+fn with_algorithms(mut challenge: String) -> String {
+    let algorithms = PROOF_ALGORITHMS.map(SigningAlgorithm::as_str).join(" ");
+    let _ = write!(challenge, ", algs=\"{algorithms}\"");
+    challenge
 }
 
 /// What a quoted string of a header may hold (RFC 6750 §3): printable ASCII without quotes and backslashes.

@@ -35,6 +35,7 @@ error_codes! {
     InteractionRequired = "interaction_required",
     InvalidClient = "invalid_client",
     InvalidClientMetadata = "invalid_client_metadata",
+    InvalidDpopProof = "invalid_dpop_proof",
     InvalidGrant = "invalid_grant",
     InvalidRedirectUri = "invalid_redirect_uri",
     InvalidRequest = "invalid_request",
@@ -54,6 +55,7 @@ error_codes! {
     UnsupportedResponseMode = "unsupported_response_mode",
     UnsupportedResponseType = "unsupported_response_type",
     UnsupportedTokenType = "unsupported_token_type",
+    UseDpopNonce = "use_dpop_nonce",
 }
 
 impl ErrorCode {
@@ -151,6 +153,9 @@ pub enum Fault {
     Record(#[from] serde_json::Error),
     #[error(transparent)]
     Signing(#[from] super::signer::SigningError),
+    /// The keys of a client cannot be had, or none of them fits.
+    #[error("a client's keys: {0}")]
+    ClientKeys(&'static str),
 }
 
 impl Fault {
@@ -160,7 +165,7 @@ impl Fault {
         match self {
             Self::Database(error) => error.is_unavailable(),
             Self::State(identite_actors::state::StateError::Unavailable(_)) => true,
-            Self::Record(_) | Self::Signing(_) => false,
+            Self::Record(_) | Self::Signing(_) | Self::ClientKeys(_) => false,
         }
     }
 

@@ -1,15 +1,20 @@
 //! *Act*: token introspection (RFC 7662, spec/oidc.md §8.1).
 
-use serde::Serialize;
+use std::sync::Arc;
 
-use super::artefacts::sid;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::artefacts::{AccessToken, Confirmation, sid};
 use super::claims_request::SignInClaim;
+use super::client::Client;
 use super::client_authentication::Credentials;
+use super::client_request::ClientRequest;
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
-use super::parameters::Body;
+use super::parameters::Parameters;
 use super::service::Oidc;
-use super::token::read_form;
+use super::token::{missing, read_form};
 use crate::domain::ScopeSet;
 
 const INTROSPECTION_PARAMETERS: &[&str] = &[
@@ -20,16 +25,6 @@ const INTROSPECTION_PARAMETERS: &[&str] = &[
     "token",
     "token_type_hint",
 ];
-
-/// A request as the web floor took it from the wire.
-#[derive(Debug, Clone)]
-pub struct IntrospectionRequest {
-    /// The header `Authorization`.
-    pub authorization: Option<String>,
-    pub body: Body,
-    /// The header `Origin` was there: a browser script asks.
-    pub has_origin: bool,
-}
 
 /// What a client learns about a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,9 +45,23 @@ pub struct LiveToken {
     pub iat: i64,
     pub iss: String,
     pub scope: ScopeSet,
-    pub token_type: &'static str,
+    /// A refresh token has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// What whoever presents it must possess.
+    #[serde(rename = "cnf", skip_serializing_if = "Confirmation::is_empty")]
+    pub confirmation: Confirmation,
+}
+
+/// The answer, in the form that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IntrospectionAnswer {
+    /// `application/json`
+    Json(Introspection),
+    /// `application/token-introspection+jwt` (RFC 9701)
+    Jwt(String),
 }
 
 impl Introspection {
@@ -67,7 +76,21 @@ impl Oidc {
     ///
     /// # Errors
     /// As client authentication; `invalid_request` without token; `unsupported_token_type` for a JWT.
-    pub async fn introspect(&self, request: IntrospectionRequest) -> Result<Introspection, EndpointError> {
+    pub async fn introspect(&self, request: ClientRequest) -> Result<IntrospectionAnswer, EndpointError> {
+        let wants_jwt = request.wants_jwt;
+        let (client, introspection) = self.introspection(request).await?;
+        if !wants_jwt {
+            return Ok(IntrospectionAnswer::Json(introspection));
+        }
+        self.signed_introspection(&client, &introspection)
+            .map(IntrospectionAnswer::Jwt)
+            .map_err(|fault| EndpointError::fault(&fault))
+    }
+
+    async fn introspection(
+        &self,
+        request: ClientRequest,
+    ) -> Result<(Arc<Client>, Introspection), EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let form = read_form(request.body, INTROSPECTION_PARAMETERS)?;
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
@@ -88,32 +111,26 @@ impl Oidc {
                 None,
             ),
         };
-        let client = self.authenticated(&credentials, row)?;
+        let client = self
+            .authenticated(&credentials, row, request.certificate.as_ref())
+            .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));
         }
-        if !form.duplicated().is_empty() {
-            let error = ProtocolError::invalid_request("parameters must not be given twice");
-            return Err(EndpointError::bad_request(error));
-        }
-        let Some(sent) = form.get("token") else {
-            let error = ProtocolError::invalid_request("missing required parameter: token");
-            return Err(EndpointError::bad_request(error));
-        };
-        if looks_like_a_jwt(sent) {
-            let error = ProtocolError::new(
-                ErrorCode::UnsupportedTokenType,
-                "structured tokens cannot be introspected",
-            );
-            return Err(EndpointError::bad_request(error));
-        }
+        let sent = read_token(&form)?;
         let is_alive = subject.flatten().is_some();
-        let Some(token) = stored.filter(|_| is_alive) else {
-            return Ok(Introspection::INACTIVE);
+        let introspection = match stored {
+            Some(token) if is_alive => self.told_of(token, &client),
+            Some(_) => Introspection::INACTIVE,
+            None => self.refresh_token_told(sent, &client).await.map_err(fault)?,
         };
+        Ok((client, introspection))
+    }
+
+    fn told_of(&self, token: AccessToken, client: &Client) -> Introspection {
         let is_foreign = token.grant.client_id != client.client_id;
         if is_foreign && self.settings.limit_introspection_to_own_tokens {
-            return Ok(Introspection::INACTIVE);
+            return Introspection::INACTIVE;
         }
         let grant = token.grant;
         let live = LiveToken {
@@ -127,16 +144,85 @@ impl Oidc {
             iat: token.issued_at.timestamp(),
             iss: self.settings.issuer.clone(),
             scope: grant.scope,
-            token_type: "Bearer",
+            token_type: Some(token.confirmation.token_type()),
+            confirmation: token.confirmation,
+        };
+        Introspection {
+            active: true,
+            token: Some(live),
+        }
+    }
+
+    /// A refresh token is told of to its own client only, if that gets any.
+    async fn refresh_token_told(&self, sent: &str, client: &Client) -> Result<Introspection, Fault> {
+        if client.settings.refresh_token_ttl.is_none() {
+            return Ok(Introspection::INACTIVE);
+        }
+        let stored = self.stored_refresh_token(sent).await?;
+        let Some(token) = stored.filter(|token| token.grant.client_id == client.client_id) else {
+            return Ok(Introspection::INACTIVE);
+        };
+        let was_used = self
+            .state
+            .get(&super::artefacts::consumed_key(&super::artefacts::refresh_key(
+                sent,
+            )))
+            .await?
+            .is_some();
+        let found = self.client_and_subject(&client.client_id, &token.grant).await?;
+        if was_used || found.and_then(|found| found.subject).is_none() {
+            return Ok(Introspection::INACTIVE);
+        }
+        let grant = token.grant;
+        let live = LiveToken {
+            sub: grant.user_id.to_string(),
+            sid: None,
+            client_id: grant.client_id,
+            exp: token.expires_at.timestamp(),
+            iat: token.issued_at.timestamp(),
+            iss: self.settings.issuer.clone(),
+            scope: grant.scope,
+            token_type: None,
+            confirmation: Confirmation::default(),
         };
         Ok(Introspection {
             active: true,
             token: Some(live),
         })
     }
+
+    fn signed_introspection(&self, client: &Client, introspection: &Introspection) -> Result<String, Fault> {
+        let mut claims = Map::new();
+        claims.insert("iss".to_owned(), json!(self.settings.issuer));
+        claims.insert("aud".to_owned(), json!(client.client_id));
+        claims.insert("iat".to_owned(), json!(self.now().timestamp()));
+        let told: Value = serde_json::to_value(introspection)?;
+        claims.insert("token_introspection".to_owned(), told);
+        let algorithm = client.introspection_algorithm;
+        Ok(self
+            .signer
+            .sign_as(algorithm, "token-introspection+jwt", &claims)?)
+    }
 }
 
-fn looks_like_a_jwt(token: &str) -> bool {
+fn read_token(form: &Parameters) -> Result<&str, EndpointError> {
+    if !form.duplicated().is_empty() {
+        let error = ProtocolError::invalid_request("parameters must not be given twice");
+        return Err(EndpointError::bad_request(error));
+    }
+    let sent = form.get("token").ok_or_else(|| missing("token"))?;
+    if looks_like_a_jwt(sent) {
+        let error = ProtocolError::new(
+            ErrorCode::UnsupportedTokenType,
+            "structured tokens cannot be introspected",
+        );
+        return Err(EndpointError::bad_request(error));
+    }
+    Ok(sent)
+}
+
+/// Whether `token` is none of ours, which have no dots.
+pub(super) fn looks_like_a_jwt(token: &str) -> bool {
     token.split('.').count() == 3
 }
 

@@ -13,6 +13,18 @@ impl Signer for Keys {
             .map_err(|error| SigningError(error.to_string()))
     }
 
+    fn sign_as(
+        &self,
+        algorithm: SigningAlgorithm,
+        token_type: &str,
+        claims: &Map<String, Value>,
+    ) -> Result<String, SigningError> {
+        let payload = serde_json::to_vec(claims).map_err(|error| SigningError(error.to_string()))?;
+        self.current()
+            .sign_as(with_keys(algorithm), token_type, &payload)
+            .map_err(|error| SigningError(error.to_string()))
+    }
+
     fn verify(&self, jwt: &str) -> Option<VerifiedJwt> {
         let payload = self.current().verify_own(jwt).ok()?;
         let header = josekit::jwt::decode_header(jwt).ok()?;

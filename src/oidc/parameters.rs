@@ -52,6 +52,15 @@ impl Parameters {
         &self.duplicated
     }
 
+    /// Every value, to be kept and read again with [`Self::read`].
+    #[must_use]
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        self.values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect()
+    }
+
     /// An owned copy of [`Self::get`].
     #[must_use]
     pub fn owned(&self, name: &str) -> Option<String> {
@@ -60,9 +69,10 @@ impl Parameters {
 }
 
 /// The body of a POST request, as far as the web floor could read it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub enum Body {
     /// There was none.
+    #[default]
     Absent,
     /// `application/x-www-form-urlencoded`.
     Form(Vec<(String, String)>),

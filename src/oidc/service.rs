@@ -8,9 +8,12 @@ use identite_actors::clock::SharedClock;
 use identite_actors::state::StateStore;
 
 use super::artefacts::{
-    AccessToken, AuthorizationCode, code_key, looks_like_a_secret, revocation_of, token_key,
+    AccessToken, AuthorizationCode, RefreshToken, code_key, looks_like_a_secret, new_secret, refresh_key,
+    revocation_of, token_key,
 };
 use super::client::{Client, ClientMemo, is_printable_ascii};
+use super::client_keys::PublishedKeys;
+use super::dpop::Nonces;
 use super::error::{Fault, ProtocolError};
 use super::signer::Signer;
 use crate::db::clients::ClientRow;
@@ -20,6 +23,7 @@ use crate::db::{self, Pool, clients, grants};
 const REVOCATION_ROUNDS: usize = 4;
 
 /// The deadlines, names and switches of the provider.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone)]
 pub struct OidcSettings {
     /// `HOST`, character for character: the issuer and the base of every URL.
@@ -34,6 +38,10 @@ pub struct OidcSettings {
     pub limit_introspection_to_own_tokens: bool,
     /// A logout without a valid hint at the person signed in asks that person first (Q40, Q42).
     pub confirm_unhinted_logout: bool,
+    /// Of DPoP proofs; the same on every node.
+    pub dpop_nonces: Nonces,
+    /// Who terminates TLS passes client certificates on: RFC 8705 is offered.
+    pub offers_mutual_tls: bool,
 }
 
 impl OidcSettings {
@@ -49,6 +57,8 @@ impl OidcSettings {
             limit_claims_to_client_scopes: false,
             limit_introspection_to_own_tokens: false,
             confirm_unhinted_logout: false,
+            dpop_nonces: Nonces::derived_from(new_secret().as_bytes()),
+            offers_mutual_tls: false,
         }
     }
 
@@ -74,6 +84,7 @@ pub struct Oidc {
     pub(super) clock: SharedClock,
     pub(super) settings: OidcSettings,
     clients: ClientMemo,
+    pub(super) published_keys: Option<PublishedKeys>,
 }
 
 /// What stands in the registry under a `client_id`.
@@ -100,7 +111,21 @@ impl Oidc {
             clock,
             settings,
             clients: ClientMemo::default(),
+            published_keys: None,
         }
+    }
+
+    /// This provider, able to fetch the keys that clients publish.
+    #[must_use]
+    pub fn with_published_keys(mut self, keys: PublishedKeys) -> Self {
+        self.published_keys = Some(keys);
+        self
+    }
+
+    /// What a client has to put into its next DPoP proof (the header `DPoP-Nonce`).
+    #[must_use]
+    pub fn dpop_nonce(&self) -> String {
+        self.settings.dpop_nonces.current(self.now())
     }
 
     /// The deadlines, names and switches in force.
@@ -174,6 +199,18 @@ impl Oidc {
             return Ok(None);
         };
         let token: AccessToken = serde_json::from_slice(&bytes)?;
+        Ok((token.expires_at > self.now()).then_some(token))
+    }
+
+    /// The record of a refresh token that has neither expired nor been revoked. It may have been used.
+    pub(super) async fn stored_refresh_token(&self, token: &str) -> Result<Option<RefreshToken>, Fault> {
+        if !looks_like_a_secret(token) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.state.get(&refresh_key(token)).await? else {
+            return Ok(None);
+        };
+        let token: RefreshToken = serde_json::from_slice(&bytes)?;
         Ok((token.expires_at > self.now()).then_some(token))
     }
 

@@ -18,7 +18,8 @@ pub enum SigningAlgorithm {
 }
 
 impl SigningAlgorithm {
-    const ALL: [Self; 5] = [Self::PS256, Self::RS256, Self::ES256, Self::EdDsa, Self::Ed25519];
+    /// Every algorithm.
+    pub const ALL: [Self; 5] = [Self::PS256, Self::RS256, Self::ES256, Self::EdDsa, Self::Ed25519];
 
     /// The name in a JOSE header.
     #[must_use]
@@ -75,6 +76,17 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// When there is no key for `algorithm`, or the library fails.
     fn sign(&self, algorithm: SigningAlgorithm, claims: &Map<String, Value>) -> Result<String, SigningError>;
+
+    /// The same with the header `typ`: what is signed for another purpose than an ID token says so.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    fn sign_as(
+        &self,
+        algorithm: SigningAlgorithm,
+        token_type: &str,
+        claims: &Map<String, Value>,
+    ) -> Result<String, SigningError>;
 
     /// The claims of `jwt`, if one of our keys (current or kept for verification) signed it.
     fn verify(&self, jwt: &str) -> Option<VerifiedJwt>;

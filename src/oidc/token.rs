@@ -1,29 +1,30 @@
-//! *Act*: the token endpoint (spec/oidc.md §6).
-
-use std::sync::Arc;
+//! *Act*: the token endpoint (spec/oidc.md §6), and the redemption of codes.
 
 use chrono::{DateTime, Utc};
 use identite_actors::state::Write;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
 use super::artefacts::{
-    AccessToken, AuthorizationCode, code_key, consumed_key, fingerprint, grant_set, new_secret, sid,
-    token_key,
+    AuthorizationCode, Confirmation, RefreshToken, code_key, consumed_key, fingerprint, grant_set, new_secret,
 };
 use super::authorization_checks::is_pkce_text;
-use super::claims_request::SignInClaim;
 use super::client::Client;
 use super::client_authentication::Credentials;
+use super::client_request::ClientRequest;
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
+use super::id_token::SignInFacts;
+use super::issuing::Issued;
 use super::parameters::{Body, Parameters};
-use super::service::{Oidc, Registered, after};
+use super::service::{Oidc, after};
 use super::user_info_claims::ClaimSource;
 use crate::db::clients::ClientRow;
 use crate::db::grants::SubjectRow;
-use crate::domain::{Scope, ScopeSet};
+use crate::domain::ScopeSet;
+
+/// The path of this endpoint, which proofs of possession name.
+pub(super) const TOKEN_PATH: &str = "/oauth/token";
 
 /// The parameters that this endpoint knows.
 const TOKEN_PARAMETERS: &[&str] = &[
@@ -35,20 +36,12 @@ const TOKEN_PARAMETERS: &[&str] = &[
     "code",
     "redirect_uri",
     "code_verifier",
+    "refresh_token",
+    "scope",
     "resource",
 ];
 
-/// A request as the web floor took it from the wire.
-#[derive(Debug, Clone)]
-pub struct TokenRequest {
-    /// The header `Authorization`.
-    pub authorization: Option<String>,
-    pub body: Body,
-    /// The header `Origin` was there: a browser script asks.
-    pub has_origin: bool,
-}
-
-/// The answer to a redeemed code.
+/// The answer to a redeemed code or refresh token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TokenResponse {
     pub access_token: String,
@@ -56,31 +49,42 @@ pub struct TokenResponse {
     pub expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     pub scope: ScopeSet,
     pub token_type: &'static str,
 }
 
 impl Oidc {
-    /// The token endpoint: a code, once, becomes an access token and an ID token.
+    /// The token endpoint: a code or a refresh token, once, becomes an access token and an ID token.
     ///
     /// # Errors
-    /// The first failing check of spec/oidc.md §6.2. A code that comes a second time also revokes every code and
-    /// token of its session and client.
-    pub async fn token(&self, request: TokenRequest) -> Result<TokenResponse, EndpointError> {
-        let form = read_form(request.body, TOKEN_PARAMETERS)?;
+    /// The first failing check of spec/oidc.md §6.2. What comes a second time also revokes every code and token of its
+    /// session and client.
+    pub async fn token(&self, request: ClientRequest) -> Result<TokenResponse, EndpointError> {
+        let form = read_form(request.body.clone(), TOKEN_PARAMETERS)?;
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
+        if form.get("grant_type") == Some("refresh_token") {
+            return self.refresh(&request, &credentials, &form).await;
+        }
         let loaded = self
             .load_code(&credentials, &form)
             .await
             .map_err(|fault| EndpointError::fault(&fault))?;
-        let client = self.authenticated(&credentials, loaded.client)?;
+        let client = self
+            .authenticated(&credentials, loaded.client, request.certificate.as_ref())
+            .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));
         }
         let sent = read_redemption(&form, &client)?;
+        let possession = self.possession(&request, &client, TOKEN_PATH)?;
 
         let code = loaded.code.ok_or_else(EndpointError::invalid_grant)?;
         check_code(&code, &client, &sent)?;
+        if code.dpop_jkt.is_some() && code.dpop_jkt != possession.confirmation.jkt {
+            return Err(EndpointError::invalid_grant());
+        }
         let person = loaded.subject.ok_or_else(EndpointError::invalid_grant)?;
         let organization = person
             .organization
@@ -89,8 +93,11 @@ impl Oidc {
         let source = ClaimSource {
             person: &person,
             organization,
+            updated_at_as_text: client.settings.updated_at_as_text,
         };
-        self.redeem(&client, &code, sent.code, &source).await
+        self.use_proof(&client, &possession).await?;
+        self.redeem(&client, &code, sent.code, possession.confirmation, &source)
+            .await
     }
 
     /// Everything that the checks need, in one state round trip and one statement.
@@ -118,118 +125,109 @@ impl Oidc {
         })
     }
 
-    /// The client, if the credentials prove it.
-    pub(super) fn authenticated(
-        &self,
-        credentials: &Credentials,
-        row: Option<ClientRow>,
-    ) -> Result<Arc<Client>, EndpointError> {
-        let refused = || {
-            let realm = credentials
-                .came_in_header
-                .then_some(self.settings.issuer.as_str());
-            EndpointError::invalid_client(realm)
-        };
-        match self.registered(row) {
-            Registered::Known(client) if credentials.prove(&client) => Ok(client),
-            Registered::Known(_) | Registered::Unknown => Err(refused()),
-            Registered::Broken(error) => Err(EndpointError::bad_request(error)),
-        }
-    }
-
     async fn redeem(
         &self,
         client: &Client,
         code: &AuthorizationCode,
         secret: &str,
+        confirmation: Confirmation,
         source: &ClaimSource<'_>,
     ) -> Result<TokenResponse, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let now = self.now();
-        let id_token = if code.grant.scope.contains(Scope::OpenId) {
-            Some(self.id_token(client, code, source, now)?)
-        } else {
-            None
-        };
         let access_token = new_secret();
-        if !self
-            .consume(code, secret, &access_token, now)
+        let facts = SignInFacts {
+            acr: code.acr,
+            amr: &code.amr,
+            auth_time: code.auth_time,
+            nonce: code.nonce.as_deref(),
+        };
+        let id_token = self
+            .id_token(client, &code.grant, &facts, source, &access_token, now)
             .await
-            .map_err(fault)?
+            .map_err(fault)?;
+        let issued = Issued {
+            access_token,
+            refresh_token: client.settings.refresh_token_ttl.map(|_| new_secret()),
+            scope: code.grant.scope.clone(),
+            confirmation,
+        };
+        let writes = self.writes_of_redemption(client, code, secret, &issued, now);
+        let (consumed, writes) = writes.map_err(fault)?;
+        if !self
+            .state
+            .write(&[consumed], writes)
+            .await
+            .map_err(|error| fault(error.into()))?
         {
             let set = grant_set(&code.grant.session_uid, &code.grant.client_id);
             tracing::warn!(client_id = %client.client_id, "an authorization code came twice: its grant is revoked");
             self.revoke(&set).await.map_err(fault)?;
             return Err(EndpointError::invalid_grant());
         }
-        Ok(TokenResponse {
-            access_token,
-            expires_in: self.settings.access_token_ttl.as_secs(),
-            id_token,
-            scope: code.grant.scope.clone(),
-            token_type: "Bearer",
-        })
+        Ok(self.response(issued, id_token))
     }
 
-    /// Exchanges the code for the token in one atomic step. Gives `false` when the code was used or revoked before.
-    async fn consume(
+    /// The one atomic step that exchanges the code for tokens: the mark whose presence forbids it, and its writes.
+    fn writes_of_redemption(
         &self,
+        client: &Client,
         code: &AuthorizationCode,
         secret: &str,
-        access_token: &str,
+        issued: &Issued,
         now: DateTime<Utc>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<(String, Vec<Write>), Fault> {
         let code_key = code_key(secret);
         let consumed = consumed_key(&code_key);
-        let token_key = token_key(access_token);
-        let set = grant_set(&code.grant.session_uid, &code.grant.client_id);
-        let ttl = self.settings.access_token_ttl;
-        let token = AccessToken {
-            grant: code.grant.clone(),
-            issued_at: now,
-            expires_at: after(now, ttl),
-        };
-        let writes = vec![
+        let mut writes = vec![
             Write::Put {
                 key: consumed.clone(),
                 value: b"1".to_vec(),
                 ttl: self.settings.code_ttl,
             },
-            Write::Put {
-                key: token_key.clone(),
-                value: serde_json::to_vec(&token)?,
-                ttl,
-            },
             Write::RemoveMember {
-                set: set.clone(),
+                set: grant_set(&code.grant.session_uid, &code.grant.client_id),
                 member: code_key,
             },
-            Write::AddMember {
-                set,
-                member: token_key,
-                ttl,
-            },
         ];
-        Ok(self.state.write(&[consumed], writes).await?)
+        self.write_access_token(&code.grant, issued, now, &mut writes)?;
+        if let Some(ttl) = client.settings.refresh_token_ttl {
+            let record = RefreshToken {
+                grant: code.grant.clone(),
+                acr: code.acr,
+                amr: code.amr.clone(),
+                auth_time: code.auth_time,
+                issued_at: now,
+                expires_at: after(now, ttl),
+            };
+            write_refresh_token(&record, issued, ttl, &mut writes)?;
+        }
+        Ok((consumed, writes))
     }
+}
 
-    fn id_token(
-        &self,
-        client: &Client,
-        code: &AuthorizationCode,
-        source: &ClaimSource<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<String, EndpointError> {
-        let mut claims = id_token_claims(&self.settings.issuer, client, code, source);
-        claims.insert("iat".into(), now.timestamp().into());
-        claims.insert(
-            "exp".into(),
-            after(now, self.settings.id_token_ttl).timestamp().into(),
-        );
-        self.signer
-            .sign(client.id_token_algorithm, &claims)
-            .map_err(|error| EndpointError::fault(&Fault::Signing(error)))
-    }
+/// Stores a refresh token under the name that was issued for it.
+pub(super) fn write_refresh_token(
+    record: &RefreshToken,
+    issued: &Issued,
+    ttl: std::time::Duration,
+    writes: &mut Vec<Write>,
+) -> Result<(), Fault> {
+    let Some(token) = &issued.refresh_token else {
+        return Ok(());
+    };
+    let key = super::artefacts::refresh_key(token);
+    writes.push(Write::Put {
+        key: key.clone(),
+        value: serde_json::to_vec(record)?,
+        ttl,
+    });
+    writes.push(Write::AddMember {
+        set: grant_set(&record.grant.session_uid, &record.grant.client_id),
+        member: key,
+        ttl,
+    });
+    Ok(())
 }
 
 struct Loaded {
@@ -260,24 +258,8 @@ pub(super) fn read_form(body: Body, known: &[&'static str]) -> Result<Parameters
     }
 }
 
-fn read_redemption<'a>(form: &'a Parameters, client: &'a Client) -> Result<Redemption<'a>, EndpointError> {
-    let missing = |name: &str| {
-        EndpointError::bad_request(ProtocolError::invalid_request(format!(
-            "missing required parameter: {name}"
-        )))
-    };
-    match form.get("grant_type") {
-        Some("authorization_code") => {}
-        Some(_) => {
-            let error = ProtocolError::new(
-                ErrorCode::UnsupportedGrantType,
-                "unsupported grant_type requested",
-            );
-            return Err(EndpointError::bad_request(error));
-        }
-        None if !form.duplicated().contains(&"grant_type") => return Err(missing("grant_type")),
-        None => {}
-    }
+/// Refuses what no endpoint of a client takes: repeated parameters, and `resource`.
+pub(super) fn check_form(form: &Parameters) -> Result<(), EndpointError> {
     if !form.duplicated().is_empty() {
         let names = form.duplicated().join(", ");
         let error = ProtocolError::invalid_request(format!("parameters must not be given twice: {names}"));
@@ -287,6 +269,24 @@ fn read_redemption<'a>(form: &'a Parameters, client: &'a Client) -> Result<Redem
         let error = ProtocolError::new(ErrorCode::InvalidTarget, "resource indicators are not supported");
         return Err(EndpointError::bad_request(error));
     }
+    Ok(())
+}
+
+/// The error for a parameter that is not there.
+pub(super) fn missing(name: &str) -> EndpointError {
+    EndpointError::bad_request(ProtocolError::invalid_request(format!(
+        "missing required parameter: {name}"
+    )))
+}
+
+fn read_redemption<'a>(form: &'a Parameters, client: &'a Client) -> Result<Redemption<'a>, EndpointError> {
+    match form.get("grant_type") {
+        Some("authorization_code") => {}
+        Some(_) => return Err(EndpointError::unsupported_grant_type()),
+        None if !form.duplicated().contains(&"grant_type") => return Err(missing("grant_type")),
+        None => {}
+    }
+    check_form(form)?;
     let code_verifier = form.get("code_verifier");
     if code_verifier.is_some_and(|verifier| !is_pkce_text(verifier)) {
         return Err(EndpointError::bad_request(ProtocolError::invalid_request(
@@ -321,38 +321,4 @@ fn check_code(code: &AuthorizationCode, client: &Client, sent: &Redemption<'_>) 
     } else {
         Err(EndpointError::invalid_grant())
     }
-}
-
-/// The claims of an ID token but its times. It is minimal: most claims are told only when asked for by name.
-fn id_token_claims(
-    issuer: &str,
-    client: &Client,
-    code: &AuthorizationCode,
-    source: &ClaimSource<'_>,
-) -> Map<String, Value> {
-    let grant = &code.grant;
-    let asked = &grant.claims;
-    let mut claims = source.claims(&ScopeSet::default(), &asked.id_token);
-    let mut tell = |name: &str, value: Value| {
-        claims.insert(name.to_owned(), value);
-    };
-    tell("sub", grant.user_id.to_string().into());
-    tell("iss", issuer.into());
-    tell("aud", client.client_id.as_str().into());
-    if let Some(nonce) = &code.nonce {
-        tell("nonce", nonce.as_str().into());
-    }
-    if let Some(acr) = code.acr.filter(|_| asked.tells(SignInClaim::Acr)) {
-        tell("acr", acr.as_str().into());
-    }
-    if asked.tells(SignInClaim::Amr) {
-        tell("amr", code.amr.clone().into());
-    }
-    if asked.tells(SignInClaim::AuthTime) {
-        tell("auth_time", code.auth_time.timestamp().into());
-    }
-    if asked.tells(SignInClaim::Sid) {
-        tell("sid", sid(&grant.session_uid, &grant.client_id).into());
-    }
-    claims
 }

@@ -14,6 +14,8 @@ pub struct ClaimSource<'a> {
     pub person: &'a SubjectRow,
     /// The one that the person acts for.
     pub organization: &'a OrganizationRow,
+    /// The claim `updated_at` as the reference writes it, instead of the number that the standard asks for.
+    pub updated_at_as_text: bool,
 }
 
 impl ClaimSource<'_> {
@@ -34,16 +36,19 @@ impl ClaimSource<'_> {
     }
 
     fn value(&self, claim: UserClaim) -> Option<Value> {
-        let Self { person, organization } = self;
+        let Self {
+            person, organization, ..
+        } = self;
         match claim {
             UserClaim::Sub | UserClaim::Uid => Some(Value::from(person.user_id.to_string())),
             UserClaim::Email => Some(Value::from(person.email.as_str())),
             UserClaim::EmailVerified => Some(Value::from(person.email_verified)),
             UserClaim::FamilyName | UserClaim::UsualName => text(person.family_name.as_deref()),
             UserClaim::GivenName => text(person.given_name.as_deref()),
-            UserClaim::UpdatedAt => Some(Value::from(
+            UserClaim::UpdatedAt if self.updated_at_as_text => Some(Value::from(
                 person.updated_at.to_rfc3339_opts(SecondsFormat::Millis, true),
             )),
+            UserClaim::UpdatedAt => Some(Value::from(person.updated_at.timestamp())),
             UserClaim::Job => text(person.job.as_deref()),
             UserClaim::Label => Some(Value::from(organization.cached_libelle.as_deref())),
             UserClaim::Siret => Some(Value::from(organization.siret.as_str())),
@@ -106,6 +111,7 @@ pub(super) mod tests {
         let source = ClaimSource {
             person: &person,
             organization: &organization,
+            updated_at_as_text: false,
         };
         Value::Object(source.claims(&ScopeSet::parse_known(scope), named))
     }
@@ -116,11 +122,23 @@ pub(super) mod tests {
             claims("openid email profile organization", &[]),
             json!({
                 "sub": "1", "email": "user@yopmail.com", "email_verified": true, "family_name": "Jean",
-                "given_name": "Jean", "updated_at": "2026-11-22T15:10:41.777Z", "job": "Sbire",
+                "given_name": "Jean", "updated_at": 1_795_360_241, "job": "Sbire",
                 "label": "Commune de lamalou-les-bains - Mairie", "siret": "21340126800130", "is_commune": true,
                 "is_external": false, "is_public_service": true, "is_service_public": true
             })
         );
+    }
+
+    #[test]
+    fn who_wants_the_old_text_of_updated_at_gets_it() {
+        let (person, organization) = (person(), town_hall());
+        let source = ClaimSource {
+            person: &person,
+            organization: &organization,
+            updated_at_as_text: true,
+        };
+        let claims = source.claims(&ScopeSet::default(), &[UserClaim::UpdatedAt]);
+        assert_eq!(claims["updated_at"], "2026-11-22T15:10:41.777Z");
     }
 
     #[test]
@@ -168,6 +186,7 @@ pub(super) mod tests {
         let source = ClaimSource {
             person: &person,
             organization: &organization,
+            updated_at_as_text: false,
         };
         let claims = source.claims(&ScopeSet::parse_known("profile organization"), &[]);
         assert_eq!(claims.get("label"), Some(&Value::Null));

@@ -3,19 +3,27 @@
 use serde_json::{Map, Value};
 
 use super::artefacts::AccessToken;
-use super::endpoint_error::{EndpointError, challenge};
+use super::certificate::ClientCertificate;
+use super::client::Client;
+use super::dpop::{ProofContext, read_proof};
+use super::endpoint_error::{EndpointError, challenge, dpop_challenge};
 use super::error::{ErrorCode, Fault, ProtocolError};
+use super::issuing::PROOF_LIFE;
 use super::parameters::{Body, Parameters};
 use super::service::{Oidc, Registered};
 use super::user_claim::UserClaim;
 use super::user_info_claims::ClaimSource;
 use crate::domain::{Scope, ScopeSet};
 
+/// The path of this endpoint, which proofs of possession name.
+const USERINFO_PATH: &str = "/oauth/userinfo";
 const USERINFO_PARAMETERS: &[&str] = &["access_token", "scope"];
 
 /// A request as the web floor took it from the wire.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct UserinfoRequest {
+    /// GET, HEAD or POST.
+    pub method: String,
     /// The header `Authorization`.
     pub authorization: Option<String>,
     pub query: Vec<(String, String)>,
@@ -23,6 +31,10 @@ pub struct UserinfoRequest {
     pub body: Body,
     /// The header `Origin`.
     pub origin: Option<String>,
+    /// The header `DPoP`.
+    pub dpop: Option<String>,
+    /// The certificate shown where TLS is terminated, if this deployment looks at it.
+    pub certificate: Option<ClientCertificate>,
 }
 
 /// The answer, in the form that the client registered.
@@ -43,23 +55,36 @@ impl Oidc {
         let realm = self.settings.issuer.as_str();
         let presented = Presented::read(request.authorization.as_deref(), request.query, request.body)
             .map_err(|error| error.with_bearer_challenge(realm))?;
-        let Some(token) = presented.token else {
+        let Some(token) = &presented.token else {
             let error = ProtocolError::new(ErrorCode::InvalidToken, "no access token provided");
-            let challenge = Some(challenge("Bearer", realm, None));
+            let ways = [challenge("Bearer", realm, None), dpop_challenge(realm)];
             return Err(EndpointError {
-                challenge,
+                challenge: Some(ways.join(", ")),
                 ..EndpointError::new(401, error)
             });
         };
+        let shown = ShownToken {
+            token,
+            is_dpop: presented.is_dpop,
+            method: &request.method,
+            proof: request.dpop.as_deref(),
+            certificate: request.certificate.as_ref(),
+        };
+        if shown.is_dpop && shown.proof.is_none() {
+            let error = ProtocolError::invalid_request("the header DPoP is missing");
+            return Err(EndpointError::bad_request(error).with_dpop_challenge(realm));
+        }
         self.userinfo_of(
-            &token,
+            &shown,
             presented.narrowed_scope.as_deref(),
             request.origin.as_deref(),
         )
         .await
         .map_err(|error| {
-            if error.status == 500 || error.origin_is_refused {
+            if error.status >= 500 || error.origin_is_refused {
                 error
+            } else if shown.is_dpop || is_about_proofs(&error) {
+                error.with_dpop_challenge(realm)
             } else {
                 error.with_bearer_challenge(realm)
             }
@@ -68,13 +93,13 @@ impl Oidc {
 
     async fn userinfo_of(
         &self,
-        token: &str,
+        shown: &ShownToken<'_>,
         narrowed_scope: Option<&str>,
         origin: Option<&str>,
     ) -> Result<UserinfoAnswer, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let token = self
-            .stored_token(token)
+            .stored_token(shown.token)
             .await
             .map_err(fault)?
             .ok_or_else(invalid_token)?;
@@ -88,6 +113,7 @@ impl Oidc {
         };
         let person = found.subject.ok_or_else(invalid_token)?;
         let organization = person.organization.as_ref().ok_or_else(invalid_token)?;
+        self.check_possession(&token, &client, shown).await?;
         if origin.is_some_and(|origin| !client.has_origin(origin)) {
             return Err(EndpointError::refused_origin(&client.client_id));
         }
@@ -98,10 +124,15 @@ impl Oidc {
         let source = ClaimSource {
             person: &person,
             organization,
+            updated_at_as_text: client.settings.updated_at_as_text,
         };
         let mut claims = source.claims(&scope, &named);
-        let Some(algorithm) = client.userinfo_algorithm else {
-            return Ok(UserinfoAnswer::Json(claims));
+        let encryption = client.settings.userinfo_encryption;
+        let algorithm = match (client.userinfo_algorithm, encryption) {
+            (Some(algorithm), _) => algorithm,
+            (None, None) => return Ok(UserinfoAnswer::Json(claims)),
+            // Encrypted and not signed is signed all the same: nobody reads what anybody could have written.
+            (None, Some(_)) => client.id_token_algorithm,
         };
         claims.insert("iss".into(), self.settings.issuer.as_str().into());
         claims.insert("aud".into(), client.client_id.as_str().into());
@@ -111,13 +142,77 @@ impl Oidc {
             .signer
             .sign(algorithm, &claims)
             .map_err(|error| fault(Fault::Signing(error)))?;
-        Ok(UserinfoAnswer::Jwt(jwt))
+        self.sealed_for(&client, encryption, jwt)
+            .await
+            .map(UserinfoAnswer::Jwt)
+            .map_err(fault)
     }
+
+    /// Whether whoever shows the token possesses what it is bound to.
+    async fn check_possession(
+        &self,
+        token: &AccessToken,
+        client: &Client,
+        shown: &ShownToken<'_>,
+    ) -> Result<(), EndpointError> {
+        let bound = &token.confirmation;
+        if bound.jkt.is_some() != shown.is_dpop {
+            return Err(invalid_token());
+        }
+        let certificate = shown.certificate.map(|certificate| &certificate.thumbprint);
+        if bound.certificate.is_some() && bound.certificate.as_ref() != certificate {
+            return Err(invalid_token());
+        }
+        let (Some(jkt), Some(header)) = (&bound.jkt, shown.proof) else {
+            return Ok(());
+        };
+        let context = ProofContext {
+            method: shown.method,
+            url: &self.settings.url(USERINFO_PATH),
+            access_token: Some(shown.token),
+            nonces: &self.settings.dpop_nonces,
+            nonce_is_required: client.settings.requires_dpop_nonce,
+            now: self.now(),
+        };
+        let unsound = |error| EndpointError::new(401, error);
+        let proof = read_proof(header, &context).map_err(unsound)?;
+        if proof.thumbprint != *jkt {
+            return Err(invalid_token());
+        }
+        let is_first = self
+            .is_first_use(&format!("{}\0dpop", client.client_id), &proof.jti, PROOF_LIFE)
+            .await
+            .map_err(|fault| EndpointError::fault(&fault))?;
+        if is_first {
+            return Ok(());
+        }
+        let replayed = ProtocolError::new(ErrorCode::InvalidDpopProof, "the proof was used before");
+        Err(unsound(replayed))
+    }
+}
+
+/// A token, and what is shown beside it.
+struct ShownToken<'a> {
+    token: &'a str,
+    /// `Authorization: DPoP`.
+    is_dpop: bool,
+    method: &'a str,
+    proof: Option<&'a str>,
+    certificate: Option<&'a ClientCertificate>,
+}
+
+fn is_about_proofs(error: &EndpointError) -> bool {
+    matches!(
+        error.error.code,
+        ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce
+    )
 }
 
 /// What the caller showed.
 struct Presented {
     token: Option<String>,
+    /// `Authorization: DPoP`.
+    is_dpop: bool,
     /// The parameter `scope`: tell no more than this.
     narrowed_scope: Option<String>,
 }
@@ -143,9 +238,10 @@ impl Presented {
         if !form.duplicated().is_empty() || !query.duplicated().is_empty() {
             return Err(malformed("parameters must not be given twice"));
         }
-        let in_header = authorization
-            .map(|header| bearer_token(header).ok_or_else(|| malformed("invalid authorization header")))
+        let header = authorization
+            .map(|header| header_token(header).ok_or_else(|| malformed("invalid authorization header")))
             .transpose()?;
+        let (is_dpop, in_header) = header.unzip();
         let in_form = form.get("access_token");
         if in_header.is_some() && in_form.is_some() {
             return Err(malformed(
@@ -154,16 +250,23 @@ impl Presented {
         }
         Ok(Self {
             token: in_header.or(in_form).map(str::to_owned),
+            is_dpop: is_dpop.unwrap_or_default(),
             narrowed_scope: form.owned("scope").or_else(|| query.owned("scope")),
         })
     }
 }
 
-/// `Bearer <token>`: exactly two words.
-fn bearer_token(header: &str) -> Option<&str> {
+/// `Bearer <token>` or `DPoP <token>`: exactly two words. Gives whether it is the latter.
+fn header_token(header: &str) -> Option<(bool, &str)> {
     let (scheme, token) = header.split_once(' ')?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains(' ');
-    is_bearer.then_some(token)
+    if token.is_empty() || token.contains(' ') {
+        return None;
+    }
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("bearer") => Some((false, token)),
+        _ if scheme.eq_ignore_ascii_case("dpop") => Some((true, token)),
+        _ => None,
+    }
 }
 
 /// The scopes that the answer covers.
@@ -219,7 +322,7 @@ mod tests {
             (None, pairs(&[("access_token", "abc")]), Body::Absent),
             (Some("Bearer abc"), vec![], form()),
             (Some("Basic abc"), vec![], Body::Absent),
-            (Some("DPoP abc"), vec![], Body::Absent),
+            (Some("DPoP a b"), vec![], Body::Absent),
             (Some("Bearer"), vec![], Body::Absent),
             (Some("Bearer "), vec![], Body::Absent),
             (Some("Bearer a b"), vec![], Body::Absent),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use identite_actors::clock::SharedClock;
@@ -20,14 +21,17 @@ use tokio::runtime::Handle;
 use url::Url;
 
 use super::accounts::{self, Foundations};
+use super::carriers::Carriers;
 use super::{ServeError, mfa, organizations, ports, probes};
 use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
+use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
+use crate::db::session_clients::BACKCHANNEL_LOGOUT;
 use crate::db::{Pool, PoolSettings};
 use crate::journey::{Journeys, Rules, Visit};
-use crate::mail::{Mails, SenderRules, carrier_for};
+use crate::mail::{Envelope, Mails, SenderRules, carrier_for};
 use crate::mfa::Mfa;
-use crate::oidc::{Oidc, OidcSettings};
+use crate::oidc::{LogoutMessenger, Nonces, Oidc, OidcSettings, PublishedKeys};
 use crate::organizations::Organizations;
 use crate::telemetry::AccessLog;
 use crate::web::app::{App, WebSettings};
@@ -69,6 +73,7 @@ pub(super) struct Rooms {
     state: SharedState,
     keys: Keys,
     oidc_settings: OidcSettings,
+    published_keys: PublishedKeys,
     pool: Pool,
     /// Connections to the database that a worker may open.
     connections_per_worker: usize,
@@ -91,7 +96,8 @@ impl Rooms {
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
             organizations: self.organizations.for_worker(pool.clone()),
             mfa: self.mfa.for_worker(pool.clone()),
-            oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone()),
+            oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone())
+                .with_published_keys(self.published_keys.clone()),
             access_log: self.access_log.clone(),
             http_metrics: self.http_metrics.clone(),
         }
@@ -159,9 +165,19 @@ impl House {
                 problem: error.to_string(),
             }
         })?;
-        let outbox = outbox(config, &pool, &clock, &instruments, io)?;
-        let mails = accounts::mails(config)?;
         let http = accounts::http_client(config, io, &clock, &instruments)?;
+        let outbox = outbox(
+            config,
+            &Outgoing {
+                pool: &pool,
+                clock: &clock,
+                keys: &keys,
+                http: &http,
+            },
+            &instruments,
+            io,
+        )?;
+        let mails = accounts::mails(config)?;
         let foundations = Foundations {
             pool: &pool,
             state: &state,
@@ -173,8 +189,6 @@ impl House {
         let accounts = accounts::accounts(config, &foundations, hasher)?;
         let organizations = organizations::organizations(&foundations);
         let mfa = mfa::mfa(config, &foundations);
-        let mut oidc_settings = OidcSettings::new(&config.server.host);
-        oidc_settings.code_ttl = config.oidc.authorization_code_lifetime;
 
         let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
         let renderer = Renderer::new(assets.clone().into_inner())
@@ -194,7 +208,8 @@ impl House {
             http_metrics: HttpMetrics::new(instruments.registry())?,
             state: shared_state,
             keys,
-            oidc_settings,
+            oidc_settings: oidc_settings(config),
+            published_keys: PublishedKeys::new(ClientKeyDocuments::new(&http)),
             connections_per_worker: connections_per_worker(config),
             pool: pool.clone(),
             clock: clock.clone(),
@@ -214,6 +229,19 @@ impl House {
             pool,
             clock,
         })
+    }
+}
+
+fn oidc_settings(config: &Config) -> OidcSettings {
+    let oidc = &config.oidc;
+    OidcSettings {
+        code_ttl: oidc.authorization_code_lifetime,
+        limit_claims_to_client_scopes: oidc.limit_claims_to_client_scopes,
+        limit_introspection_to_own_tokens: oidc.limit_introspection_to_own_tokens,
+        confirm_unhinted_logout: oidc.confirm_unhinted_logout,
+        offers_mutual_tls: oidc.client_certificate_header.is_some(),
+        dpop_nonces: Nonces::derived_from(config.secrets.symmetric_encryption_key.expose()),
+        ..OidcSettings::new(&config.server.host)
     }
 }
 
@@ -260,13 +288,26 @@ async fn state_store(config: &Config, clock: &SharedClock, io: &Handle) -> Resul
     }
 }
 
+/// What the outbox stands on.
+struct Outgoing<'a> {
+    pool: &'a Pool,
+    clock: &'a SharedClock,
+    keys: &'a Keys,
+    http: &'a HttpClient,
+}
+
 fn outbox(
     config: &Config,
-    pool: &Pool,
-    clock: &SharedClock,
+    outgoing: &Outgoing<'_>,
     instruments: &Instruments,
     io: &Handle,
 ) -> Result<Outbox, ServeError> {
+    let Outgoing {
+        pool,
+        clock,
+        keys,
+        http,
+    } = *outgoing;
     let rules = SenderRules {
         from: config.mail.from.clone(),
         from_alt: config.mail.from_alt.clone(),
@@ -282,6 +323,16 @@ fn outbox(
         variable: "SMTP_URL",
         problem: error.to_string(),
     })?;
+    let messenger = LogoutMessenger {
+        pool: pool.clone(),
+        signer: Arc::new(keys.clone()),
+        clock: clock.clone(),
+        receivers: LogoutReceivers::new(http),
+        issuer: config.server.host.clone(),
+    };
+    let carriers = Carriers::default()
+        .with(Envelope::KIND, carrier.into())
+        .with(BACKCHANNEL_LOGOUT, Arc::new(messenger));
     let table = Arc::new(ports::OutboxTable {
         pool: pool.clone(),
         clock: clock.clone(),
@@ -292,7 +343,7 @@ fn outbox(
     };
     Ok(Outbox::start(
         table,
-        carrier.into(),
+        Arc::new(carriers),
         clock.clone(),
         instruments,
         settings,
@@ -364,6 +415,16 @@ fn web_settings(config: &Config) -> Result<WebSettings, ServeError> {
         security_headers: SecurityHeaders::new(config.server.use_security_response_headers, is_https),
         session_max_age: delta(config.sessions.max_age),
         trusted_browser_max_age: accounts::trusted_browser_max_age(config),
+        client_certificate_header: config
+            .oidc
+            .client_certificate_header
+            .as_deref()
+            .map(HeaderName::try_from)
+            .transpose()
+            .map_err(|error| ServeError::Setting {
+                variable: "TLS_CLIENT_CERTIFICATE_HEADER",
+                problem: error.to_string(),
+            })?,
         rate_limit_by_ip: config.server.rate_limit_by_ip,
         rate_limit_by_email: config.server.rate_limit_by_email,
         is_test_instance: config.pages.display_test_env_warning,

@@ -1,6 +1,7 @@
 //! The composition root: configuration, then pools, actors, services, and two HTTP servers; and the way back down.
 
 mod accounts;
+mod carriers;
 mod house;
 mod housekeeping;
 mod mfa;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderName;
 use chrono::TimeDelta;
 use identite_actors::clock::SharedClock;
 use identite_actors::rate_limiter::RateLimiter;
@@ -49,6 +50,8 @@ pub struct WebSettings {
     pub rate_limit_by_ip: bool,
     /// `FEATURE_RATE_LIMIT_BY_EMAIL`
     pub rate_limit_by_email: bool,
+    /// `TLS_CLIENT_CERTIFICATE_HEADER`
+    pub client_certificate_header: Option<HeaderName>,
     /// `FEATURE_DISPLAY_TEST_ENV_WARNING`
     pub is_test_instance: bool,
 }

@@ -2,10 +2,24 @@
 
 #[path = "oidc/authorization.rs"]
 mod authorization;
+#[path = "oidc/client_authentication.rs"]
+mod client_authentication;
+#[path = "oidc/client_key.rs"]
+mod client_key;
+#[path = "oidc/dpop.rs"]
+mod dpop;
+#[path = "oidc/encryption.rs"]
+mod encryption;
 #[path = "oidc/logout.rs"]
 mod logout;
 #[path = "oidc/provider.rs"]
 mod provider;
+#[path = "oidc/pushed_requests.rs"]
+mod pushed_requests;
+#[path = "oidc/refresh.rs"]
+mod refresh;
+#[path = "oidc/revocation.rs"]
+mod revocation;
 #[path = "oidc/token.rs"]
 mod token;
 #[path = "oidc/userinfo.rs"]

@@ -64,7 +64,8 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
             "V1__reference_schema",
             "V2__sessions_and_outbox",
             "V3__accounts",
-            "V4__second_factors"
+            "V4__second_factors",
+            "V11__relying_parties"
         ]
     );
 
@@ -79,15 +80,18 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
         additions,
         [
             "identite_browsers",
+            "identite_client_settings",
             "identite_credentials",
             "identite_events",
             "identite_outbox",
             "identite_pending_passwords",
             "identite_recovery_codes",
             "identite_schema_history",
+            "identite_session_clients",
             "identite_sessions",
             "identite_totp_enrolments",
             "identite_totp_steps",
+            "identite_signing_keys",
         ]
         .map(String::from)
         .into()
@@ -231,7 +235,8 @@ async fn pending_migrations_are_told_until_they_ran() {
             "V1__reference_schema",
             "V2__sessions_and_outbox",
             "V3__accounts",
-            "V4__second_factors"
+            "V4__second_factors",
+            "V11__relying_parties"
         ]
     );
     migrate(database.pool()).await.unwrap();
@@ -270,7 +275,12 @@ async fn a_database_of_the_reference_is_adopted_untouched() {
     assert!(report.adopted);
     assert_eq!(
         report.applied,
-        ["V2__sessions_and_outbox", "V3__accounts", "V4__second_factors"]
+        [
+            "V2__sessions_and_outbox",
+            "V3__accounts",
+            "V4__second_factors",
+            "V11__relying_parties",
+        ]
     );
     assert!(report.remarks.is_empty(), "{:?}", report.remarks);
     assert_eq!(fingerprint().await, before);

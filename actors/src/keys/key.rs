@@ -30,6 +30,7 @@ pub(super) struct Key {
 /// What one key does with one algorithm.
 pub(super) struct Signing {
     pub(super) algorithm: SigningAlgorithm,
+    pub(super) kid: String,
     /// Whether the key names this algorithm.
     pub(super) is_explicit: bool,
     /// The JOSE header, encoded, with the dot that follows it.
@@ -78,6 +79,7 @@ impl Key {
             };
             let prepared = Signing {
                 algorithm,
+                kid: kid.clone(),
                 is_explicit: text("alg") == Some(algorithm.name()),
                 header: header(algorithm, &kid),
                 signer: algorithm

@@ -126,16 +126,23 @@ impl KeySet {
     /// When no key can use `algorithm`.
     pub fn sign(&self, algorithm: SigningAlgorithm, payload: &[u8]) -> Result<String, SigningError> {
         let signing = self.choose(algorithm).ok_or(SigningError::NoKey(algorithm))?;
-        let mut jws = String::with_capacity(signing.header.len() + payload.len() * 4 / 3 + 360);
-        jws.push_str(&signing.header);
-        URL_SAFE_NO_PAD.encode_string(payload, &mut jws);
-        let signature = signing
-            .signer
-            .sign(jws.as_bytes())
-            .map_err(SigningError::Failed)?;
-        jws.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut jws);
-        Ok(jws)
+        signed(signing, &signing.header, payload)
+    }
+
+    /// The same with the header `typ`. Such a token is none of those that [`KeySet::verify_own`] accepts.
+    ///
+    /// # Errors
+    /// When no key can use `algorithm`.
+    pub fn sign_as(
+        &self,
+        algorithm: SigningAlgorithm,
+        token_type: &str,
+        payload: &[u8],
+    ) -> Result<String, SigningError> {
+        let signing = self.choose(algorithm).ok_or(SigningError::NoKey(algorithm))?;
+        let header = json!({ "alg": algorithm.name(), "kid": signing.kid, "typ": token_type });
+        let header = format!("{}.", URL_SAFE_NO_PAD.encode(header.to_string()));
+        signed(signing, &header, payload)
     }
 
     /// The payload of `jws`, which must be signed with `algorithm` by the key `kid` of this set, and say so in its header.
@@ -252,6 +259,20 @@ impl KeySet {
             .map_err(|_| VerificationError::WrongSignature)?;
         Ok((header, payload))
     }
+}
+
+/// `header` is encoded and ends with its dot.
+fn signed(signing: &Signing, header: &str, payload: &[u8]) -> Result<String, SigningError> {
+    let mut jws = String::with_capacity(header.len() + payload.len() * 4 / 3 + 360);
+    jws.push_str(header);
+    URL_SAFE_NO_PAD.encode_string(payload, &mut jws);
+    let signature = signing
+        .signer
+        .sign(jws.as_bytes())
+        .map_err(SigningError::Failed)?;
+    jws.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut jws);
+    Ok(jws)
 }
 
 /// Reads the keys of a private JWK set, in order.

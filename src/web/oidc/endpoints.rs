@@ -2,7 +2,8 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    AUTHORIZATION, Accept, CACHE_CONTROL, CONTENT_TYPE, Header, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, Accept, CACHE_CONTROL, CONTENT_TYPE, Header, HeaderName, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
@@ -10,13 +11,23 @@ use serde_json::json;
 
 use super::cors;
 use crate::oidc::{
-    Body, EndpointError, IntrospectionRequest, ProtocolError, TokenRequest, UserinfoAnswer, UserinfoRequest,
+    Body, ClientCertificate, ClientRequest, EndpointError, IntrospectionAnswer, ProtocolError,
+    UserinfoAnswer, UserinfoRequest,
 };
 use crate::web::app::App;
 use crate::web::error::{PageError, RETRY_UNAVAILABLE_AFTER};
 use crate::web::fields::Fields;
 use crate::web::form;
 
+/// How long relying parties may keep the public keys, in seconds. A key is published for longer before it signs.
+const KEYS_ARE_FRESH_FOR: u32 = 900;
+/// How long they may keep what this provider says about itself, in seconds.
+const DISCOVERY_IS_FRESH_FOR: u32 = 300;
+/// RFC 9449.
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+/// RFC 9701.
+const SIGNED_INTROSPECTION: &str = "application/token-introspection+jwt";
 /// As many bytes of body as these endpoints read.
 const BODY_LIMIT_IN_BYTES: usize = 56 * 1024;
 
@@ -24,6 +35,7 @@ const BODY_LIMIT_IN_BYTES: usize = 56 * 1024;
 pub(super) async fn discovery(app: Data<App>, request: HttpRequest) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     cors::allow(&request, &mut response);
+    response.insert_header((CACHE_CONTROL, format!("public, max-age={DISCOVERY_IS_FRESH_FOR}")));
     response
         .content_type("application/json; charset=utf-8")
         .body(app.oidc.discovery().to_string())
@@ -33,6 +45,7 @@ pub(super) async fn discovery(app: Data<App>, request: HttpRequest) -> HttpRespo
 pub(super) async fn jwks(app: Data<App>, request: HttpRequest) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     cors::allow(&request, &mut response);
+    response.insert_header((CACHE_CONTROL, format!("public, max-age={KEYS_ARE_FRESH_FOR}")));
     response
         .content_type("application/jwk-set+json; charset=utf-8")
         .body(app.oidc.jwks().to_string())
@@ -40,15 +53,30 @@ pub(super) async fn jwks(app: Data<App>, request: HttpRequest) -> HttpResponse {
 
 /// `POST /oauth/token`
 pub(super) async fn token(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let token_request = TokenRequest {
-        authorization: authorization(&request),
-        body: read_body(&request, payload).await,
-        has_origin: cors::origin(&request).is_some(),
-    };
-    match app.oidc.token(token_request).await {
-        Ok(answer) => {
-            let mut response = ok(&request);
-            response.json(answer)
+    let sent = client_request(&app, &request, payload).await;
+    match app.oidc.token(sent).await {
+        Ok(answer) => ok(&app, &request).json(answer),
+        Err(error) => refuse(&app, &request, &error),
+    }
+}
+
+/// `POST /oauth/request`
+pub(super) async fn push_request(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let sent = client_request(&app, &request, payload).await;
+    match app.oidc.push_request(sent).await {
+        Ok(answer) => ok(&app, &request).status(StatusCode::CREATED).json(answer),
+        Err(error) => refuse(&app, &request, &error),
+    }
+}
+
+/// `POST /oauth/token/revocation`
+pub(super) async fn revocation(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let sent = client_request(&app, &request, payload).await;
+    match app.oidc.revoke_token(sent).await {
+        Ok(()) => {
+            let mut response = ok(&app, &request);
+            response.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"));
+            response.finish()
         }
         Err(error) => refuse(&app, &request, &error),
     }
@@ -56,14 +84,25 @@ pub(super) async fn token(app: Data<App>, request: HttpRequest, payload: Payload
 
 /// `POST /oauth/token/introspection`
 pub(super) async fn introspection(app: Data<App>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let introspection_request = IntrospectionRequest {
-        authorization: authorization(&request),
-        body: read_body(&request, payload).await,
-        has_origin: cors::origin(&request).is_some(),
-    };
-    match app.oidc.introspect(introspection_request).await {
-        Ok(answer) => ok(&request).json(answer),
+    let mut sent = client_request(&app, &request, payload).await;
+    sent.wants_jwt = header(&request, ACCEPT).is_some_and(|accept| accept.contains(SIGNED_INTROSPECTION));
+    match app.oidc.introspect(sent).await {
+        Ok(IntrospectionAnswer::Json(answer)) => ok(&app, &request).json(answer),
+        Ok(IntrospectionAnswer::Jwt(jwt)) => ok(&app, &request)
+            .insert_header((CONTENT_TYPE, SIGNED_INTROSPECTION))
+            .body(jwt),
         Err(error) => refuse(&app, &request, &error),
+    }
+}
+
+async fn client_request(app: &App, request: &HttpRequest, payload: Payload) -> ClientRequest {
+    ClientRequest {
+        authorization: header(request, AUTHORIZATION),
+        body: read_body(request, payload).await,
+        has_origin: cors::origin(request).is_some(),
+        dpop: dpop(request),
+        certificate: certificate(app, request),
+        wants_jwt: false,
     }
 }
 
@@ -74,31 +113,63 @@ pub(super) async fn userinfo(app: Data<App>, request: HttpRequest, payload: Payl
         return refuse(&app, &request, &error);
     };
     let userinfo_request = UserinfoRequest {
-        authorization: authorization(&request),
+        method: request.method().as_str().to_owned(),
+        authorization: header(&request, AUTHORIZATION),
         query: query.into_pairs(),
         body: read_body(&request, payload).await,
         origin: cors::origin(&request),
+        dpop: dpop(&request),
+        certificate: certificate(&app, &request),
     };
     match app.oidc.userinfo(userinfo_request).await {
-        Ok(UserinfoAnswer::Json(claims)) => ok(&request).json(claims),
-        Ok(UserinfoAnswer::Jwt(jwt)) => ok(&request)
+        Ok(UserinfoAnswer::Json(claims)) => ok(&app, &request).json(claims),
+        Ok(UserinfoAnswer::Jwt(jwt)) => ok(&app, &request)
             .insert_header((CONTENT_TYPE, "application/jwt; charset=utf-8"))
             .body(jwt),
         Err(error) => refuse(&app, &request, &error),
     }
 }
 
-fn ok(request: &HttpRequest) -> HttpResponseBuilder {
+fn ok(app: &App, request: &HttpRequest) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     response.insert_header((CONTENT_TYPE, "application/json; charset=utf-8"));
     cors::allow_with_challenge(request, &mut response);
+    give_nonce(app, request, &mut response);
     response
 }
 
-fn authorization(request: &HttpRequest) -> Option<String> {
-    let value = request.headers().get(AUTHORIZATION)?;
+/// Whoever proves possession of a key is told what to put into the next proof.
+fn give_nonce(app: &App, request: &HttpRequest, response: &mut HttpResponseBuilder) {
+    if request.headers().contains_key(DPOP) {
+        response.insert_header((DPOP_NONCE, app.oidc.dpop_nonce()));
+    }
+}
+
+fn header(request: &HttpRequest, name: HeaderName) -> Option<String> {
+    let value = request.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The header `DPoP`. Several of them are no proof (RFC 9449 §4.3).
+fn dpop(request: &HttpRequest) -> Option<String> {
+    let mut all = request
+        .headers()
+        .get_all(DPOP)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut proof = all.next()?.into_owned();
+    for other in all {
+        proof.push(',');
+        proof.push_str(&other);
+    }
+    Some(proof)
+}
+
+/// The certificate that the client showed to whoever terminates TLS, where this deployment believes in that header.
+fn certificate(app: &App, request: &HttpRequest) -> Option<ClientCertificate> {
+    let name = app.settings.client_certificate_header.as_ref()?;
+    let value = request.headers().get(name)?.to_str().ok()?;
+    ClientCertificate::parse(value)
 }
 
 /// An error as JSON; as a page of the same status for somebody who prefers to read HTML.
@@ -109,6 +180,7 @@ fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpRespon
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_AFTER.as_secs()));
     }
+    give_nonce(app, request, &mut response);
     if let Some(challenge) = &error.challenge {
         response.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
     }

@@ -7,10 +7,10 @@ mod interaction;
 mod logout;
 mod seen_by_provider;
 
-use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, get, head, method, post, resource, scope, to};
+use actix_web::{HttpResponse, Scope};
 
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::routes::{Methods, stop};
@@ -32,11 +32,14 @@ pub(super) fn mount(config: &mut ServiceConfig) {
     let around = |allow| from_fn(move |request, next| gate::pass(open(allow), request, next));
     config
         .service(
-            resource("/.well-known/openid-configuration")
-                .route(get().to(endpoints::discovery))
-                .route(head().to(endpoints::discovery))
-                .route(method(Method::OPTIONS).to(cors::preflight_get))
-                .default_service(to(not_found)),
+            resource([
+                "/.well-known/openid-configuration",
+                "/.well-known/oauth-authorization-server",
+            ])
+            .route(get().to(endpoints::discovery))
+            .route(head().to(endpoints::discovery))
+            .route(method(Method::OPTIONS).to(cors::preflight_get))
+            .default_service(to(not_found)),
         )
         .service(stop(
             "/interaction/{uid}",
@@ -54,7 +57,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             Methods::get(interaction::error),
         ))
         .service(
-            scope("/oauth")
+            client_endpoints(scope("/oauth"))
                 .service(
                     resource([
                         "/.well-known/openid-configuration",
@@ -86,26 +89,6 @@ pub(super) fn mount(config: &mut ServiceConfig) {
                         .wrap(around("GET,HEAD")),
                 )
                 .service(
-                    resource("/token")
-                        .route(post().to(endpoints::token))
-                        .route(method(Method::OPTIONS).to(cors::preflight_post))
-                        .default_service(to(not_found)),
-                )
-                .service(
-                    resource("/token/introspection")
-                        .route(post().to(endpoints::introspection))
-                        .route(method(Method::OPTIONS).to(cors::preflight_post))
-                        .default_service(to(not_found)),
-                )
-                .service(
-                    resource("/userinfo")
-                        .route(get().to(endpoints::userinfo))
-                        .route(head().to(endpoints::userinfo))
-                        .route(post().to(endpoints::userinfo))
-                        .route(method(Method::OPTIONS).to(cors::preflight_get_post))
-                        .default_service(to(not_found)),
-                )
-                .service(
                     resource("/logout")
                         .route(get().to(logout::get))
                         .route(post().to(logout::post))
@@ -126,6 +109,43 @@ pub(super) fn mount(config: &mut ServiceConfig) {
                 )
                 .default_service(to(not_found)),
         );
+}
+
+/// The endpoints that relying parties call themselves.
+fn client_endpoints(scope: Scope) -> Scope {
+    scope
+        .service(
+            resource("/token")
+                .route(post().to(endpoints::token))
+                .route(method(Method::OPTIONS).to(cors::preflight_post))
+                .default_service(to(not_found)),
+        )
+        .service(
+            resource("/request")
+                .route(post().to(endpoints::push_request))
+                .route(method(Method::OPTIONS).to(cors::preflight_post))
+                .default_service(to(not_found)),
+        )
+        .service(
+            resource("/token/revocation")
+                .route(post().to(endpoints::revocation))
+                .route(method(Method::OPTIONS).to(cors::preflight_post))
+                .default_service(to(not_found)),
+        )
+        .service(
+            resource("/token/introspection")
+                .route(post().to(endpoints::introspection))
+                .route(method(Method::OPTIONS).to(cors::preflight_post))
+                .default_service(to(not_found)),
+        )
+        .service(
+            resource("/userinfo")
+                .route(get().to(endpoints::userinfo))
+                .route(head().to(endpoints::userinfo))
+                .route(post().to(endpoints::userinfo))
+                .route(method(Method::OPTIONS).to(cors::preflight_get_post))
+                .default_service(to(not_found)),
+        )
 }
 
 /// What stands nowhere under `/oauth`: plain text, as relying parties know it.

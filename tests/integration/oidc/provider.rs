@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use identite::domain::{Amr, IdentityLevel, OrganizationId, OrganizationLevel, UserId};
 use identite::oidc::{
-    Authentication, AuthorizationAnswer, Body, Finish, Oidc, OidcSettings, SelectedOrganization, Signer,
-    SigningAlgorithm, SigningError, TokenRequest, TokenResponse, VerifiedJwt, Visitor,
+    Authentication, AuthorizationAnswer, Body, ClientRequest, Finish, Oidc, OidcSettings,
+    SelectedOrganization, Signer, SigningAlgorithm, SigningError, TokenResponse, VerifiedJwt, Visitor,
 };
 use identite_actors::clock::{Clock, ShiftedClock};
 use identite_actors::state::MemoryStore;
@@ -65,6 +65,19 @@ impl Signer for TestKeys {
     fn sign(&self, algorithm: SigningAlgorithm, claims: &Map<String, Value>) -> Result<String, SigningError> {
         let payload = serde_json::to_vec(claims).unwrap();
         josekit::jws::serialize_compact(&payload, &JwsHeader::new(), &*self.signer(algorithm))
+            .map_err(|error| SigningError(error.to_string()))
+    }
+
+    fn sign_as(
+        &self,
+        algorithm: SigningAlgorithm,
+        token_type: &str,
+        claims: &Map<String, Value>,
+    ) -> Result<String, SigningError> {
+        let mut header = JwsHeader::new();
+        header.set_token_type(token_type);
+        let payload = serde_json::to_vec(claims).unwrap();
+        josekit::jws::serialize_compact(&payload, &header, &*self.signer(algorithm))
             .map_err(|error| SigningError(error.to_string()))
     }
 
@@ -220,12 +233,35 @@ impl Provider {
         ];
         let body = Body::Form(merged(&defaults, changes));
         self.oidc
-            .token(TokenRequest {
-                authorization: None,
+            .token(ClientRequest {
                 body,
-                has_origin: false,
+                ..ClientRequest::default()
             })
             .await
+    }
+
+    /// Writes settings of the standard client: the members of `settings` are columns.
+    pub async fn set(&self, settings: Value) {
+        let database = self.database.pool().get().await.unwrap();
+        database
+            .execute(
+                "INSERT INTO identite_client_settings
+                 SELECT (jsonb_populate_record(
+                   NULL::identite_client_settings,
+                   jsonb_build_object(
+                     'oidc_client_id', client.id, 'require_pkce', false, 'exact_redirect_uris', false,
+                     'require_pushed_authorization_requests', false, 'require_signed_request_object', false,
+                     'dpop_bound_access_tokens', false, 'require_dpop_nonce', false,
+                     'tls_client_certificate_bound_access_tokens', false, 'limit_claims_to_scopes', false,
+                     'updated_at_as_text', false, 'id_token_at_hash', false, 'created_at', now(), 'modified_at', now()
+                   ) || $1
+                 )).*
+                 FROM oidc_clients AS client
+                 WHERE client.client_id = 'standard_client_id'",
+                &[&settings],
+            )
+            .await
+            .unwrap();
     }
 
     /// The claims of a JWT that our keys signed.
@@ -260,6 +296,33 @@ fn merged(defaults: &[(&str, &str)], changes: &[(&str, &str)]) -> Vec<(String, S
         .chain(changes)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
+}
+
+/// A form of the standard client with its secret; `changes` replace or add parameters, an empty value removes one.
+pub fn client_form(changes: &[(&str, &str)]) -> ClientRequest {
+    let defaults = [
+        ("client_id", "standard_client_id"),
+        ("client_secret", "standard_client_secret"),
+    ];
+    let mut fields = merged(&defaults, changes);
+    fields.retain(|(_, value)| !value.is_empty());
+    ClientRequest {
+        body: Body::Form(fields),
+        ..ClientRequest::default()
+    }
+}
+
+/// What a code is redeemed with.
+pub fn redemption(code: &str, changes: &[(&str, &str)]) -> ClientRequest {
+    let defaults = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", CALLBACK),
+    ];
+    let mut all = defaults.to_vec();
+    all.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    all.extend(changes);
+    client_form(&all)
 }
 
 /// A parameter of an answer that is sent in the query.

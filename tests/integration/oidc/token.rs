@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::TimeDelta;
 use identite::oidc::{
-    AuthorizationAnswer, Body, EndpointError, IntrospectionRequest, TokenRequest, UserinfoRequest,
+    AuthorizationAnswer, Body, ClientRequest, EndpointError, IntrospectionAnswer, UserinfoRequest,
 };
 use serde_json::{Value, json};
 
@@ -26,9 +26,7 @@ fn refusal<T: std::fmt::Debug>(outcome: Result<T, EndpointError>) -> (u16, &'sta
 async fn is_alive(provider: &Provider, access_token: &str) -> bool {
     let request = UserinfoRequest {
         authorization: Some(format!("Bearer {access_token}")),
-        query: Vec::new(),
-        body: Body::Absent,
-        origin: None,
+        ..UserinfoRequest::default()
     };
     provider.oidc.userinfo(request).await.is_ok()
 }
@@ -97,10 +95,10 @@ async fn basic_authentication_works_as_well() {
             BASE64_STANDARD.encode(format!("standard_client_id:{secret}"))
         )
     };
-    let with = |secret: &str| TokenRequest {
+    let with = |secret: &str| ClientRequest {
         authorization: Some(basic(secret)),
         body: body.clone(),
-        has_origin: false,
+        ..ClientRequest::default()
     };
     let wrong = provider.oidc.token(with("wrong")).await.unwrap_err();
     assert_eq!((wrong.status, wrong.error.code.as_str()), (401, "invalid_client"));
@@ -258,10 +256,10 @@ async fn browsers_have_no_business_here() {
     ]);
     let refused = provider
         .oidc
-        .token(TokenRequest {
-            authorization: None,
+        .token(ClientRequest {
             body,
             has_origin: true,
+            ..ClientRequest::default()
         })
         .await
         .unwrap_err();
@@ -300,12 +298,15 @@ async fn introspection_tells_live_tokens_from_all_others() {
             ("client_secret".into(), secret.into()),
             ("token".into(), token.into()),
         ]);
-        let request = IntrospectionRequest {
-            authorization: None,
+        let request = ClientRequest {
             body,
-            has_origin: false,
+            ..ClientRequest::default()
         };
-        provider.oidc.introspect(request).await
+        let answer = provider.oidc.introspect(request).await?;
+        let IntrospectionAnswer::Json(answer) = answer else {
+            panic!("{answer:?}")
+        };
+        Ok::<_, EndpointError>(answer)
     };
     let secret = "standard_client_secret";
     let live = introspect(&tokens.access_token, secret).await.unwrap();

@@ -1,0 +1,176 @@
+//! Where the parameters of an authorization request really are: in the request itself, in a signed object (RFC 9101), or
+//! pushed before (RFC 9126).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::artefacts::pushed_request_key;
+use super::authorization_request::AUTHORIZATION_PARAMETERS;
+use super::client::Client;
+use super::client_authentication::CLOCK_TOLERANCE;
+use super::error::{ErrorCode, Fault, ProtocolError};
+use super::jose::UnverifiedJwt;
+use super::parameters::Parameters;
+use super::service::Oidc;
+
+/// What the identifier of a pushed request begins with (RFC 9126 §2.2).
+pub const PUSHED_REQUEST_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+/// Claims of a request object that are about the object itself.
+const OBJECT_CLAIMS: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "jti", "sub"];
+
+/// How the parameters reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// By the client itself, which has proved who it is.
+    pub is_pushed: bool,
+    /// Signed by the client.
+    pub is_signed: bool,
+}
+
+/// What is kept of a pushed request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct PushedRequest {
+    pub(super) client_id: String,
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) is_signed: bool,
+    pub(super) expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Why the parameters cannot be had.
+pub(super) enum Unobtainable {
+    /// The request is at fault.
+    Refused(ProtocolError),
+    Fault(Fault),
+}
+
+impl<E: Into<Fault>> From<E> for Unobtainable {
+    fn from(error: E) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl Oidc {
+    /// The parameters that count, instead of the `outer` ones.
+    ///
+    /// What is wrong with the outer ones themselves is left to the checks of the read stage: they come back as they are.
+    pub(super) async fn effective_parameters(
+        &self,
+        outer: &Parameters,
+        client: &Client,
+    ) -> Result<Option<(Parameters, Provenance)>, Unobtainable> {
+        if !outer.duplicated().is_empty() || (outer.has("request") && outer.has("request_uri")) {
+            return Ok(None);
+        }
+        if let Some(object) = outer.get("request") {
+            if client.settings.request_object_algorithm.is_none() {
+                return Ok(None);
+            }
+            let parameters = self.read_request_object(object, client).await?;
+            let provenance = Provenance {
+                is_signed: true,
+                is_pushed: false,
+            };
+            return Ok(Some((parameters, provenance)));
+        }
+        let Some(name) = outer
+            .get("request_uri")
+            .and_then(|uri| uri.strip_prefix(PUSHED_REQUEST_PREFIX))
+        else {
+            return Ok(None);
+        };
+        self.take_pushed_request(name, client).await.map(Some)
+    }
+
+    /// The parameters of a pushed request, which works once, and for its own client only.
+    async fn take_pushed_request(
+        &self,
+        name: &str,
+        client: &Client,
+    ) -> Result<(Parameters, Provenance), Unobtainable> {
+        let unknown = || {
+            Unobtainable::Refused(ProtocolError::new(
+                ErrorCode::InvalidRequestUri,
+                "request_uri is invalid, expired, or was already used",
+            ))
+        };
+        let key = pushed_request_key(name);
+        let stored = self.state.get(&key).await?.ok_or_else(unknown)?;
+        let pushed: PushedRequest = serde_json::from_slice(&stored)?;
+        if pushed.client_id != client.client_id {
+            let description = "request_uri belongs to another client";
+            let error = ProtocolError::new(ErrorCode::InvalidRequestObject, description);
+            return Err(Unobtainable::Refused(error));
+        }
+        let is_first = self.state.take(&key).await?.is_some();
+        if !is_first || pushed.expires_at <= self.now() {
+            return Err(unknown());
+        }
+        let provenance = Provenance {
+            is_pushed: true,
+            is_signed: pushed.is_signed,
+        };
+        Ok((
+            Parameters::read(pushed.parameters, AUTHORIZATION_PARAMETERS),
+            provenance,
+        ))
+    }
+
+    /// The parameters of a signed request object: only those inside of it count (RFC 9101 §6.3).
+    pub(super) async fn read_request_object(
+        &self,
+        object: &str,
+        client: &Client,
+    ) -> Result<Parameters, Unobtainable> {
+        let invalid = |why: &'static str| {
+            Unobtainable::Refused(ProtocolError::new(ErrorCode::InvalidRequestObject, why))
+        };
+        let jwt =
+            UnverifiedJwt::parse(object).ok_or_else(|| invalid("the request object is not a signed JWT"))?;
+        let type_is_fine = jwt.header_text("typ").is_none_or(|name| {
+            name.eq_ignore_ascii_case("oauth-authz-req+jwt") || name.eq_ignore_ascii_case("jwt")
+        });
+        if !type_is_fine {
+            return Err(invalid("the request object is a token of another type"));
+        }
+        let accepted: Vec<_> = client.settings.request_object_algorithm.into_iter().collect();
+        if !self.is_signed_by(client, &jwt, &accepted).await? {
+            return Err(invalid("the signature of the request object is wrong"));
+        }
+        let is_own = |name: &str| jwt.text(name).is_none_or(|value| value == client.client_id);
+        if !is_own("iss") || jwt.text("client_id") != Some(client.client_id.as_str()) {
+            return Err(invalid("the request object is of another client"));
+        }
+        if jwt.claims.contains_key("aud") && !jwt.is_for_one_of(&[self.settings.issuer.as_str()]) {
+            return Err(invalid("the request object is for somebody else"));
+        }
+        let now = self.now().timestamp();
+        let is_over = jwt.seconds("exp").is_some_and(|at| at <= now - CLOCK_TOLERANCE);
+        let is_early = jwt.seconds("nbf").is_some_and(|at| at > now + CLOCK_TOLERANCE);
+        if is_over || is_early {
+            return Err(invalid("the request object is not valid now"));
+        }
+        if jwt.claims.contains_key("request") || jwt.claims.contains_key("request_uri") {
+            return Err(invalid("a request object holds no other one"));
+        }
+        let pairs = parameters_in(&jwt).ok_or_else(|| invalid("a parameter has a type that none has"))?;
+        Ok(Parameters::read(pairs, AUTHORIZATION_PARAMETERS))
+    }
+}
+
+/// The parameters as they would be in a query: texts, numbers, and `claims` as JSON.
+fn parameters_in(jwt: &UnverifiedJwt<'_>) -> Option<Vec<(String, String)>> {
+    let mut pairs = Vec::with_capacity(jwt.claims.len());
+    for (name, value) in &jwt.claims {
+        let text = match value {
+            _ if OBJECT_CLAIMS.contains(&name.as_str()) => continue,
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Object(_) if name == "claims" => value.to_string(),
+            // What nobody here knows is ignored, whatever it is.
+            _ if !AUTHORIZATION_PARAMETERS.contains(&name.as_str()) => continue,
+            _ => return None,
+        };
+        pairs.push((name.clone(), text));
+    }
+    Some(pairs)
+}
