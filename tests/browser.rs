@@ -8,6 +8,8 @@ mod support;
 
 #[path = "browser/accounts/mod.rs"]
 mod accounts;
+#[path = "browser/identity.rs"]
+mod identity;
 #[path = "browser/relying_party.rs"]
 mod relying_party;
 #[path = "browser/sign_in.rs"]

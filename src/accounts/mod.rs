@@ -4,6 +4,7 @@ mod deletion;
 mod email_code;
 mod greeting;
 mod history;
+mod identity;
 mod magic_link;
 mod pace;
 mod password_choice;
@@ -27,6 +28,7 @@ use identite_actors::state::{StateError, StateStore};
 
 pub use email_code::{CodePage, CodeRequest, EmailCodeOutcome};
 pub use history::HistoryEntry;
+pub use identity::{Applicant, IdentityAnswer, IdentityOutcome, IdentityRequest, IdentityVerdict};
 pub use magic_link::{MagicLinkOutcome, MagicLinkRequest};
 pub use password_choice::RefusedPassword;
 pub use password_reset::ChangePasswordOutcome;
@@ -41,7 +43,7 @@ pub use sign_up::SignUpOutcome;
 pub use start::{Deliverability, StartOutcome};
 pub use where_signed_in::OpenSession;
 
-use crate::connectors::{Debounce, PwnedPasswords};
+use crate::connectors::{Debounce, FranceConnect, PwnedPasswords};
 use crate::db;
 use crate::domain::SecretHasher;
 pub use crate::domain::{Device, SessionNames};
@@ -67,6 +69,7 @@ pub struct AccountServices {
     /// `None`: new addresses are not submitted to anybody (`FEATURE_CHECK_EMAIL_DELIVERABILITY`).
     pub debounce: Option<Debounce>,
     pub pwned_passwords: PwnedPasswords,
+    pub franceconnect: FranceConnect,
     pub rules: AccountRules,
 }
 

@@ -3,18 +3,12 @@
 //! Every call has a deadline and a circuit, is counted, and is driven by the runtime of the process, whoever asks. A
 //! connector never decides what its silence means for a person: that is the business of the use case.
 
-#[allow(
-    dead_code,
-    reason = "the connectors to certified identities and registers, which come next, call in every way"
-)]
 mod call;
 mod circuit;
 pub mod debounce;
-#[allow(
-    dead_code,
-    reason = "the connectors to certified identities and registers, which come next, call in every way"
-)]
+pub mod franceconnect;
 mod http;
+mod kept;
 mod metrics;
 pub mod pwned_passwords;
 pub mod relying_parties;
@@ -22,6 +16,7 @@ pub mod relying_parties;
 pub use call::CallError;
 pub use circuit::{Circuit, CircuitSettings};
 pub use debounce::Debounce;
+pub use franceconnect::FranceConnect;
 pub use http::{HttpClient, HttpClientError, HttpSettings};
 pub use metrics::ConnectorMetrics;
 pub use pwned_passwords::PwnedPasswords;

@@ -397,6 +397,33 @@ pub async fn set_personal_information(
     Ok(())
 }
 
+/// Gives the person `id` the names that `FranceConnect` told.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn set_names(
+    client: &impl GenericClient,
+    id: UserId,
+    given_name: &str,
+    family_name: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE users
+             SET
+               given_name = $2,
+               family_name = $3,
+               updated_at = $4
+             WHERE id = $1",
+        )
+        .await?;
+    client
+        .execute(&statement, &[&id.0, &given_name, &family_name, &now])
+        .await?;
+    Ok(())
+}
+
 /// Notes that the person `id`, who came from Inclusion Connect, needs no explanations any more.
 ///
 /// # Errors

@@ -68,6 +68,10 @@ security_events! {
     SecondFactorWhereRequired =
         "second_factor_where_required" => "Double authentification limitée aux sites qui l’exigent",
     PersonalInformationChanged = "personal_information_changed" => "Informations personnelles modifiées",
+    /// `FranceConnect` told who the person is.
+    IdentityVerified = "identity_verified" => "Identité vérifiée par FranceConnect",
+    /// … and it was not the person of this account.
+    IdentityRefused = "identity_refused" => "Identité FranceConnect d’une autre personne refusée",
     AccountDeleted = "account_deleted" => "Suppression du compte",
 }
 

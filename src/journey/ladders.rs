@@ -58,6 +58,7 @@ pub const DIRECT_ANSWER: Ladder = &[
     R::TrustedBrowser,
     R::Organization,
     R::SelectedOrganization,
+    R::VerifiedIdentity,
     R::Names,
 ];
 /// The way to a relying party.
@@ -71,6 +72,7 @@ pub const RELYING_PARTY: Ladder = &[
     R::Organization,
     R::HintedOrganization,
     R::SelectedOrganization,
+    R::VerifiedIdentity,
     R::Names,
     R::PromptAnswered,
     R::Greeted,

@@ -1,8 +1,8 @@
 //! The requirements, each with its check (spec/accounts.md §4).
 
 use super::{Effect, Journey, PendingInteraction, Person, Place, Prompt, Step, is_expired};
-use crate::domain::AuthenticationLevel;
-use crate::domain::assurance::second_factor_would_help;
+use crate::domain::assurance::{second_factor_would_help, verified_identity_would_help};
+use crate::domain::{AuthenticationLevel, IdentityLevel};
 
 /// One rung. A check looks only at its own subject; those before it in the ladder hold already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +33,8 @@ pub enum Requirement {
     HintedOrganization,
     /// One organization is selected; an only one is taken without asking.
     SelectedOrganization,
+    /// An identity that `FranceConnect` told is still valid, and is there where it alone is missing for the request.
+    VerifiedIdentity,
     /// Given name and family name are known.
     Names,
     /// What the relying party asked the person to do has been done (`prompt`).
@@ -105,6 +107,7 @@ impl Requirement {
             Self::Organization => met_or(!person.links.is_empty(), journey.join_place()),
             Self::HintedOrganization => check_hinted_organization(journey, person),
             Self::SelectedOrganization => check_selected_organization(journey, person),
+            Self::VerifiedIdentity => met_or(!journey.needs_identity(person), Place::FranceConnect),
             Self::Names => met_or(person.has_names(), Place::PersonalInformation),
             Self::PromptAnswered => check_prompt(journey),
             Self::Greeted => met_or(person.link_to_greet().is_none(), Place::Welcome),
@@ -118,6 +121,22 @@ impl Journey {
             .interaction()
             .and_then(|interaction| interaction.siret_hint.clone());
         Place::JoinOrganization { siret_hint }
+    }
+
+    /// The identity is to be renewed, or a verified one is what the request lacks (spec/accounts.md §4.5).
+    fn needs_identity(&self, person: &Person) -> bool {
+        if person.identity_level(self) == IdentityLevel::Verified {
+            return false;
+        }
+        if person.franceconnect_updated_at.is_some() {
+            return true;
+        }
+        let request = self
+            .interaction()
+            .and_then(|interaction| interaction.essential_acr.as_ref());
+        person
+            .levels(self)
+            .is_some_and(|levels| verified_identity_would_help(request, levels))
     }
 
     /// The person asked for two factors everywhere, or the relying party insists on levels that a second factor alone

@@ -161,6 +161,12 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             }),
             Step::GoTo(Place::SelectOrganization),
         ),
+        R::VerifiedIdentity => (
+            with_person(|person| {
+                person.franceconnect_updated_at = Some(now() - TimeDelta::days(91));
+            }),
+            Step::GoTo(Place::FranceConnect),
+        ),
         R::Names => (
             with_person(|person| person.family_name = Some(String::new())),
             Step::GoTo(Place::PersonalInformation),
@@ -310,7 +316,11 @@ fn an_expired_request_asks_for_nothing() {
 #[test]
 fn a_second_factor_is_asked_when_it_helps() {
     for (values, has_totp, expected) in [
-        (vec!["eidas1", "eidas1-mfa"], true, Step::Continue),
+        (
+            vec!["eidas1", "eidas1-mfa"],
+            true,
+            Step::GoTo(Place::FranceConnect),
+        ),
         (
             vec!["eidas0-mfa", "eidas1-mfa"],
             true,
@@ -333,6 +343,36 @@ fn a_second_factor_is_asked_when_it_helps() {
             next_step(ladders::RELYING_PARTY, &journey),
             expected,
             "{values:?}"
+        );
+    }
+}
+
+#[test]
+fn an_identity_is_asked_when_it_helps_or_is_to_be_renewed() {
+    use LinkVerificationType as Type;
+    const UNVERIFIED: Type = Type::NoVerificationMeansForSmallAssociation;
+    let asked = Step::GoTo(Place::FranceConnect);
+    for (values, link_type, age_in_days, expected) in [
+        (None, Type::Domain, None, &Step::Continue),
+        (None, UNVERIFIED, None, &asked),
+        (None, UNVERIFIED, Some(90), &Step::Continue),
+        (None, Type::Domain, Some(91), &asked),
+        (Some(vec!["eidas1"]), Type::Domain, None, &asked),
+        (Some(vec!["eidas1"]), Type::Domain, Some(1), &Step::Continue),
+        (Some(vec!["eidas0"]), UNVERIFIED, None, &asked),
+        (Some(vec!["eidas1"]), UNVERIFIED, None, &Step::Continue),
+        (Some(vec!["eidas2"]), Type::Domain, None, &Step::Continue),
+    ] {
+        let mut journey = with_interaction(|interaction| {
+            interaction.essential_acr = values.clone().map(EssentialAcr::one_of);
+        });
+        let person = journey.person.as_mut().unwrap();
+        person.links[0].verification_type = link_type;
+        person.franceconnect_updated_at = age_in_days.map(|days| now() - TimeDelta::days(days));
+        assert_eq!(
+            next_step(ladders::RELYING_PARTY, &journey),
+            *expected,
+            "{values:?} {link_type:?} {age_in_days:?}"
         );
     }
 }

@@ -15,7 +15,10 @@ use super::ServeError;
 use super::house::delta;
 use crate::accounts::{AccountRules, AccountServices, Accounts, SessionRules};
 use crate::config::Config;
-use crate::connectors::{ConnectorMetrics, Debounce, HttpClient, HttpSettings, PwnedPasswords};
+use crate::connectors::franceconnect::{FranceConnectSettings, UnsupportedSignatureAlgorithm};
+use crate::connectors::{
+    ConnectorMetrics, Debounce, FranceConnect, HttpClient, HttpSettings, PwnedPasswords,
+};
 use crate::db::Pool;
 use crate::domain::SecretHasher;
 use crate::mail::Mails;
@@ -52,6 +55,7 @@ pub(super) fn accounts(
         secrets: SecretHasher::derived_from(config.secrets.symmetric_encryption_key.expose()),
         debounce: debounce(config, foundations.http)?,
         pwned_passwords: PwnedPasswords::new(foundations.http, pwned_passwords),
+        franceconnect: franceconnect(config, foundations.http)?,
         rules: rules(config),
     }))
 }
@@ -113,6 +117,27 @@ fn debounce(config: &Config, http: &HttpClient) -> Result<Option<Debounce>, Serv
     let service = &config.connectors.debounce;
     let base_url = url("DEBOUNCE_API_URL", &service.url)?;
     Ok(Some(Debounce::new(http, base_url, service.key.clone())))
+}
+
+fn franceconnect(config: &Config, http: &HttpClient) -> Result<FranceConnect, ServeError> {
+    let service = &config.connectors.franceconnect;
+    let algorithm =
+        service
+            .id_token_signed_response_alg
+            .parse()
+            .map_err(|problem: UnsupportedSignatureAlgorithm| ServeError::Setting {
+                variable: "FRANCECONNECT_ID_TOKEN_SIGNED_RESPONSE_ALG",
+                problem: problem.to_string(),
+            })?;
+    let settings = FranceConnectSettings {
+        issuer: service.issuer.clone(),
+        client_id: service.client_id.clone(),
+        client_secret: service.client_secret.clone(),
+        algorithm,
+        scopes: service.scopes.clone(),
+        allows_plain_http: config.deploy_env.is_localhost(),
+    };
+    Ok(FranceConnect::new(http, settings))
 }
 
 fn url(variable: &'static str, text: &str) -> Result<Url, ServeError> {

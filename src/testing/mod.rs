@@ -2,6 +2,7 @@
 //! our own connectors reach them through HTTP like the real ones.
 
 mod debounce;
+mod franceconnect;
 mod mails;
 mod pwned_passwords;
 
@@ -24,6 +25,7 @@ pub fn mount(config: &mut ServiceConfig, mails: Data<Mails>) {
                 Resource::new("/api.pwnedpasswords.com/range/{prefix}")
                     .route(get().to(pwned_passwords::range)),
             )
+            .configure(franceconnect::mount)
             .default_service(to(unknown)),
     );
 }

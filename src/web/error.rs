@@ -55,6 +55,9 @@ pub enum PageError {
     /// No level that the relying party accepts can be stated. Contractual text.
     #[error("access_denied: {0}")]
     AcrNotMet(&'static str),
+    /// `state` of an answer is none that this session has sent out.
+    #[error("invalid state")]
+    InvalidState,
     /// An error of the provider that cannot be sent to a relying party.
     #[error("{text}")]
     Provider { status: StatusCode, text: String },
@@ -111,6 +114,7 @@ impl PageError {
                 format!("Siret_hint {shown} is not valid (should be 14 digits)")
             }
             Self::AcrNotMet(description) => (*description).to_owned(),
+            Self::InvalidState => "Cette réponse ne correspond à aucune demande de votre session.".to_owned(),
             Self::Provider { text, .. } => text.clone(),
             Self::Fault(_) => "Une erreur inattendue s’est produite de notre côté.".to_owned(),
             Self::Busy { .. } | Self::Unavailable(_) => {
@@ -178,6 +182,7 @@ impl PageError {
     fn error_page(&self, link: ReturnLink, reference: &str) -> ErrorPage {
         let code = match self {
             Self::AcrNotMet(_) => "access_denied".to_owned(),
+            Self::InvalidState => "invalid_state".to_owned(),
             other => other.status_code().as_u16().to_string(),
         };
         ErrorPage {
@@ -199,6 +204,7 @@ impl ResponseError for PageError {
             | Self::BadRequest(_)
             | Self::InteractionExpired
             | Self::InvalidSiretHint(_)
+            | Self::InvalidState
             | Self::AcrNotMet(_) => StatusCode::BAD_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,

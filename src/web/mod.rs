@@ -12,6 +12,7 @@ mod error;
 mod factors;
 mod fields;
 mod form;
+pub mod franceconnect;
 mod gate;
 mod home;
 mod legal;

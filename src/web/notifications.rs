@@ -189,6 +189,10 @@ const NOTIFICATIONS: &[Notification] = &[
         "L'authentification FranceConnect a échoué. Veuillez réessayer.",
     ),
     error(
+        "franceconnect_identity_mismatch",
+        "Erreur : l’identité que FranceConnect nous a transmise n’est pas celle de ce compte. Identifiez-vous avec votre propre compte FranceConnect. Si votre état civil a changé, écrivez à support+identite@proconnect.gouv.fr.",
+    ),
+    error(
         "invalid_personal_informations",
         "Erreur : le format des informations personnelles n’est pas valable. Corrigez-les avant d’enregistrer.",
     ),

@@ -12,8 +12,9 @@ use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::pages::factors::{DuringSignIn, InAccount, Way};
 use super::{
-    account, assets, decision_helper, factors, home, legal, magic_link, manage_organizations, oidc,
-    passwords, second_factor, select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
+    account, assets, decision_helper, factors, franceconnect, home, legal, magic_link, manage_organizations,
+    oidc, passwords, second_factor, select_organization, sign_in, sign_up, verify_email, welcome,
+    where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -146,6 +147,13 @@ fn factor_pages<W: Way>(config: &mut ServiceConfig, ladder: Ladder) {
 fn way_pages(config: &mut ServiceConfig) {
     config
         .service(page("/users/personal-information", ladders::DASHBOARD, Methods::get(account::get_identity).post(account::post_identity)))
+        .service(page("/users/franceconnect", ladders::DASHBOARD, Methods::get(franceconnect::get)))
+        .service(page("/users/franceconnect/login", ladders::DASHBOARD, Methods::only_post(franceconnect::post_login)))
+        .service(page("/users/franceconnect/login/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_login_callback)))
+        .service(page("/users/franceconnect/logout/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_logout_callback)))
+        .service(page("/users/personal-information/franceconnect/login", ladders::DASHBOARD, Methods::only_post(franceconnect::post_account_login)))
+        .service(page("/users/personal-information/franceconnect/login/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_login_callback)))
+        .service(page("/users/personal-information/franceconnect/logout/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_logout_callback)))
         .service(page("/users/select-organization", ladders::MEMBER, Methods::get(select_organization::get).post(select_organization::post)))
         .service(page("/users/welcome", ladders::DASHBOARD, Methods::get(welcome::get).post(welcome::post)));
 }

@@ -9,6 +9,7 @@
 
 mod database;
 mod detour;
+mod franceconnect;
 mod npm;
 mod page;
 mod postgres;
@@ -22,6 +23,7 @@ pub mod wire;
 
 pub use database::{TestDatabase, runtime};
 pub use detour::Detour;
+pub use franceconnect::{FakeFranceConnect, Script};
 pub use npm::npm_packages;
 pub use page::{Form, Page};
 pub use process::Process;

@@ -92,6 +92,21 @@ const TITLES: &[(&str, &str, &str)] = &[
         "Compte et connexion",
     ),
     ("sessions", "Vos sessions - ProConnect", "Vos sessions"),
+    (
+        "franceconnect",
+        "Vérifier votre identité - ProConnect",
+        "Vérifier votre identité",
+    ),
+    (
+        "franceconnect-certification",
+        "Erreur - Certification dirigeant - ProConnect",
+        "Certifier votre statut",
+    ),
+    (
+        "franceconnect-unavailable",
+        "FranceConnect ne répond pas - ProConnect",
+        "FranceConnect ne répond pas",
+    ),
     ("welcome", "Compte créé - ProConnect", "Compte créé 🎊"),
     (
         "welcome-migrated",
@@ -355,6 +370,16 @@ const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
         "personal-information",
         ".fr-connect",
         "S’identifier avec FranceConnect",
+    ),
+    (
+        "franceconnect",
+        "[action='/users/franceconnect/login'] [aria-label='S’identifier avec FranceConnect']",
+        "S’identifier avec FranceConnect",
+    ),
+    (
+        "franceconnect-unavailable",
+        "[action='/users/franceconnect/login'] [type=submit]",
+        "Réessayer",
     ),
     (
         "personal-information-fc",

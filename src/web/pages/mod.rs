@@ -4,6 +4,7 @@ pub mod account;
 pub mod decision_helper;
 pub mod errors;
 pub mod factors;
+pub mod franceconnect;
 pub mod home;
 pub mod legal;
 pub mod logout;

@@ -14,6 +14,7 @@ use super::factors::{
     ChoicePage, ConfiguredPage, DuringSignIn, InAccount, RecoveryCodesPage, ToolType, TotpConfigurationPage,
     TotpSetUp, TotpToolPage, Way,
 };
+use super::franceconnect::{FranceConnectPage, FranceConnectUnavailablePage};
 use super::home::HomePage;
 use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
 use super::manage_organizations::{ManageOrganizationsPage, PendingRequest};
@@ -183,6 +184,24 @@ fn add_account(samples: &mut Samples) {
         &notified("invalid_personal_informations"),
         &certain,
     );
+
+    let identity_check = FranceConnectPage {
+        certification_requested: false,
+    };
+    samples.add("franceconnect", &shell(), &identity_check);
+    let certification = FranceConnectPage {
+        certification_requested: true,
+    };
+    samples.add(
+        "franceconnect-certification",
+        &notified("franceconnect_oidc_error"),
+        &certification,
+    );
+    let unavailable = FranceConnectUnavailablePage {
+        retry: "/users/franceconnect/login",
+        link: ReturnLink::home(),
+    };
+    samples.add("franceconnect-unavailable", &shell(), &unavailable);
 
     let person = PersonalInformationPage {
         given_name: Some("Jean".to_owned()),

@@ -5,6 +5,8 @@ mod deletion;
 mod every_form;
 mod every_route;
 mod housekeeping;
+mod identity;
+mod identity_failures;
 mod limits;
 mod magic_link;
 mod manners;
