@@ -22,6 +22,8 @@ mod operators;
 mod organizations;
 #[path = "integration/outbox.rs"]
 mod outbox;
+#[path = "integration/passkeys/mod.rs"]
+mod passkeys;
 #[path = "integration/passwords.rs"]
 mod passwords;
 #[path = "integration/pool.rs"]

@@ -98,6 +98,11 @@ const MAILS: &[(&str, &[&str], &[&str])] = &[
         &["vient d’être supprimée"],
     ),
     (
+        "passkey-refused",
+        &["Prévenez tout de suite notre support"],
+        &["il en existe peut-être une copie"],
+    ),
+    (
         "update-personal-data",
         &[],
         &[

@@ -29,7 +29,7 @@ async function begin() {
     if (signal.aborted) return;
     tell(
       error.name === 'NotAllowedError'
-        ? 'Une erreur est survenue. Nous n’avons pas pu vérifier votre clé d’accès : vous pouvez réessayer.'
+        ? 'Une erreur est survenue. Nous n’avons pas pu vérifier votre clé d’accès : la demande a été annulée, ou a duré trop longtemps. Vous pouvez réessayer.'
         : `Une erreur est survenue. Votre clé d’accès n’a pas pu être utilisée (${error.name}).`,
     );
   } finally {
@@ -39,9 +39,12 @@ async function begin() {
 
 if (button && form && isSupported()) {
   button.addEventListener('click', begin);
+  // A passkey that was refused a moment ago is not asked for again unasked.
+  const wasRefused = /[?&]notification=(invalid_passkey|passkey_not_found)(&|$)/.test(window.location.search);
   // The page focuses the password field by itself: only what the visitor does with it counts.
   for (const gesture of ['pointerdown', 'keydown']) password?.addEventListener(gesture, () => pending?.abort());
-  begin();
+  if (!wasRefused) begin();
 } else if (button) {
   button.hidden = true;
+  document.getElementById('webauthn-not-supported')?.removeAttribute('hidden');
 }

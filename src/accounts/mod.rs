@@ -7,6 +7,7 @@ mod history;
 mod identity;
 mod magic_link;
 mod pace;
+mod passkey;
 mod password_choice;
 mod password_reset;
 mod personal_information;
@@ -30,6 +31,7 @@ pub use email_code::{CodePage, CodeRequest, EmailCodeOutcome};
 pub use history::HistoryEntry;
 pub use identity::{Applicant, IdentityAnswer, IdentityOutcome, IdentityRequest, IdentityVerdict};
 pub use magic_link::{MagicLinkOutcome, MagicLinkRequest};
+pub use passkey::PasskeySignInOutcome;
 pub use password_choice::RefusedPassword;
 pub use password_reset::ChangePasswordOutcome;
 pub use personal_information::{

@@ -91,6 +91,10 @@ impl Accounts {
         }
         let mut methods = Vec::new();
         amr::add_method(&mut methods, sign_in.method);
+        // A passkey opens a session only when it has verified the person.
+        if sign_in.method == Amr::Pop {
+            amr::add_method(&mut methods, Amr::Uv);
+        }
         let rules = self.services.rules.sessions;
         let session = NewSession {
             id: sign_in.names.digest,

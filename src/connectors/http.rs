@@ -106,6 +106,11 @@ impl HttpClient {
     }
 
     /// The clock of the house.
+    pub(super) fn io(&self) -> &Handle {
+        &self.io
+    }
+
+    /// The clock of the process.
     pub(super) fn clock(&self) -> &SharedClock {
         &self.clock
     }

@@ -10,6 +10,7 @@ pub mod franceconnect;
 mod http;
 mod kept;
 mod metrics;
+pub mod passkey_names;
 pub mod pwned_passwords;
 pub mod relying_parties;
 
@@ -19,5 +20,6 @@ pub use debounce::Debounce;
 pub use franceconnect::FranceConnect;
 pub use http::{HttpClient, HttpClientError, HttpSettings};
 pub use metrics::ConnectorMetrics;
+pub use passkey_names::PasskeyNames;
 pub use pwned_passwords::PwnedPasswords;
 pub use relying_parties::{ClientKeyDocuments, LogoutReceivers};

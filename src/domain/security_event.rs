@@ -64,6 +64,9 @@ security_events! {
     TotpRemoved = "totp_removed" => "Application d’authentification retirée",
     PasskeyAdded = "passkey_added" => "Clé d’accès ajoutée",
     PasskeyRemoved = "passkey_removed" => "Clé d’accès retirée",
+    PasskeyRenamed = "passkey_renamed" => "Clé d’accès renommée",
+    /// The counter of signatures went backwards: two authenticators may hold the same key. The passkey was refused.
+    PasskeyRefused = "passkey_refused" => "Clé d’accès refusée, une copie a peut-être été utilisée",
     SecondFactorEverywhere = "second_factor_everywhere" => "Double authentification activée sur tous les sites",
     SecondFactorWhereRequired =
         "second_factor_where_required" => "Double authentification limitée aux sites qui l’exigent",

@@ -130,6 +130,11 @@ messages! {
         given_name: String,
         family_name: String,
     }
+    /// A passkey was refused because its counter went backwards: it may have been copied.
+    PasskeyRefused, "passkey-refused", "Alerte de sécurité" {
+        given_name: String,
+        family_name: String,
+    }
     /// A request to join an organization was withdrawn.
     CancelModeration, "cancel-moderation", "Annulation de votre demande de rattachement" {
         given_name: String,

@@ -3,7 +3,7 @@
 use super::envelope::Envelope;
 use super::messages::{
     Add2fa, AddAccessKey, CancelModeration, Change, Delete2faProtection, DeleteAccessKey, DeleteAccount,
-    DeleteFreeTotp, MagicLink, NewBrowser, OfficialContactEmailVerification, PasswordChanged,
+    DeleteFreeTotp, MagicLink, NewBrowser, OfficialContactEmailVerification, PasskeyRefused, PasswordChanged,
     PasswordFoundInLeaks, RecoveryCodeUsed, RecoveryCodesDrawn, ResetPassword, UpdatePersonalData,
     VerifyEmail, Welcome,
 };
@@ -69,6 +69,7 @@ pub fn samples(mails: &Mails) -> Result<Vec<Envelope>, MailError> {
         mails.render(RECIPIENT, &RecoveryCodeUsed { given_name: given_name(), family_name: family_name(), used_at: date(), left: 1 })?,
         mails.render(RECIPIENT, &AddAccessKey { given_name: given_name(), family_name: family_name() })?,
         mails.render(RECIPIENT, &DeleteAccessKey { given_name: given_name(), family_name: family_name() })?,
+        mails.render(RECIPIENT, &PasskeyRefused { given_name: given_name(), family_name: family_name() })?,
         mails.render(RECIPIENT, &CancelModeration {
             given_name: given_name(),
             family_name: family_name(),

@@ -1,6 +1,7 @@
 //! Second factors: one-time codes, recovery codes, passkeys; what showing one changes, and who may add one.
 
 mod everywhere;
+pub mod passkeys;
 mod recovery_codes;
 mod second_factor;
 mod totp;
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use identite_actors::clock::SharedClock;
 use identite_actors::outbox::Outbox;
+use identite_actors::state::{StateError, StateStore};
 
 pub use everywhere::EverywhereOutcome;
 pub use recovery_codes::RecoveryOutcome;
 pub use totp::{FactorOutcome, TotpEnrolment, TotpEnrolmentOutcome};
 
+use self::passkeys::PasskeyServices;
 use crate::db;
 use crate::domain::totp::UnreadableTotpKey;
 use crate::domain::{Device, SecretHasher, SessionNames, TotpKeyCipher, UserId};
@@ -38,6 +41,8 @@ pub struct MfaServices {
     pub totp_keys: Arc<TotpKeyCipher>,
     /// `APPLICATION_NAME`: how applications of one-time codes call us.
     pub issuer: String,
+    pub state: Arc<dyn StateStore>,
+    pub passkeys: Arc<PasskeyServices>,
 }
 
 /// Who shows or changes a second factor: somebody signed in, in a session that gets the next of `names` when a factor is shown.
@@ -61,9 +66,10 @@ impl Mfa {
 
     /// The same use cases over connections that a worker drives itself.
     #[must_use]
-    pub fn for_worker(&self, pool: db::Pool) -> Self {
+    pub fn for_worker(&self, pool: db::Pool, state: Arc<dyn StateStore>) -> Self {
         Self::new(MfaServices {
             pool,
+            state,
             ..MfaServices::clone(&self.services)
         })
     }
@@ -88,6 +94,8 @@ impl Mfa {
 pub enum MfaError {
     #[error(transparent)]
     Database(#[from] db::Error),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error(transparent)]
     Mail(#[from] MailError),
     #[error(transparent)]

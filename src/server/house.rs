@@ -95,7 +95,7 @@ impl Rooms {
             journeys: self.journeys.with_pool(pool.clone()),
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
             organizations: self.organizations.for_worker(pool.clone()),
-            mfa: self.mfa.for_worker(pool.clone()),
+            mfa: self.mfa.for_worker(pool.clone(), state.clone()),
             oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone())
                 .with_published_keys(self.published_keys.clone()),
             access_log: self.access_log.clone(),
@@ -188,7 +188,7 @@ impl House {
         };
         let accounts = accounts::accounts(config, &foundations, hasher)?;
         let organizations = organizations::organizations(&foundations);
-        let mfa = mfa::mfa(config, &foundations);
+        let mfa = mfa::mfa(config, &foundations)?;
 
         let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
         let renderer = Renderer::new(assets.clone().into_inner())

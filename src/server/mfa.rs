@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use super::accounts::Foundations;
+use super::ServeError;
+use super::accounts::{Foundations, url};
 use crate::config::Config;
+use crate::connectors::PasskeyNames;
 use crate::domain::{SecretHasher, TotpKeyCipher};
+use crate::mfa::passkeys::{Decoys, PasskeyServices, RelyingParty};
 use crate::mfa::{Mfa, MfaServices};
 
 /// The use cases around second factors.
-pub(super) fn mfa(config: &Config, foundations: &Foundations<'_>) -> Mfa {
+pub(super) fn mfa(config: &Config, foundations: &Foundations<'_>) -> Result<Mfa, ServeError> {
     let encryption_key = config.secrets.symmetric_encryption_key.expose();
-    Mfa::new(MfaServices {
+    Ok(Mfa::new(MfaServices {
         pool: foundations.pool.clone(),
         clock: foundations.clock.clone(),
         outbox: foundations.outbox.clone(),
@@ -18,5 +21,26 @@ pub(super) fn mfa(config: &Config, foundations: &Foundations<'_>) -> Mfa {
         secrets: SecretHasher::derived_from(encryption_key),
         totp_keys: Arc::new(TotpKeyCipher::new(*encryption_key)),
         issuer: config.pages.application_name.clone(),
+        state: foundations.state.clone(),
+        passkeys: Arc::new(passkeys(config, foundations)?),
+    }))
+}
+
+fn passkeys(config: &Config, foundations: &Foundations<'_>) -> Result<PasskeyServices, ServeError> {
+    let origin = url("HOST", config.server.base_url())?;
+    let relying_party =
+        RelyingParty::new(origin, &config.pages.application_name).ok_or_else(|| ServeError::Setting {
+            variable: "HOST",
+            problem: "it has no host name, which passkeys are bound to".to_owned(),
+        })?;
+    let decoys = Decoys::derived_from(config.secrets.symmetric_encryption_key.expose());
+    let aaguids = url("PASSKEY_AAGUIDS_URL", &config.connectors.passkey_aaguids_url)?;
+    Ok(PasskeyServices {
+        relying_party,
+        names: PasskeyNames::new(foundations.http, aaguids),
+        decoys: decoys.ok_or_else(|| ServeError::Setting {
+            variable: "SYMMETRIC_ENCRYPTION_KEY",
+            problem: "it is too short".to_owned(),
+        })?,
     })
 }

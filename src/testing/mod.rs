@@ -4,6 +4,7 @@
 mod debounce;
 mod franceconnect;
 mod mails;
+mod passkey_names;
 mod pwned_passwords;
 
 use actix_web::web::{Data, ServiceConfig, get, scope, to};
@@ -26,6 +27,10 @@ pub fn mount(config: &mut ServiceConfig, mails: Data<Mails>) {
                     .route(get().to(pwned_passwords::range)),
             )
             .configure(franceconnect::mount)
+            .route(
+                "/raw.githubusercontent.com/passkeydeveloper/passkey-authenticator-aaguids/main/combined_aaguid.json",
+                get().to(passkey_names::list),
+            )
             .default_service(to(unknown)),
     );
 }

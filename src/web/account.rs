@@ -18,10 +18,8 @@ use super::verify_email::signed_in;
 use crate::accounts::{PasskeyOverview, PersonalInformationForm};
 use crate::db::sessions::EndReason;
 use crate::domain::calendar;
+use crate::domain::passkey::name_of_unnamed;
 use crate::journey::Prompt;
-
-/// Characters of a credential's identifier that stand for its name when it has none.
-const SHOWN_OF_AN_IDENTIFIER: usize = 10;
 
 /// `GET /connection-and-account`
 ///
@@ -54,14 +52,7 @@ pub async fn get_connection(
 }
 
 fn card(passkey: PasskeyOverview, now: DateTime<Utc>) -> PasskeyCard {
-    let unnamed = || {
-        let shown: String = passkey
-            .credential_id
-            .chars()
-            .take(SHOWN_OF_AN_IDENTIFIER)
-            .collect();
-        format!("Clé {shown}")
-    };
+    let unnamed = || name_of_unnamed(&passkey.credential_id);
     PasskeyCard {
         display_name: passkey.display_name.clone().unwrap_or_else(unnamed),
         created_at: calendar::relative(passkey.created_at, now),

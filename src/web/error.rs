@@ -132,7 +132,8 @@ impl PageError {
         }
     }
 
-    fn retry_after(&self) -> Option<Duration> {
+    /// When to ask again, where that is known.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyRequests { retry_after } | Self::Busy { retry_after } => Some(*retry_after),
             Self::Unavailable(_) => Some(RETRY_UNAVAILABLE_AFTER),
@@ -269,20 +270,21 @@ impl From<AccountsError> for PageError {
     }
 }
 
+impl From<MfaError> for PageError {
+    fn from(error: MfaError) -> Self {
+        match error {
+            MfaError::Database(error) => error.into(),
+            MfaError::State(error) => Self::Unavailable(error.to_string()),
+            other => Self::fault(other),
+        }
+    }
+}
+
 impl From<OrganizationsError> for PageError {
     fn from(error: OrganizationsError) -> Self {
         match error {
             OrganizationsError::Database(error) => error.into(),
             OrganizationsError::Mail(error) => Self::fault(error),
-        }
-    }
-}
-
-impl From<MfaError> for PageError {
-    fn from(error: MfaError) -> Self {
-        match error {
-            MfaError::Database(error) => error.into(),
-            other => Self::fault(other),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 mod account;
+mod api;
 pub mod app;
 pub mod assets;
 mod budgets;
@@ -23,6 +24,7 @@ mod oidc;
 pub mod operator;
 mod page;
 pub mod pages;
+mod passkeys;
 mod passwords;
 mod paths;
 pub mod render;

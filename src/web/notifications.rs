@@ -176,6 +176,14 @@ const NOTIFICATIONS: &[Notification] = &[
         "La clé d’accès a bien été supprimée.",
     ),
     success(
+        "passkey_successfully_renamed",
+        "Le nouveau nom de la clé d’accès a été enregistré.",
+    ),
+    error(
+        "invalid_passkey_name",
+        "Erreur : le nom d’une clé d’accès compte de 1 à 64 caractères.",
+    ),
+    success(
         "2fa_successfully_enabled",
         "La double authentification a été activée sur tous les sites.",
     ),
@@ -251,7 +259,7 @@ mod tests {
             .map(|notification| notification.code)
             .collect();
         assert_eq!(codes.len(), NOTIFICATIONS.len());
-        assert_eq!(NOTIFICATIONS.len(), 42);
+        assert_eq!(NOTIFICATIONS.len(), 44);
     }
 
     #[test]

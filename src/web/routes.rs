@@ -12,9 +12,9 @@ use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::pages::factors::{DuringSignIn, InAccount, Way};
 use super::{
-    account, assets, decision_helper, factors, franceconnect, home, legal, magic_link, manage_organizations,
-    oidc, passwords, second_factor, select_organization, sign_in, sign_up, verify_email, welcome,
-    where_signed_in,
+    account, api, assets, decision_helper, factors, franceconnect, home, legal, magic_link,
+    manage_organizations, oidc, passkeys, passwords, second_factor, select_organization, sign_in, sign_up,
+    verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -39,6 +39,7 @@ pub fn mount(config: &mut ServiceConfig) {
     factor_pages::<InAccount>(config, ladders::ADMINISTRATION);
     factor_pages::<DuringSignIn>(config, ladders::ENROLMENT);
     second_factor_pages(config);
+    ceremonies(config);
     config.service(unknown());
 }
 
@@ -156,6 +157,23 @@ fn way_pages(config: &mut ServiceConfig) {
         .service(page("/users/personal-information/franceconnect/logout/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_logout_callback)))
         .service(page("/users/select-organization", ladders::MEMBER, Methods::get(select_organization::get).post(select_organization::post)))
         .service(page("/users/welcome", ladders::DASHBOARD, Methods::get(welcome::get).post(welcome::post)));
+}
+
+/// Passkeys: what scripts ask, what they send.
+#[rustfmt::skip]
+fn ceremonies(config: &mut ServiceConfig) {
+    config
+        .service(api::question("/api/webauthn/generate-registration-options", ladders::ENROLMENT, passkeys::get_registration_options))
+        .service(api::question("/api/webauthn/generate-authentication-options-for-first-factor", ladders::CREDENTIAL_PROMPT, passkeys::get_first_factor_options))
+        .service(api::question("/api/webauthn/generate-authentication-options-for-second-factor", ladders::EMAIL_VERIFIED, passkeys::get_second_factor_options))
+        .service(api::question("/api/webauthn/generate-authentication-options-for-discoverable", ladders::OPEN, passkeys::get_discoverable_options))
+        .service(page("/users/sign-in-with-passkey", ladders::CREDENTIAL_PROMPT, Methods::only_post(passkeys::post_first_factor)))
+        .service(page("/users/sign-in-with-discoverable-passkey", ladders::OPEN, Methods::only_post(passkeys::post_discoverable)))
+        .service(page("/users/2fa-sign-in-with-passkey", ladders::EMAIL_VERIFIED, Methods::only_post(passkeys::post_second_factor)))
+        .service(page("/users/passkeys/verify-registration", ladders::ENROLMENT, Methods::only_post(passkeys::post_registration_on_the_way)))
+        .service(page("/passkeys/verify-registration", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_registration)))
+        .service(page("/passkeys/rename", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_rename)))
+        .service(page("/delete-passkeys/{credential_id}", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_delete)));
 }
 
 /// The handlers of a path.

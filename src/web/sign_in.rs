@@ -158,7 +158,7 @@ pub async fn get_password(
 ) -> Result<HttpResponse, PageError> {
     let page = SignInPage {
         email: identified(&browser).await?.as_str().to_owned(),
-        show_passkey_section: false,
+        show_passkey_section: browser.visit().await?.has_passkey,
         change_email_returns_to_client: is_federation(&browser).await?,
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)

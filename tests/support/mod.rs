@@ -7,6 +7,7 @@
     reason = "each test binary uses its own part of the harness"
 )]
 
+pub mod authenticator;
 mod database;
 mod detour;
 mod franceconnect;
@@ -21,6 +22,7 @@ mod smtp;
 mod visitor;
 pub mod wire;
 
+pub use authenticator::{Authenticator, KeyKind};
 pub use database::{TestDatabase, runtime};
 pub use detour::Detour;
 pub use franceconnect::{FakeFranceConnect, Script};

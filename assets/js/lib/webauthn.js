@@ -62,6 +62,19 @@ export async function authenticate(optionsUrl, signal) {
   return JSON.stringify(credentialJson(await navigator.credentials.get({ publicKey, signal })));
 }
 
+/** Whether this browser can offer passkeys among what it fills into fields. */
+export async function offersPasskeysInFields() {
+  if (!isSupported()) return false;
+  return Boolean(await window.PublicKeyCredential.isConditionalMediationAvailable?.());
+}
+
+/** Waits until a passkey is chosen among what the browser offers in a field; gives the answer as JSON text. */
+export async function discover(optionsUrl, signal) {
+  const publicKey = requestOptions(await fetchOptions(optionsUrl));
+  const credential = await navigator.credentials.get({ publicKey, signal, mediation: 'conditional' });
+  return JSON.stringify(credentialJson(credential));
+}
+
 /** Runs the ceremony that makes a new passkey; gives the answer as JSON text. */
 export async function register(optionsUrl) {
   const publicKey = creationOptions(await fetchOptions(optionsUrl));

@@ -1,0 +1,113 @@
+//! What scripts of our pages ask for, under `/api`: JSON, errors included (spec/accounts.md §1.3).
+
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{Data, get, resource, to};
+use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpResponse, Responder, ResponseError};
+use identite_actors::rate_limiter::Budget;
+use serde_json::json;
+
+use super::access_log::RequestId;
+use super::app::App;
+use super::client_address::address_of;
+use super::error::PageError;
+use super::gate::{climb, report};
+use super::session::Browser;
+use crate::journey::Ladder;
+
+/// Questions by client address, of all scripts together (spec/accounts.md §7).
+const BY_IP: (&str, Budget) = (
+    "rate-limiter-api",
+    Budget {
+        points: 60,
+        window: Duration::from_secs(1),
+    },
+);
+
+/// Answers `GET path` with JSON to who has met the requirements of `ladder`; 401 to everybody else.
+#[must_use]
+pub fn question<F, Args>(path: &str, ladder: Ladder, handler: F) -> impl HttpServiceFactory + 'static
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path)
+        .route(get().to(handler))
+        .default_service(to(not_found))
+        .wrap(from_fn(move |request, next| pass(ladder, request, next)))
+}
+
+/// What is not asked under `/api`.
+async fn not_found() -> Result<HttpResponse, PageError> {
+    Err(PageError::NotFound)
+}
+
+async fn pass<B: MessageBody + 'static>(
+    ladder: Ladder,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
+        return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
+    };
+    let browser = Browser::of(&request, app.clone());
+    request.extensions_mut().insert(browser.clone());
+    let mut response = match admit(&app, ladder, &request, &browser).await {
+        Ok(true) => next.call(request).await?.map_into_boxed_body(),
+        Ok(false) => request.into_response(refusal(StatusCode::UNAUTHORIZED)),
+        Err(error) => request.error_response(error),
+    };
+    if response.response().error().is_some() {
+        response = error_answer(response);
+    }
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    browser.write_cookies(headers);
+    Ok(response)
+}
+
+/// Whether the requirements are met.
+async fn admit(
+    app: &App,
+    ladder: Ladder,
+    request: &ServiceRequest,
+    browser: &Browser,
+) -> Result<bool, PageError> {
+    if app.settings.rate_limit_by_ip {
+        let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        let verdict = app.rate_limiter.hit(BY_IP.0, &subject, BY_IP.1).await;
+        if !verdict.allowed {
+            return Err(PageError::TooManyRequests {
+                retry_after: verdict.retry_after,
+            });
+        }
+    }
+    Ok(climb(browser, ladder).await?.is_none())
+}
+
+fn error_answer(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    let error = response.error().and_then(|error| error.as_error::<PageError>());
+    let mut answer = refusal(error.map_or(response.status(), ResponseError::status_code));
+    if let Some(error) = error {
+        report(error, &RequestId::of(&request), &request);
+        if let Some(delay) = error.retry_after() {
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+        }
+    }
+    ServiceResponse::new(request, answer)
+}
+
+/// `{"message": …}` with the name of the status.
+fn refusal(status: StatusCode) -> HttpResponse {
+    let message = status.canonical_reason().unwrap_or("Error");
+    HttpResponse::build(status).json(json!({ "message": message }))
+}
