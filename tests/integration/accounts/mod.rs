@@ -9,6 +9,7 @@ mod identity;
 mod identity_failures;
 mod limits;
 mod magic_link;
+mod mail_latency;
 mod manners;
 mod old_rows;
 mod once;

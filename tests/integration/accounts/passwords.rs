@@ -254,3 +254,28 @@ async fn an_account_whose_hash_is_no_hash_recovers_this_way() {
         "Accueil - ProConnect"
     );
 }
+
+#[tokio::test]
+async fn a_link_to_another_password_signs_nobody_in() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    let link = ask(&server, &visitor, EMAIL, 1).await;
+    let token = parameter(&link, "reset_password_token");
+    let page = visitor
+        .get(&format!(
+            "/users/sign-in-with-magic-link?magic_link_token={token}"
+        ))
+        .await;
+    let page = visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+    assert_eq!(
+        place(&page),
+        "/users/start-sign-in?notification=invalid_magic_link"
+    );
+    let expected = "/users/start-sign-in?notification=password_change_success";
+    assert_eq!(
+        change(&visitor, &link, GOOD_PASSWORD).await,
+        expected,
+        "it is still good"
+    );
+}
