@@ -12,5 +12,6 @@ pub mod outbox;
 pub mod password_hasher;
 pub mod rate_limiter;
 pub mod sessions;
+pub mod sirene_cache;
 pub mod state;
 pub mod supervision;

@@ -51,18 +51,30 @@ impl FreeMailRules {
     pub fn is_free(self, domain: &str) -> bool {
         self.all_are_free || !self.none_is_free && is_listed_as_free(domain)
     }
+
+    /// The same for an address that joins an organization: only the long list counts then. Existing deployments let people in
+    /// who have an address at one of the three providers that it forgets.
+    #[must_use]
+    pub fn is_free_for_joining(self, address: &str) -> bool {
+        self.all_are_free || !self.none_is_free && is_free_provider(address)
+    }
 }
 
 /// Whether the lists know `domain` (or the domain of an address) as one of a public mailbox provider. Sub-domains of a listed domain
 /// are.
 #[must_use]
 pub fn is_listed_as_free(domain: &str) -> bool {
-    let domain = domain.rsplit('@').next().unwrap_or(domain);
-    if FREE_PROVIDERS_IN_FRANCE.contains(&domain) {
-        return true;
-    }
+    FREE_PROVIDERS_IN_FRANCE.contains(&host_of(domain)) || is_free_provider(domain)
+}
+
+fn is_free_provider(domain: &str) -> bool {
     // With the private section of the public suffix list, so that tenants of a platform are told apart.
-    psl::domain_str(domain).is_some_and(|registrable| FREE_PROVIDERS.contains(registrable))
+    psl::domain_str(host_of(domain)).is_some_and(|registrable| FREE_PROVIDERS.contains(registrable))
+}
+
+/// What follows the last `@`, if there is one.
+fn host_of(domain: &str) -> &str {
+    domain.rsplit('@').next().unwrap_or(domain)
 }
 
 /// Whether `domain` is made of letters, digits, dots and hyphens under a known public suffix. Lower case only. A bare suffix is
@@ -145,6 +157,9 @@ mod tests {
         each("free_domain", "domain", "free_by_domain", is_listed_as_free);
         each("free_domain", "domain", "free_by_domain", |domain| {
             is_listed_as_free(&format!("jean@{domain}"))
+        });
+        each("free_domain", "domain", "free_by_full_address", |domain| {
+            FreeMailRules::default().is_free_for_joining(&format!("jean@{domain}"))
         });
         each(
             "education_nationale_domain",

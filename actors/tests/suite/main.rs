@@ -6,6 +6,7 @@ mod password_hasher;
 mod rate_limiter;
 mod redis_away;
 mod sessions;
+mod sirene_cache;
 mod state;
 mod supervision;
 mod support;
