@@ -97,6 +97,8 @@ pub struct ApiEntrepriseConfig {
     pub tracking_context: String,
     /// `ENTREPRISE_API_TRACKING_RECIPIENT`: a SIRET.
     pub tracking_recipient: String,
+    /// `ENTREPRISE_API_QUOTA_PER_MINUTE`: calls that this process may make.
+    pub quota_per_minute: u32,
 }
 
 impl ApiEntrepriseConfig {
@@ -106,6 +108,12 @@ impl ApiEntrepriseConfig {
             token: reader.secret("ENTREPRISE_API_TOKEN", "🎭 Mocked Entreprise Api Token"),
             tracking_context: reader.text("ENTREPRISE_API_TRACKING_CONTEXT", "ProConnect Identité"),
             tracking_recipient: reader.text("ENTREPRISE_API_TRACKING_RECIPIENT", "13002526500013"),
+            quota_per_minute: u32::try_from(reader.number(
+                "ENTREPRISE_API_QUOTA_PER_MINUTE",
+                250,
+                1..=100_000,
+            ))
+            .unwrap_or(u32::MAX),
         }
     }
 }

@@ -114,6 +114,10 @@ pub struct OrganizationsConfig {
     pub test_contact_email: String,
     /// `MAX_SUGGESTED_ORGANIZATIONS`: above, only those holding at least a fifth of the domain's members are suggested.
     pub max_suggested: u64,
+    /// `ORGANIZATION_INFO_FRESH_IN_MINUTES`: what the register said is taken for this long.
+    pub info_fresh_for: Duration,
+    /// `ORGANIZATION_INFO_STALE_IN_MINUTES`: for this long after that it is taken while it is fetched anew.
+    pub info_stale_for: Duration,
     /// `CERTIFICATION_DIRIGEANT_MAX_AGE_IN_MINUTES`: a dirigeant certification is checked again after this.
     pub certification_dirigeant_max_age: Duration,
     /// `FRANCECONNECT_VERIFICATION_MAX_AGE_IN_MINUTES`: a `FranceConnect` identity is valid for this long.
@@ -131,6 +135,8 @@ impl OrganizationsConfig {
             use_annuaire_emails: reader.flag("FEATURE_USE_ANNUAIRE_EMAILS", false),
             test_contact_email: reader.text("TEST_CONTACT_EMAIL", "mairie@yopmail.com"),
             max_suggested: reader.number("MAX_SUGGESTED_ORGANIZATIONS", 3, 0..=u64::MAX),
+            info_fresh_for: reader.minutes("ORGANIZATION_INFO_FRESH_IN_MINUTES", 60),
+            info_stale_for: reader.minutes("ORGANIZATION_INFO_STALE_IN_MINUTES", 7 * 24 * 60),
             certification_dirigeant_max_age: reader
                 .minutes("CERTIFICATION_DIRIGEANT_MAX_AGE_IN_MINUTES", 1440),
             franceconnect_verification_max_age: reader

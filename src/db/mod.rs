@@ -19,6 +19,7 @@ pub mod magic_links;
 pub mod memberships;
 pub mod migrate;
 pub mod moderations;
+pub mod organization_info;
 pub mod organizations;
 pub mod outbox;
 pub mod password_resets;

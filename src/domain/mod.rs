@@ -12,6 +12,7 @@ pub mod franceconnect_identity;
 pub mod ids;
 pub mod job;
 pub mod legal_category;
+pub mod official_contact;
 pub mod one_time_secret;
 pub mod organization;
 pub mod passkey;

@@ -1,6 +1,7 @@
 //! How people come to act for an organization: one method a use case, which gives an outcome. An outcome is a value, an error is a
 //! fault.
 
+pub mod directory;
 mod membership;
 mod moderation;
 

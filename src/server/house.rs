@@ -22,6 +22,7 @@ use url::Url;
 
 use super::accounts::{self, Foundations};
 use super::carriers::Carriers;
+use super::registers::{self, Registers};
 use super::{ServeError, mfa, organizations, ports, probes};
 use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
@@ -29,11 +30,12 @@ use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
 use crate::db::session_clients::BACKCHANNEL_LOGOUT;
 use crate::db::{Pool, PoolSettings};
 use crate::journey::{Journeys, Rules, Visit};
-use crate::mail::{Envelope, Mails, SenderRules, carrier_for};
+use crate::mail::{Envelope, SenderRules, carrier_for};
 use crate::mfa::Mfa;
 use crate::oidc::{LogoutMessenger, Nonces, Oidc, OidcSettings, PublishedKeys};
 use crate::organizations::Organizations;
 use crate::telemetry::AccessLog;
+use crate::testing::Mocks;
 use crate::web::app::{App, WebSettings};
 use crate::web::assets::Assets;
 use crate::web::cookies::CookieJarRules;
@@ -48,8 +50,8 @@ const KEY_GRACE: Duration = Duration::from_hours(24 * 30);
 pub(super) struct House {
     pub(super) rooms: Rooms,
     pub(super) assets: Data<Assets>,
-    /// Where remote systems are played: the e-mails to preview.
-    pub(super) previewed_mails: Option<Data<Mails>>,
+    /// Where remote systems are played.
+    pub(super) mocks: Option<Mocks>,
     pub(super) operator: Data<Operator>,
     pub(super) outbox: Outbox,
     pub(super) pool: Pool,
@@ -66,6 +68,7 @@ pub(super) struct Rooms {
     rate_limiter: RateLimiter,
     journeys: Journeys,
     accounts: Accounts,
+    registers: Registers,
     organizations: Organizations,
     mfa: Mfa,
     pub(super) access_log: AccessLog,
@@ -93,6 +96,9 @@ impl Rooms {
             sessions: self.sessions.clone(),
             rate_limiter: self.rate_limiter.clone(),
             journeys: self.journeys.with_pool(pool.clone()),
+            directory: self.registers.directory.for_worker(pool.clone()),
+            contacts: self.registers.contacts.clone(),
+            pings: self.registers.pings.clone(),
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
             organizations: self.organizations.for_worker(pool.clone()),
             mfa: self.mfa.for_worker(pool.clone(), state.clone()),
@@ -186,6 +192,7 @@ impl House {
             mails: &mails,
             http: &http,
         };
+        let registers = registers::registers(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, hasher)?;
         let organizations = organizations::organizations(&foundations);
         let mfa = mfa::mfa(config, &foundations)?;
@@ -202,6 +209,7 @@ impl House {
             rate_limiter,
             journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
             accounts,
+            registers,
             organizations,
             mfa,
             access_log: AccessLog::open(&config.logs)?,
@@ -223,7 +231,7 @@ impl House {
         Ok(Self {
             rooms,
             assets,
-            previewed_mails: config.deploy_env.is_localhost().then(|| Data::new(mails)),
+            mocks: config.deploy_env.is_localhost().then(|| Mocks::new(mails)),
             operator: Data::new(operator),
             outbox,
             pool,

@@ -8,6 +8,7 @@ mod mfa;
 mod organizations;
 mod ports;
 mod probes;
+mod registers;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -122,7 +123,7 @@ fn people_server(
     deadline: Duration,
 ) -> Result<actix_web::dev::Server, ServeError> {
     let (rooms, assets) = (house.rooms.clone(), house.assets.clone());
-    let previewed_mails = house.previewed_mails.clone();
+    let mocks = house.mocks.clone();
     let reopening = rooms.access_log.clone();
     actix_web::rt::spawn(async move {
         if let Err(error) = reopening.reopen_on_hangup().await {
@@ -135,8 +136,8 @@ fn people_server(
             .app_data(assets.clone())
             .wrap(from_fn(access_log::around))
             .configure(|config| {
-                if let Some(mails) = &previewed_mails {
-                    testing::mount(config, mails.clone());
+                if let Some(mocks) = &mocks {
+                    testing::mount(config, mocks);
                 }
             })
             .configure(routes::mount)

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::cookies::CookieJarRules;
 use super::operator::HttpMetrics;
+use super::registers::Pings;
 use super::render::Renderer;
 use super::security_headers::SecurityHeaders;
 use crate::accounts::{Accounts, SessionTable};
@@ -18,6 +19,7 @@ use crate::journey::{Journeys, Visit};
 use crate::mfa::Mfa;
 use crate::oidc::Oidc;
 use crate::organizations::Organizations;
+use crate::organizations::directory::{Directory, OfficialContacts};
 use crate::telemetry::AccessLog;
 
 /// Everything a handler may ask for; one for each worker, over connections of its own.
@@ -30,6 +32,9 @@ pub struct App {
     pub journeys: Journeys,
     pub accounts: Accounts,
     pub organizations: Organizations,
+    pub directory: Directory,
+    pub contacts: OfficialContacts,
+    pub pings: Arc<Pings>,
     pub mfa: Mfa,
     pub oidc: Oidc,
     pub access_log: AccessLog,

@@ -27,6 +27,7 @@ pub mod pages;
 mod passkeys;
 mod passwords;
 mod paths;
+pub mod registers;
 pub mod render;
 pub mod routes;
 mod second_factor;

@@ -13,8 +13,8 @@ use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::pages::factors::{DuringSignIn, InAccount, Way};
 use super::{
     account, api, assets, decision_helper, factors, franceconnect, home, legal, magic_link,
-    manage_organizations, oidc, passkeys, passwords, second_factor, select_organization, sign_in, sign_up,
-    verify_email, welcome, where_signed_in,
+    manage_organizations, oidc, passkeys, passwords, registers, second_factor, select_organization, sign_in,
+    sign_up, verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -30,6 +30,7 @@ const PAGES_BY_IP: (&str, Budget) = (
 /// Mounts everything that people and relying parties reach.
 pub fn mount(config: &mut ServiceConfig) {
     oidc::mount(config);
+    registers::mount(config);
     config
         .route("/dist/{path:.*}", get().to(assets::dist))
         .route("/favicon.ico", get().to(assets::favicon));

@@ -3,12 +3,12 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use identite::connectors::debounce::Deliverability;
 use identite::connectors::{CallError, ConnectorMetrics, Debounce, HttpClient, HttpSettings, PwnedPasswords};
 use identite::domain::Email;
 use identite::mail::Mails;
+use identite::testing::Mocks;
 use identite_actors::clock::SystemClock;
 use secrecy::SecretString;
 use url::Url;
@@ -35,10 +35,10 @@ fn serve_mocks() -> Url {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/___testing___/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        let mails = Data::new(Mails::new("http://localhost", "http://localhost/logo.png").unwrap());
+        let mocks = Mocks::new(Mails::new("http://localhost", "http://localhost/logo.png").unwrap());
         let server = HttpServer::new(move || {
-            let mails = mails.clone();
-            App::new().configure(|config| identite::testing::mount(config, mails))
+            let mocks = mocks.clone();
+            App::new().configure(move |config| identite::testing::mount(config, &mocks))
         })
         .workers(1)
         .listen(listener);

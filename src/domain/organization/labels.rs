@@ -46,6 +46,12 @@ fn name_of_person(person: &PersonnePhysique) -> Option<String> {
     }
 }
 
+/// The name that people see, of a legal unit as the register writes it and of a shop sign.
+#[must_use]
+pub fn display_name(nom_complet: &str, enseigne: Option<&str>) -> String {
+    libelle(&capitalized(nom_complet), enseigne.unwrap_or_default())
+}
+
 /// The name that people see: that of the legal unit, and its shop sign.
 #[must_use]
 pub(super) fn libelle(nom_complet: &str, enseigne: &str) -> String {

@@ -1,0 +1,123 @@
+//! The directory of schools: how they are reached (spec/connectors-and-operations.md §2.7).
+
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::call::{CallError, Request};
+use super::http::{HttpClient, Line};
+use super::retry::once_more;
+use crate::domain::Siret;
+
+/// The line to the directory. Cheap to clone.
+#[derive(Clone)]
+pub struct AnnuaireEducationNationale {
+    line: Line,
+    base_url: Url,
+}
+
+/// What the directory says of a school.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchoolAnswer {
+    /// It is listed with this text where its address should be.
+    Listed(String),
+    /// It is listed without an address.
+    WithoutAddress,
+    /// No school has the number.
+    Unknown,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    records: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    record: Record,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    fields: Fields,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default)]
+    mail: Value,
+}
+
+impl AnnuaireEducationNationale {
+    /// `base_url` (`ANNUAIRE_EDUCATION_NATIONALE_API_URL`) is followed by `/api/v2/…`.
+    #[must_use]
+    pub fn new(http: &HttpClient, base_url: Url) -> Self {
+        Self {
+            line: http.line("annuaire_education_nationale"),
+            base_url,
+        }
+    }
+
+    /// How the school with the number `siret` is reached. Of several schools with one number, the first is meant.
+    ///
+    /// # Errors
+    /// When there is no usable answer.
+    pub async fn school(&self, siret: &Siret) -> Result<SchoolAnswer, CallError> {
+        let mut url = self.base_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            let dataset = [
+                "api",
+                "v2",
+                "catalog",
+                "datasets",
+                "fr-en-annuaire-education",
+                "records",
+            ];
+            path.pop_if_empty().extend(dataset);
+        }
+        url.query_pairs_mut()
+            .append_pair("where", &format!("siren_siret={siret}"));
+        let document: Document = once_more(|| {
+            let request = Request::get(url.clone()).accept("application/json");
+            self.line.call(request, |answer| answer.json())
+        })
+        .await?;
+        Ok(read(document))
+    }
+}
+
+fn read(document: Document) -> SchoolAnswer {
+    match document
+        .records
+        .into_iter()
+        .next()
+        .map(|entry| entry.record.fields.mail)
+    {
+        None => SchoolAnswer::Unknown,
+        Some(Value::String(address)) => SchoolAnswer::Listed(address),
+        Some(_) => SchoolAnswer::WithoutAddress,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::vectors::cases;
+
+    #[test]
+    fn the_first_record_wins() {
+        for case in cases("education_nationale", &["siret", "mails"]) {
+            let records: Vec<Value> = case["mails"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|mail| serde_json::json!({ "record": { "fields": { "mail": mail } } }))
+                .collect();
+            let document = serde_json::from_value(serde_json::json!({ "records": records })).unwrap();
+            let expected = case["email"].as_str().map_or(SchoolAnswer::Unknown, |email| {
+                SchoolAnswer::Listed(email.to_owned())
+            });
+            assert_eq!(read(document), expected, "{}", case["case"]);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Whom to write to when a town hall or a school is to confirm something.
+
+use std::sync::Arc;
+
+use identite_actors::sirene_cache::{Finding, SireneCache};
+
+use crate::domain::{Email, Siret};
+
+/// Why the directory of schools has no address to write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchoolAbsence {
+    /// It has no such school.
+    Unknown,
+    /// It has the school, with nothing that is an address.
+    Unusable,
+}
+
+/// The addresses of the town halls of a commune, by its INSEE code.
+pub type TownHallCache = SireneCache<Vec<Email>, ()>;
+/// The address of a school, by its SIRET.
+pub type SchoolCache = SireneCache<Email, SchoolAbsence>;
+
+/// Why there is nobody to write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ContactError {
+    /// The directory lists no address.
+    #[error("the directory lists no contact")]
+    NotFound,
+    /// What the directory lists is no address.
+    #[error("what the directory lists is no address")]
+    Unusable,
+    /// Nobody can tell now: worth another try in a while.
+    #[error("the directory does not answer")]
+    Unavailable,
+}
+
+/// The directories of official contacts. Cheap to clone.
+#[derive(Clone)]
+pub struct OfficialContacts {
+    town_halls: TownHallCache,
+    schools: SchoolCache,
+    /// `TEST_CONTACT_EMAIL`: who is written to instead, where `FEATURE_USE_ANNUAIRE_EMAILS` is off.
+    replacement: Option<Arc<Email>>,
+}
+
+impl OfficialContacts {
+    /// The directories behind these caches; `replacement` stands in for every address that they list.
+    #[must_use]
+    pub fn new(town_halls: TownHallCache, schools: SchoolCache, replacement: Option<Email>) -> Self {
+        Self {
+            town_halls,
+            schools,
+            replacement: replacement.map(Arc::new),
+        }
+    }
+
+    /// The addresses of the town halls of the commune with the INSEE code `code_officiel_geographique`, at least one, in the
+    /// directory's order.
+    ///
+    /// # Errors
+    /// When there is none, or nobody can tell now.
+    pub async fn town_halls(&self, code_officiel_geographique: &str) -> Result<Vec<Email>, ContactError> {
+        if code_officiel_geographique.is_empty() {
+            return Err(ContactError::NotFound);
+        }
+        let known = self
+            .town_halls
+            .look_up(code_officiel_geographique)
+            .await
+            .map_err(|_| ContactError::Unavailable)?;
+        match (known.finding, &self.replacement) {
+            (Finding::Absent(()), _) => Err(ContactError::NotFound),
+            (Finding::Present(_), Some(replacement)) => Ok(vec![Email::clone(replacement)]),
+            (Finding::Present(addresses), None) => Ok(Vec::clone(&addresses)),
+        }
+    }
+
+    /// The address of the school with this SIRET.
+    ///
+    /// # Errors
+    /// When there is none, or nobody can tell now.
+    pub async fn school(&self, siret: &Siret) -> Result<Email, ContactError> {
+        let known = self
+            .schools
+            .look_up(siret.as_str())
+            .await
+            .map_err(|_| ContactError::Unavailable)?;
+        match (known.finding, &self.replacement) {
+            (Finding::Absent(SchoolAbsence::Unknown), _) => Err(ContactError::NotFound),
+            (Finding::Absent(SchoolAbsence::Unusable), _) => Err(ContactError::Unusable),
+            (Finding::Present(_), Some(replacement)) => Ok(Email::clone(replacement)),
+            (Finding::Present(address), None) => Ok(Email::clone(&address)),
+        }
+    }
+}
