@@ -30,6 +30,8 @@ mod passwords;
 mod pool;
 #[path = "integration/queries.rs"]
 mod queries;
+#[path = "integration/registers/mod.rs"]
+mod registers;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/sessions.rs"]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::call::{CallError, Request};
+use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::retry::once_more;
 use crate::domain::Siret;
@@ -79,7 +79,7 @@ impl AnnuaireEducationNationale {
             .append_pair("where", &format!("siren_siret={siret}"));
         let document: Document = once_more(|| {
             let request = Request::get(url.clone()).accept("application/json");
-            self.line.call(request, |answer| answer.json())
+            self.line.call(request, Answer::json)
         })
         .await?;
         Ok(read(document))

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::call::{CallError, Request};
+use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::retry::once_more;
 
@@ -65,7 +65,7 @@ impl AnnuaireServicePublic {
             .append_pair("limit", RECORDS);
         let document: Document = once_more(|| {
             let request = Request::get(url.clone()).accept("application/json");
-            self.line.call(request, |answer| answer.json())
+            self.line.call(request, Answer::json)
         })
         .await?;
         Ok(document

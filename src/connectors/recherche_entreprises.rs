@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::call::{CallError, Request};
+use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::retry::once_more;
 use crate::domain::Siret;
@@ -97,7 +97,7 @@ impl RechercheEntreprises {
         }
         let page: Page = once_more(|| {
             let request = Request::get(url.clone()).accept("application/json");
-            self.line.call(request, |answer| answer.json())
+            self.line.call(request, Answer::json)
         })
         .await?;
         Ok(establishments(page))

@@ -27,5 +27,5 @@ where
 }
 
 fn is_passing(error: &CallError) -> bool {
-    matches!(error, CallError::Network(_) | CallError::Status(502 | 503 | 504))
+    matches!(error, CallError::Network(_) | CallError::Status(502..=504))
 }

@@ -139,14 +139,7 @@ impl House {
         let pool = pool(config, io)?;
         let shared_state = state_store(config, &clock, io).await?;
         let state = shared_state.for_everybody();
-        let keys =
-            Keys::start(&config.secrets.jwks, KEY_GRACE, clock.clone(), &instruments).map_err(|error| {
-                ServeError::Setting {
-                    variable: "JWKS",
-                    problem: error.to_string(),
-                }
-            })?;
-
+        let keys = keys(config, &clock, &instruments)?;
         let idle = delta(config.sessions.max_age);
         let records = Arc::new(SessionTable {
             pool: pool.clone(),
@@ -165,12 +158,7 @@ impl House {
             &instruments,
             RateLimiterSettings::default(),
         );
-        let hasher = PasswordHasher::start(&instruments, &hasher_settings(config)).map_err(|error| {
-            ServeError::Setting {
-                variable: "ARGON2_MEMORY_KIB",
-                problem: error.to_string(),
-            }
-        })?;
+        let hasher = hasher(config, &instruments)?;
         let http = accounts::http_client(config, io, &clock, &instruments)?;
         let outbox = outbox(
             config,
@@ -238,6 +226,22 @@ impl House {
             clock,
         })
     }
+}
+
+fn keys(config: &Config, clock: &SharedClock, instruments: &Instruments) -> Result<Keys, ServeError> {
+    let keys = Keys::start(&config.secrets.jwks, KEY_GRACE, clock.clone(), instruments);
+    keys.map_err(|error| ServeError::Setting {
+        variable: "JWKS",
+        problem: error.to_string(),
+    })
+}
+
+fn hasher(config: &Config, instruments: &Instruments) -> Result<PasswordHasher, ServeError> {
+    let hasher = PasswordHasher::start(instruments, &hasher_settings(config));
+    hasher.map_err(|error| ServeError::Setting {
+        variable: "ARGON2_MEMORY_KIB",
+        problem: error.to_string(),
+    })
 }
 
 fn oidc_settings(config: &Config) -> OidcSettings {

@@ -139,13 +139,13 @@ impl Stand<'_> {
         &self,
         name: &'static str,
         source: impl Source<V, N> + 'static,
-        shelf: Option<Arc<dyn Shelf<V>>>,
+        table: Option<Arc<dyn Shelf<V>>>,
         settings: SireneCacheSettings,
     ) -> SireneCache<V, N> {
         SireneCache::start(
             name,
             Arc::new(source),
-            shelf,
+            table,
             self.clock.clone(),
             self.instruments,
             self.metrics,
@@ -182,7 +182,8 @@ pub(super) fn api_entreprise(
     Ok(ApiEntreprise::new(http, settings))
 }
 
-fn insee(connectors: &ConnectorsConfig, http: &HttpClient) -> Result<Insee, ServeError> {
+/// The lines to INSEE.
+pub(super) fn insee(connectors: &ConnectorsConfig, http: &HttpClient) -> Result<Insee, ServeError> {
     let api = &connectors.insee;
     let settings = InseeSettings {
         base_url: url("INSEE_API_URL", &api.url)?,
@@ -202,7 +203,7 @@ impl Source<OrganizationInfo, Absence> for ApiEntreprise {
         let Ok(siret) = key.parse::<Siret>() else {
             return Ok(Finding::Absent(Absence::Unprocessable));
         };
-        match self.establishment(&siret).await.map_err(outage)? {
+        match self.establishment(&siret).await.map_err(|error| outage(&error))? {
             EstablishmentAnswer::Found(record) => {
                 let mut info = OrganizationInfo::from(&*record);
                 // The row is that of the number that was asked for.
@@ -225,7 +226,7 @@ impl Source<Vec<Match>, ()> for RechercheEntreprises {
             text: query.text(),
             code_postal: query.code_postal(),
         };
-        let found = self.search(&terms).await.map_err(outage)?;
+        let found = self.search(&terms).await.map_err(|error| outage(&error))?;
         let matches = found.into_iter().map(|found| Match {
             libelle: display_name(&found.nom_complet, found.enseigne.as_deref()),
             siret: found.siret.into(),
@@ -240,7 +241,7 @@ impl Source<Vec<Match>, ()> for RechercheEntreprises {
 #[async_trait]
 impl Source<Vec<Email>, ()> for AnnuaireServicePublic {
     async fn fetch(&self, key: &str) -> Result<Finding<Vec<Email>, ()>, SourceError> {
-        let records = self.town_halls(key).await.map_err(outage)?;
+        let records = self.town_halls(key).await.map_err(|error| outage(&error))?;
         let addresses = town_hall_addresses(records.iter().map(Option::as_deref));
         if addresses.is_empty() {
             return Ok(Finding::Absent(()));
@@ -255,7 +256,7 @@ impl Source<Email, SchoolAbsence> for AnnuaireEducationNationale {
         let Ok(siret) = key.parse::<Siret>() else {
             return Ok(Finding::Absent(SchoolAbsence::Unknown));
         };
-        Ok(match self.school(&siret).await.map_err(outage)? {
+        Ok(match self.school(&siret).await.map_err(|error| outage(&error))? {
             SchoolAnswer::Unknown => Finding::Absent(SchoolAbsence::Unknown),
             SchoolAnswer::WithoutAddress => Finding::Absent(SchoolAbsence::Unusable),
             SchoolAnswer::Listed(address) => match Email::parse(&address) {
@@ -266,9 +267,9 @@ impl Source<Email, SchoolAbsence> for AnnuaireEducationNationale {
     }
 }
 
-fn outage(error: CallError) -> SourceError {
+fn outage(error: &CallError) -> SourceError {
     SourceError {
-        pause: (error == CallError::Status(429)).then_some(PAUSE),
+        pause: (*error == CallError::Status(429)).then_some(PAUSE),
         reason: error.to_string(),
     }
 }

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::support::{free_port, runtime};
 
-fn client(timeout: Duration) -> HttpClient {
+pub fn client(timeout: Duration) -> HttpClient {
     let metrics = ConnectorMetrics::register(&prometheus::Registry::new()).unwrap();
     let settings = HttpSettings {
         timeout,
@@ -31,7 +31,7 @@ fn client(timeout: Duration) -> HttpClient {
 }
 
 /// Serves the mocks and gives their base URL.
-fn serve_mocks() -> Url {
+pub fn serve_mocks() -> Url {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}/___testing___/", listener.local_addr().unwrap());
     std::thread::spawn(move || {
