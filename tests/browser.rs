@@ -12,5 +12,7 @@ mod accounts;
 mod identity;
 #[path = "browser/relying_party.rs"]
 mod relying_party;
+#[path = "browser/second_factor.rs"]
+mod second_factor;
 #[path = "browser/sign_in.rs"]
 mod sign_in;

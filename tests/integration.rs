@@ -14,6 +14,8 @@ mod configuration;
 mod connectors;
 #[path = "integration/fixtures.rs"]
 mod fixtures;
+#[path = "integration/mfa/mod.rs"]
+mod mfa;
 #[path = "integration/oidc.rs"]
 mod oidc;
 #[path = "integration/operators.rs"]

@@ -264,6 +264,8 @@ fn ending(which: &str) -> String {
 
 static END_EACH: LazyLock<String> = LazyLock::new(|| ending("id = ANY ($1)"));
 static END_BY_UID: LazyLock<String> = LazyLock::new(|| ending("uid = $1"));
+static END_THOSE_THAT_USED: LazyLock<String> =
+    LazyLock::new(|| ending("user_id = $1 AND uid <> $4 AND $5 = ANY (amr)"));
 static END_ALL_OF_USER: LazyLock<String> =
     LazyLock::new(|| ending("user_id = $1 AND id IS DISTINCT FROM $4"));
 
@@ -479,23 +481,16 @@ pub async fn end_those_that_used(
     method: Amr,
     except_uid: &str,
     at: DateTime<Utc>,
-) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "UPDATE identite_sessions
-             SET
-               ended_at = $4,
-               end_reason = $5
-             WHERE user_id = $1 AND ended_at IS NULL AND uid <> $3 AND $2 = ANY (amr)",
+) -> Result<usize, Error> {
+    let statement = client.prepare_cached(&END_THOSE_THAT_USED).await?;
+    let reason = EndReason::FactorRemoved.as_str();
+    let ended = client
+        .query(
+            &statement,
+            &[&user.0, &at, &reason, &except_uid, &method.as_str()],
         )
         .await?;
-    let reason = EndReason::FactorRemoved.as_str();
-    Ok(client
-        .execute(
-            &statement,
-            &[&user.0, &method.as_str(), &except_uid, &at, &reason],
-        )
-        .await?)
+    Ok(ended.len())
 }
 
 /// Deletes at most `limit` sessions that ended or expired before `before`. Gives how many.

@@ -3,6 +3,8 @@
 pub mod acr;
 pub mod amr;
 pub mod assurance;
+#[cfg(test)]
+mod assurance_combinations;
 pub mod calendar;
 pub mod device;
 pub mod did_you_mean;

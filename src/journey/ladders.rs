@@ -22,6 +22,14 @@ pub const ENROLMENT: Ladder = &[
     R::TrustedBrowser,
     R::SecondFactorForAdministration,
 ];
+/// The page where an application is given its key on the way to a service, once it was reached.
+pub const TOTP_ENROLMENT: Ladder = &[
+    R::SignedIn,
+    R::SignedInRecentlyOrEnrolling,
+    R::EmailVerified,
+    R::TrustedBrowser,
+    R::SecondFactorForAdministration,
+];
 /// Pages of the account.
 pub const DASHBOARD: Ladder = &[R::SignedIn, R::EmailVerified, R::SecondFactor, R::TrustedBrowser];
 /// The end of a sign-in that no service asked for.
@@ -40,6 +48,15 @@ pub const ADMINISTRATION: Ladder = &[
     R::SecondFactor,
     R::TrustedBrowser,
     R::SignedInRecently,
+    R::SecondFactorForAdministration,
+];
+/// The page where an application is given its key in the account, once it was reached.
+pub const TOTP_ADMINISTRATION: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::SignedInRecentlyOrEnrolling,
     R::SecondFactorForAdministration,
 ];
 /// Pages for members of an organization.

@@ -14,7 +14,7 @@ mod visit;
 pub use ladder::{Effect, Ladder, Step, next_step};
 pub use person::{Link, Person};
 pub use place::Place;
-pub use requirement::Requirement;
+pub use requirement::{ENROLMENT_WINDOW, Requirement};
 pub use service::Journeys;
 pub use visit::{PendingInteraction, Prompt, Visit};
 

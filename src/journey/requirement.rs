@@ -1,8 +1,13 @@
 //! The requirements, each with its check (spec/accounts.md §4).
 
+use chrono::TimeDelta;
+
 use super::{Effect, Journey, PendingInteraction, Person, Place, Prompt, Step, is_expired};
 use crate::domain::assurance::{second_factor_would_help, verified_identity_would_help};
 use crate::domain::{AuthenticationLevel, IdentityLevel};
+
+/// Whoever was shown the key of an application in time may give its first code for this long.
+pub const ENROLMENT_WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 /// One rung. A check looks only at its own subject; those before it in the ladder hold already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +20,8 @@ pub enum Requirement {
     SignedIn,
     /// … less than `RECENT_LOGIN_INTERVAL_IN_SECONDS` ago.
     SignedInRecently,
+    /// … or began, when it was recent, to add an application of one-time codes, which takes its time.
+    SignedInRecentlyOrEnrolling,
     /// … since the authorization request demanded it anew (`prompt=login`, `max_age`).
     SignedInForThisRequest,
     /// The address was proven, and not too long ago.
@@ -72,6 +79,14 @@ impl Requirement {
                     journey.now,
                 );
                 met_or(is_recent, Place::SignInAgain)
+            }
+            Self::SignedInRecentlyOrEnrolling => {
+                let is_enrolling = !is_expired(journey.visit.enrolling_since, ENROLMENT_WINDOW, journey.now);
+                if is_enrolling {
+                    Step::Continue
+                } else {
+                    Self::SignedInRecently.check_person(journey, person)
+                }
             }
             Self::SignedInForThisRequest => {
                 let since = journey

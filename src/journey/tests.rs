@@ -120,6 +120,13 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             with_person(|person| person.signed_in_at = now() - TimeDelta::milliseconds(900_001)),
             Step::GoTo(Place::SignInAgain),
         ),
+        R::SignedInRecentlyOrEnrolling => (
+            with(|journey| {
+                journey.person.as_mut().unwrap().signed_in_at = now() - TimeDelta::milliseconds(900_001);
+                journey.visit.enrolling_since = Some(now() - TimeDelta::milliseconds(900_001));
+            }),
+            Step::GoTo(Place::SignInAgain),
+        ),
         R::SignedInForThisRequest => (
             with_interaction(|interaction| interaction.authenticated_since = Some(now())),
             Step::GoTo(Place::StartSignIn),
@@ -182,12 +189,14 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
     }
 }
 
-const LADDERS: [(&str, Ladder); 11] = [
+const LADDERS: [(&str, Ladder); 13] = [
     ("open", ladders::OPEN),
     ("email typed", ladders::EMAIL_TYPED),
     ("credential prompt", ladders::CREDENTIAL_PROMPT),
     ("signed in", ladders::SIGNED_IN),
     ("enrolment", ladders::ENROLMENT),
+    ("enrolment of an application", ladders::TOTP_ENROLMENT),
+    ("the same in the account", ladders::TOTP_ADMINISTRATION),
     ("email verified", ladders::EMAIL_VERIFIED),
     ("email proven", ladders::EMAIL_PROVEN),
     ("dashboard", ladders::DASHBOARD),
@@ -424,4 +433,71 @@ fn the_organization_acted_for_is_greeted_first_and_without_one_the_oldest() {
     assert_eq!(greeted(Some(OrganizationId(1))), None);
     assert_eq!(greeted(Some(OrganizationId(3))), Some(3));
     assert_eq!(greeted(None), Some(2));
+}
+
+#[test]
+fn an_enrolment_that_began_in_time_may_take_its_time() {
+    let journey = with(|journey| {
+        journey.person.as_mut().unwrap().signed_in_at = now() - TimeDelta::hours(1);
+        journey.visit.enrolling_since = Some(now() - TimeDelta::minutes(15));
+    });
+    for ladder in [ladders::TOTP_ENROLMENT, ladders::TOTP_ADMINISTRATION] {
+        assert_eq!(next_step(ladder, &journey), Step::Continue);
+    }
+    for ladder in [ladders::ENROLMENT, ladders::ADMINISTRATION] {
+        assert_eq!(next_step(ladder, &journey), Step::GoTo(Place::SignInAgain));
+    }
+}
+
+/// Whatever the request, the account and the session: who has a second factor gives it, who has none chooses one, and nobody is asked
+/// twice.
+#[test]
+fn the_second_factor_is_asked_once_in_every_combination() {
+    const VALUES: [&str; 5] = ["eidas0", "eidas0-mfa", "eidas1", "eidas1-mfa", "eidas2"];
+    let methods: [&[Amr]; 6] = [
+        &[Amr::Pwd],
+        &[Amr::EmailLink],
+        &[Amr::Pop],
+        &[Amr::Pwd, Amr::Totp, Amr::Mfa],
+        &[Amr::Pwd, Amr::RecoveryCode, Amr::Mfa],
+        &[Amr::Pop, Amr::Uv, Amr::Mfa],
+    ];
+    for set in 0_u32..1 << VALUES.len() {
+        let values = VALUES.iter().enumerate();
+        let values: Vec<&str> = values
+            .filter(|(index, _)| set & (1 << index) != 0)
+            .map(|(_, value)| *value)
+            .collect();
+        for amr in methods {
+            for facts in 0_u32..1 << 4 {
+                let is = |bit: u32| facts & (1 << bit) != 0;
+                let mut journey = with_interaction(|interaction| {
+                    interaction.essential_acr = (set != 0).then(|| EssentialAcr::one_of(values.clone()));
+                });
+                let person = journey.person.as_mut().unwrap();
+                person.amr = amr.to_vec();
+                person.force_2fa = is(0);
+                person.has_totp = is(1);
+                person.has_passkey = is(2);
+                person.franceconnect_updated_at = is(3).then(now);
+                let step = Requirement::SecondFactor.check(&journey);
+                let what = format!("{values:?} {amr:?} {facts:04b}");
+                let is_strong = amr.contains(&Amr::Mfa);
+                match step {
+                    Step::Continue => assert!(is_strong || !is(0), "{what}"),
+                    Step::GoTo(Place::SecondFactor) => assert!(!is_strong && (is(1) || is(2)), "{what}"),
+                    Step::GoTo(Place::DoubleAuthenticationChoice) => {
+                        assert!(!is_strong && !is(1) && !is(2), "{what}");
+                    }
+                    other => panic!("{what}: {other:?}"),
+                }
+                journey.person.as_mut().unwrap().amr = vec![Amr::Pwd, Amr::Totp, Amr::Mfa];
+                assert_eq!(
+                    Requirement::SecondFactor.check(&journey),
+                    Step::Continue,
+                    "{what}"
+                );
+            }
+        }
+    }
 }

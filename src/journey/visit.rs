@@ -32,6 +32,9 @@ pub struct Visit {
     /// The account of `email` has a passkey.
     #[serde(skip_serializing_if = "is_false")]
     pub has_passkey: bool,
+    /// When the key of an application was first shown for it to be added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enrolling_since: Option<DateTime<Utc>>,
     /// A recovery code stood in for a second factor that was lost: another one is asked for before the person goes on.
     #[serde(skip_serializing_if = "is_false")]
     pub lost_second_factor: bool,

@@ -20,6 +20,7 @@ use super::second_factor::{INVALID_CODE, Rename, spend_attempt, typed_code};
 use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::domain::RecoveryCode;
+use crate::journey::{ENROLMENT_WINDOW, is_expired};
 use crate::mfa::{EverywhereOutcome, TotpEnrolmentOutcome};
 
 const ACCOUNT: &str = "/connection-and-account";
@@ -88,6 +89,12 @@ pub async fn get_totp<W: Way>(
     Query(query): Query,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
+    let now = app.clock.now();
+    if is_expired(browser.visit().await?.enrolling_since, ENROLMENT_WINDOW, now) {
+        browser
+            .update(move |visit| visit.enrolling_since = Some(now))
+            .await?;
+    }
     let enrolment = app
         .mfa
         .totp_enrolment(person.user_id, &person.session_uid, &person.email)
@@ -129,7 +136,12 @@ pub async fn post_totp<W: Way>(
     match app.mfa.enrol_totp(rename.actor(&person), typed).await? {
         TotpEnrolmentOutcome::Enrolled => {
             browser.continue_as(rename.sid).await?;
-            browser.update(|visit| visit.lost_second_factor = false).await?;
+            browser
+                .update(|visit| {
+                    visit.lost_second_factor = false;
+                    visit.enrolling_since = None;
+                })
+                .await?;
             Ok(redirect(W::ENROLLED))
         }
         TotpEnrolmentOutcome::InvalidCode | TotpEnrolmentOutcome::NoKeyOnTrial => {
@@ -151,6 +163,9 @@ pub async fn post_totp<W: Way>(
 /// # Errors
 /// When a part of the house does not answer.
 pub async fn get_configured(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    if !signed_in(&browser).await?.used_two_factors() {
+        return go_on(&browser).await;
+    }
     let page = ConfiguredPage {
         service: service_name(&browser).await?,
     };

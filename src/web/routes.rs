@@ -10,7 +10,7 @@ use identite_actors::rate_limiter::Budget;
 
 use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
-use super::pages::factors::{DuringSignIn, InAccount, Way};
+use super::pages::factors::{DuringSignIn, InAccount};
 use super::{
     account, api, assets, decision_helper, factors, franceconnect, home, legal, magic_link,
     manage_organizations, oidc, passkeys, passwords, registers, second_factor, select_organization, sign_in,
@@ -37,8 +37,7 @@ pub fn mount(config: &mut ServiceConfig) {
     account_pages(config);
     sign_in_pages(config);
     way_pages(config);
-    factor_pages::<InAccount>(config, ladders::ADMINISTRATION);
-    factor_pages::<DuringSignIn>(config, ladders::ENROLMENT);
+    factor_pages(config);
     second_factor_pages(config);
     ceremonies(config);
     config.service(unknown());
@@ -89,7 +88,7 @@ fn second_factor_pages(config: &mut ServiceConfig) {
         .service(page("/users/2fa-sign-in-with-totp", ladders::EMAIL_VERIFIED, Methods::only_post(second_factor::post_totp)))
         .service(page("/users/2fa-sign-in-with-recovery-code", ladders::EMAIL_VERIFIED, Methods::get(second_factor::get_recovery).post(second_factor::post_recovery)))
         .service(page("/users/double-authentication-choice", ladders::ENROLMENT, Methods::get(factors::get_choice_during_sign_in)))
-        .service(page("/users/2fa-successfully-configured", ladders::ENROLMENT, Methods::get(factors::get_configured).post(factors::post_configured)))
+        .service(page("/users/2fa-successfully-configured", ladders::EMAIL_PROVEN, Methods::get(factors::get_configured).post(factors::post_configured)))
         .service(page("/double-authentication", ladders::ADMINISTRATION, Methods::get(factors::get_choice_in_account)))
         .service(page("/delete-totp-configuration", ladders::ADMINISTRATION, Methods::only_post(factors::post_delete_totp)))
         .service(page("/set-force-2fa", ladders::ADMINISTRATION, Methods::only_post(factors::post_everywhere)))
@@ -97,51 +96,27 @@ fn second_factor_pages(config: &mut ServiceConfig) {
 }
 
 /// Adding an application of one-time codes, and the questions that lead to a factor: the same in the account and on the way to a service.
-fn factor_pages<W: Way>(config: &mut ServiceConfig, ladder: Ladder) {
-    let at = |path: &str| format!("{}{path}", W::PREFIX);
-    let helper = |path: &str| at(&format!("/mfa-decision-helper{path}"));
-    let totp = Methods::get(factors::get_totp::<W>).post(factors::post_totp::<W>);
-    let software_question = Methods::get(decision_helper::get_software_question::<W>);
-    let smartphone_question = Methods::get(decision_helper::get_smartphone_question::<W>);
-    let external_help = Methods::get(decision_helper::get_external_help::<W>);
+#[rustfmt::skip]
+fn factor_pages(config: &mut ServiceConfig) {
     config
-        .service(page(
-            &at("/is-totp-app-installed"),
-            ladder,
-            Methods::get(factors::get_tool::<W>),
-        ))
-        .service(page(&at("/totp-configuration"), ladder, totp))
-        .service(page(
-            &helper(""),
-            ladder,
-            Methods::get(decision_helper::get_device::<W>),
-        ))
-        .service(page(
-            &helper("/passkey"),
-            ladder,
-            Methods::get(decision_helper::get_passkey::<W>),
-        ))
-        .service(page(&helper("/can-install-software"), ladder, software_question))
-        .service(page(
-            &helper("/can-install-software/software"),
-            ladder,
-            Methods::get(decision_helper::get_software::<W>),
-        ))
-        .service(page(
-            &helper("/can-install-software/smartphone"),
-            ladder,
-            smartphone_question,
-        ))
-        .service(page(
-            &helper("/can-install-software/smartphone/app"),
-            ladder,
-            Methods::get(decision_helper::get_smartphone::<W>),
-        ))
-        .service(page(
-            &helper("/can-install-software/external-help-needed"),
-            ladder,
-            external_help,
-        ));
+        .service(page("/is-totp-app-installed", ladders::ADMINISTRATION, Methods::get(factors::get_tool::<InAccount>)))
+        .service(page("/totp-configuration", ladders::TOTP_ADMINISTRATION, Methods::get(factors::get_totp::<InAccount>).post(factors::post_totp::<InAccount>)))
+        .service(page("/mfa-decision-helper", ladders::ADMINISTRATION, Methods::get(decision_helper::get_device::<InAccount>)))
+        .service(page("/mfa-decision-helper/passkey", ladders::ADMINISTRATION, Methods::get(decision_helper::get_passkey::<InAccount>)))
+        .service(page("/mfa-decision-helper/can-install-software", ladders::ADMINISTRATION, Methods::get(decision_helper::get_software_question::<InAccount>)))
+        .service(page("/mfa-decision-helper/can-install-software/software", ladders::ADMINISTRATION, Methods::get(decision_helper::get_software::<InAccount>)))
+        .service(page("/mfa-decision-helper/can-install-software/smartphone", ladders::ADMINISTRATION, Methods::get(decision_helper::get_smartphone_question::<InAccount>)))
+        .service(page("/mfa-decision-helper/can-install-software/smartphone/app", ladders::ADMINISTRATION, Methods::get(decision_helper::get_smartphone::<InAccount>)))
+        .service(page("/mfa-decision-helper/can-install-software/external-help-needed", ladders::ADMINISTRATION, Methods::get(decision_helper::get_external_help::<InAccount>)))
+        .service(page("/users/is-totp-app-installed", ladders::ENROLMENT, Methods::get(factors::get_tool::<DuringSignIn>)))
+        .service(page("/users/totp-configuration", ladders::TOTP_ENROLMENT, Methods::get(factors::get_totp::<DuringSignIn>).post(factors::post_totp::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper", ladders::ENROLMENT, Methods::get(decision_helper::get_device::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper/passkey", ladders::ENROLMENT, Methods::get(decision_helper::get_passkey::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper/can-install-software", ladders::ENROLMENT, Methods::get(decision_helper::get_software_question::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper/can-install-software/software", ladders::ENROLMENT, Methods::get(decision_helper::get_software::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper/can-install-software/smartphone", ladders::ENROLMENT, Methods::get(decision_helper::get_smartphone_question::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper/can-install-software/smartphone/app", ladders::ENROLMENT, Methods::get(decision_helper::get_smartphone::<DuringSignIn>)))
+        .service(page("/users/mfa-decision-helper/can-install-software/external-help-needed", ladders::ENROLMENT, Methods::get(decision_helper::get_external_help::<DuringSignIn>)));
 }
 
 /// What is met on the way to a service.

@@ -19,6 +19,7 @@ mod redis;
 mod relying_party;
 mod server;
 mod smtp;
+mod totp_application;
 mod visitor;
 pub mod wire;
 
@@ -33,6 +34,7 @@ pub use redis::TestRedis;
 pub use relying_party::{DemoRelyingParty, RelyingParty, parameter};
 pub use server::{Node, Options, TestServer, identite};
 pub use smtp::{Behaviour, Mail, Mailbox};
+pub use totp_application::{TotpApplication, wait_for_a_period};
 pub use visitor::Visitor;
 
 /// The account of the development data that documents name: three organizations, no second factor.
