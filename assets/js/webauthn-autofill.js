@@ -2,14 +2,14 @@
 import { discover, offersPasskeysInFields, sendForm } from './lib/webauthn.js';
 
 const OPTIONS = '/api/webauthn/generate-authentication-options-for-discoverable';
+// Whoever knows what to type has begun by then, and is left alone: no challenge is drawn for them.
+const OFFERED_AFTER_MS = 2_000;
 
 const form = document.getElementById('webauthn-authentication-response-form');
+const address = document.querySelector('input[autocomplete~="webauthn"]');
+const pending = new AbortController();
 
 async function offer() {
-  if (!form || !(await offersPasskeysInFields())) return;
-  const pending = new AbortController();
-  // Whoever sends the address signs in otherwise.
-  document.addEventListener('submit', (event) => event.target === form || pending.abort());
   try {
     sendForm(form, await discover(OPTIONS, pending.signal));
   } catch {
@@ -17,4 +17,13 @@ async function offer() {
   }
 }
 
-offer();
+if (form && address && (await offersPasskeysInFields())) {
+  const timer = setTimeout(offer, OFFERED_AFTER_MS);
+  const leaveAlone = () => {
+    clearTimeout(timer);
+    pending.abort();
+  };
+  address.addEventListener('input', leaveAlone);
+  // The form that brings the chosen passkey is no reason to stop.
+  document.addEventListener('submit', (event) => event.target === form || leaveAlone());
+}

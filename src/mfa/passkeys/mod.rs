@@ -48,6 +48,9 @@ pub struct Decoys(WebauthnFakeCredentialGenerator<FakePasskeyDistribution>);
 /// Separates this use of the master key from every other.
 const DECOY_PURPOSE: &str = "identite passkey decoys v1";
 
+/// Two draws in three give decoys: all of these are empty for one address in a billion.
+const DECOY_DRAWS: u8 = 20;
+
 impl Decoys {
     /// Decoys that only who knows `master` can tell from passkeys. `None`: `master` is too short to be a key.
     #[must_use]
@@ -55,10 +58,13 @@ impl Decoys {
         WebauthnFakeCredentialGenerator::new(master).ok().map(Self)
     }
 
-    /// The decoys of an address: always the same.
+    /// The decoys of an address: always the same. The generator gives none to some, for whom any passkey would then be asked.
     fn of(&self, email: &str) -> Vec<Vec<u8>> {
-        let subject = format!("{DECOY_PURPOSE}\0{email}");
-        self.0.generate(subject.as_bytes()).unwrap_or_default()
+        (0..DECOY_DRAWS)
+            .map(|draw| format!("{DECOY_PURPOSE}\0{draw}\0{email}"))
+            .filter_map(|subject| self.0.generate(subject.as_bytes()).ok())
+            .find(|decoys| !decoys.is_empty())
+            .unwrap_or_default()
     }
 }
 

@@ -170,6 +170,7 @@ async fn addresses_do_not_tell_whether_they_have_passkeys() {
             allowed.push(options["allowCredentials"].clone());
         }
         assert_eq!(allowed[0], allowed[1], "decoys do not change");
+        assert_ne!(allowed[0], json!([]), "any passkey would be asked for");
     }
     shapes.dedup();
     assert_eq!(shapes.len(), 1);
