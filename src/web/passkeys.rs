@@ -220,6 +220,9 @@ async fn register(
         RegistrationOutcome::NotAllowed => Ok(back_to(SECOND_FACTOR, "2fa_required")),
         RegistrationOutcome::Registered => {
             browser.continue_as(rename.sid).await?;
+            if browser.visit().await?.lost_second_factor {
+                browser.update(|visit| visit.lost_second_factor = false).await?;
+            }
             Ok(redirect(created))
         }
     }

@@ -105,6 +105,8 @@ async fn no_field_takes_what_no_page_sends() {
         "/users/personal-information",
         "/users/select-organization",
         "/manage-organizations",
+        "/totp-configuration",
+        "/users/totp-configuration",
     ] {
         try_forms(&visitor, &visitor.get(path).await, &mut tried).await;
     }
@@ -114,6 +116,7 @@ async fn no_field_takes_what_no_page_sends() {
         .collect();
     for expected in [
         "/mes-sessions/fermer session",
+        "/totp-configuration totpToken",
         "/personal-information family_name",
         "/personal-information given_name",
         "/personal-information job",
