@@ -11,7 +11,7 @@ const COMPONENTS = [
   'table', 'connect', 'content',
 ];
 
-const OWN = ['fonts', 'layout', 'adjustments', 'components'];
+const OWN = ['fonts', 'layout', 'adjustments', 'components', 'organizations'];
 
 /** The selector the design system puts before each dark rule; its script sets the attribute, which we do without. */
 const DARK = /(:root)?\[data-fr-theme=dark\]/g;

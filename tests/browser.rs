@@ -10,6 +10,8 @@ mod support;
 mod accounts;
 #[path = "browser/identity.rs"]
 mod identity;
+#[path = "browser/organizations.rs"]
+mod organizations;
 #[path = "browser/passkeys.rs"]
 mod passkeys;
 #[path = "browser/relying_party.rs"]

@@ -94,6 +94,7 @@ static FIND_CLIENT_AND_SUBJECT: LazyLock<String> = LazyLock::new(|| {
            JOIN organizations AS candidate ON candidate.id = link.organization_id
            WHERE link.user_id = session.user_id
              AND link.organization_id IN (session.selected_organization_id, $4)
+             AND NOT link.needs_official_contact_email_verification
            ORDER BY link.organization_id = session.selected_organization_id DESC NULLS LAST
            LIMIT 1
          ) AS organization ON true

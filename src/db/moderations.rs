@@ -1,7 +1,7 @@
 //! `moderations`: requests that a person of the support decides on.
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
 
 use super::Error;
@@ -9,6 +9,8 @@ use crate::domain::{ModerationId, OrganizationId, UserId};
 
 /// `moderations.type` of a request that must be accepted before the person may act for the organization.
 pub const ORGANIZATION_JOIN_BLOCK: &str = "organization_join_block";
+/// `moderations.type` of the review of a domain by which the person has joined already.
+pub const NON_VERIFIED_DOMAIN: &str = "non_verified_domain";
 
 /// A request with the organization that it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,15 +63,28 @@ impl Moderation {
             moderated_at: row.try_get(4)?,
             end_user_reason: row.try_get(5)?,
             allow_editing: row.try_get(6)?,
-            organization: ModeratedOrganization {
-                id: OrganizationId(row.try_get(7)?),
-                siret: row.try_get(8)?,
-                cached_libelle: row.try_get(9)?,
-                cached_adresse: row.try_get(10)?,
-                cached_libelle_activite_principale: row.try_get(11)?,
-                cached_siege_social: row.try_get(12)?,
-            },
+            organization: ModeratedOrganization::read(row, 7)?,
         })
+    }
+}
+
+impl ModeratedOrganization {
+    /// The six columns from `first` on.
+    pub(super) fn read(row: &Row, first: usize) -> Result<Self, Error> {
+        Ok(Self {
+            id: OrganizationId(row.try_get(first)?),
+            siret: row.try_get(first + 1)?,
+            cached_libelle: row.try_get(first + 2)?,
+            cached_adresse: row.try_get(first + 3)?,
+            cached_libelle_activite_principale: row.try_get(first + 4)?,
+            cached_siege_social: row.try_get(first + 5)?,
+        })
+    }
+
+    /// How people know it: its name, or its SIRET as long as the register has not been asked.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.cached_libelle.as_deref().unwrap_or(&self.siret)
     }
 }
 
@@ -157,4 +172,94 @@ pub async fn withdraw(
         )
         .await?;
     Ok(client.execute(&statement, &[&user.0, &organization.0]).await?)
+}
+
+/// A request about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewModeration<'a> {
+    pub user: UserId,
+    pub organization: OrganizationId,
+    /// `moderations.type`
+    pub kind: &'a str,
+    /// The service that the person was on the way to.
+    pub sp_name: Option<&'a str>,
+}
+
+/// Makes a request, unless one of the same kind waits already. Gives its id, and whether it is new: of callers that race, one makes it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open(
+    transaction: &Transaction<'_>,
+    request: NewModeration<'_>,
+    now: DateTime<Utc>,
+) -> Result<(ModerationId, bool), Error> {
+    let (user, organization) = (request.user.0, request.organization.0);
+    let lock = transaction
+        .prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .await?;
+    let name = format!("moderation {user} {organization} {}", request.kind);
+    transaction.execute(&lock, &[&name]).await?;
+    // A statement of its own: it must see what was committed while this one waited for the lock.
+    let pending = transaction
+        .prepare_cached(
+            "SELECT min(id)
+             FROM moderations
+             WHERE user_id = $1 AND organization_id = $2 AND type = $3 AND moderated_at IS NULL",
+        )
+        .await?;
+    let row = transaction
+        .query_one(&pending, &[&user, &organization, &request.kind])
+        .await?;
+    if let Some(id) = row.try_get(0)? {
+        return Ok((ModerationId(id), false));
+    }
+    let statement = transaction
+        .prepare_cached(
+            "INSERT INTO moderations (
+               user_id,
+               organization_id,
+               type,
+               status,
+               sp_name,
+               created_at
+             ) VALUES ($1, $2, $3, 'pending', $4, $5)
+             RETURNING id",
+        )
+        .await?;
+    let row = transaction
+        .query_one(
+            &statement,
+            &[&user, &organization, &request.kind, &request.sp_name, &now],
+        )
+        .await?;
+    Ok((ModerationId(row.try_get(0)?), true))
+}
+
+/// Opens the request `id` again, which was rejected and may be corrected: `email` is who corrects it. The words added to the comment are
+/// those that moderators know. Gives whether it was such a request.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reopen(
+    client: &impl GenericClient,
+    id: ModerationId,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE moderations
+             SET
+               moderated_at = NULL,
+               moderated_by = NULL,
+               status = 'reopened',
+               comment = coalesce(comment, '')
+                 || ' | Réouvert le ' || to_char($3::timestamptz, 'YYYY-MM-DD')
+                 || ' par ' || $2::text
+                 || ' - Edition des informations personnelles'
+             WHERE id = $1 AND moderated_at IS NOT NULL AND status = 'rejected' AND allow_editing",
+        )
+        .await?;
+    Ok(client.execute(&statement, &[&id.0, &email, &now]).await? == 1)
 }

@@ -12,8 +12,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use rand::{CryptoRng, RngExt as _};
 use sha2::Sha256;
 
-use super::ids::UserId;
-use super::text::{ecmascript_trim, without_whitespace};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::diceware;
+use super::ids::{OrganizationId, UserId};
+use super::text::{ecmascript_trim, is_ecmascript_whitespace, without_whitespace};
 
 const CODE_LENGTH_IN_DIGITS: usize = 10;
 const CODE_COUNT: u64 = 10_000_000_000;
@@ -28,6 +32,8 @@ const KEY_PURPOSE: &[u8] = b"identite one-time secrets v1";
 pub enum Purpose {
     /// The code that proves the address of this account.
     EmailVerification(UserId),
+    /// The code that shows this person to be known to the official contact of the organization.
+    OfficialContact(UserId, OrganizationId),
     /// The link that signs in.
     MagicLink,
     /// The link that allows to choose a new password.
@@ -55,6 +61,9 @@ impl SecretHasher {
     pub(super) fn digest(&self, purpose: Purpose, secret: &str) -> String {
         let (name, subject) = match purpose {
             Purpose::EmailVerification(user) => ("email-verification", user.to_string()),
+            Purpose::OfficialContact(user, organization) => {
+                ("official-contact", format!("{user} {organization}"))
+            }
             Purpose::MagicLink => ("magic-link", String::new()),
             Purpose::PasswordReset => ("password-reset", String::new()),
             Purpose::RecoveryCode(user) => ("recovery-code", user.to_string()),
@@ -130,6 +139,10 @@ one_time_secret!(
     EmailCode
 );
 one_time_secret!(
+    /// The two words that an official contact hands on.
+    ContactCode
+);
+one_time_secret!(
     /// The 64 characters in a magic link or a link to change a password.
     LinkToken
 );
@@ -147,6 +160,30 @@ impl EmailCode {
     pub fn parse(typed: &str) -> Option<Self> {
         let code = without_whitespace(typed);
         (!code.is_empty()).then_some(Self(code))
+    }
+}
+
+impl ContactCode {
+    /// A fresh code: two words, each drawn by five dice.
+    #[must_use]
+    pub fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut word = || diceware::word(rng.random_range(0..diceware::WORD_COUNT));
+        Self(format!("{}-{}", word(), word()))
+    }
+
+    /// Reads what a person typed: capitals, accents, and blanks instead of the hyphen do not matter. `None` when nothing is there.
+    #[must_use]
+    pub fn parse(typed: &str) -> Option<Self> {
+        let folded: String = ecmascript_trim(typed)
+            .nfd()
+            .filter(|character| !is_combining_mark(*character))
+            .flat_map(char::to_lowercase)
+            .collect();
+        let words: Vec<&str> = folded
+            .split(is_ecmascript_whitespace)
+            .filter(|word| !word.is_empty())
+            .collect();
+        (!words.is_empty()).then(|| Self(words.join("-")))
     }
 }
 
@@ -175,6 +212,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
+    use crate::domain::vectors::{cases, text};
 
     fn hasher() -> SecretHasher {
         SecretHasher::derived_from(&[7; 32])
@@ -212,11 +250,30 @@ mod tests {
     }
 
     #[test]
+    fn the_code_of_a_contact_is_two_words_read_as_the_vectors_say() {
+        let code = ContactCode::draw(&mut StdRng::seed_from_u64(3));
+        let words: Vec<&str> = code.expose().split('-').collect();
+        assert_eq!(words.len(), 2);
+        assert_eq!(ContactCode::parse(&code.expose().to_uppercase()), Some(code));
+        assert_eq!(ContactCode::parse(" \n"), None);
+        for case in cases("official_contact_token", &["input", "output"]) {
+            let parsed = ContactCode::parse(text(&case, "input").unwrap_or_default());
+            assert_eq!(
+                parsed.as_ref().map(ContactCode::expose),
+                text(&case, "output"),
+                "{case}"
+            );
+        }
+    }
+
+    #[test]
     fn a_digest_is_bound_to_its_purpose_and_its_account() {
         let code = EmailCode("0123456789".to_owned());
         let digests = [
             Purpose::EmailVerification(UserId(1)),
             Purpose::EmailVerification(UserId(2)),
+            Purpose::OfficialContact(UserId(1), OrganizationId(2)),
+            Purpose::OfficialContact(UserId(2), OrganizationId(2)),
             Purpose::MagicLink,
             Purpose::PasswordReset,
         ]

@@ -27,6 +27,13 @@ macro_rules! verification_types {
                 }
             }
 
+            /// Whether a domain that is approved later makes the link one by that domain: nothing better has verified it.
+            #[must_use]
+            pub const fn is_upgraded_by_domain(self) -> bool {
+                matches!(self.organization_level(), OrganizationLevel::Unverified)
+                    || matches!(self, Self::DomainNotVerifiedYet)
+            }
+
             /// What the link is worth (OAL, spec/accounts.md §6.3).
             #[must_use]
             pub const fn organization_level(self) -> OrganizationLevel {

@@ -22,6 +22,8 @@ pub enum Step {
 pub enum Effect {
     /// Make this organization the one that the session acts for.
     SelectOrganization(OrganizationId),
+    /// Ask that somebody decide whether the person may act for this organization, and lead them to the page of the request.
+    RequestModeration(OrganizationId),
 }
 
 /// The first requirement that is not met decides.

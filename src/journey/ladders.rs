@@ -39,7 +39,18 @@ pub const SIGN_IN_COMPLETE: Ladder = &[
     R::SecondFactor,
     R::TrustedBrowser,
     R::SecondFactorReplaced,
+    R::ModerationRequested,
+    R::OfficialContactVerified,
     R::Greeted,
+];
+/// Pages that tell of a membership.
+pub const CONFIRMED: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::ModerationRequested,
+    R::OfficialContactVerified,
 ];
 /// Pages that change how an account is protected.
 pub const ADMINISTRATION: Ladder = &[
@@ -67,6 +78,16 @@ pub const MEMBER: Ladder = &[
     R::TrustedBrowser,
     R::Organization,
 ];
+/// Pages about the organization that the session acts for.
+pub const SELECTED: Ladder = &[
+    R::SignedIn,
+    R::EmailVerified,
+    R::SecondFactor,
+    R::TrustedBrowser,
+    R::Organization,
+    R::HintedOrganization,
+    R::SelectedOrganization,
+];
 /// What must hold for any relying party, whatever it asks.
 pub const DIRECT_ANSWER: Ladder = &[
     R::SignedIn,
@@ -77,6 +98,7 @@ pub const DIRECT_ANSWER: Ladder = &[
     R::SelectedOrganization,
     R::VerifiedIdentity,
     R::Names,
+    R::OfficialContactVerified,
 ];
 /// The way to a relying party.
 pub const RELYING_PARTY: Ladder = &[
@@ -86,11 +108,13 @@ pub const RELYING_PARTY: Ladder = &[
     R::SecondFactor,
     R::TrustedBrowser,
     R::SecondFactorReplaced,
+    R::ModerationRequested,
     R::Organization,
     R::HintedOrganization,
     R::SelectedOrganization,
     R::VerifiedIdentity,
     R::Names,
     R::PromptAnswered,
+    R::OfficialContactVerified,
     R::Greeted,
 ];

@@ -102,6 +102,18 @@ impl Person {
         self.links.iter().find(|link| link.organization == selected)
     }
 
+    /// The membership that its official contact has yet to confirm: the selected organization's, or without one the first.
+    #[must_use]
+    pub fn link_to_verify(&self) -> Option<&Link> {
+        match self.selected_link() {
+            Some(selected) => Some(selected).filter(|link| link.needs_official_contact_email_verification),
+            None => self
+                .links
+                .iter()
+                .find(|link| link.needs_official_contact_email_verification),
+        }
+    }
+
     /// The membership whose beginning the person is still to be told of: the selected organization's, or without one the first.
     #[must_use]
     pub fn link_to_greet(&self) -> Option<&Link> {

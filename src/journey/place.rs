@@ -1,6 +1,6 @@
 //! Pages that a missing requirement leads to.
 
-use crate::domain::{OrganizationId, Siret};
+use crate::domain::{ModerationId, OrganizationId, Siret};
 
 /// A page where a requirement can be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub enum Place {
     PersonalInformation,
     OfficialContact {
         organization: OrganizationId,
+    },
+    /// The page of a request that nobody has decided on.
+    PendingModeration {
+        moderation: ModerationId,
     },
     Welcome,
 }
@@ -62,6 +66,9 @@ impl Place {
             Self::PersonalInformation => "/users/personal-information".to_owned(),
             Self::OfficialContact { organization } => {
                 format!("/users/official-contact-email-verification/{organization}")
+            }
+            Self::PendingModeration { moderation } => {
+                format!("/users/unable-to-auto-join-organization?moderation_id={moderation}")
             }
             Self::Welcome => "/users/welcome".to_owned(),
         }

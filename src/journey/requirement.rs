@@ -44,6 +44,10 @@ pub enum Requirement {
     VerifiedIdentity,
     /// Given name and family name are known.
     Names,
+    /// What somebody has to decide has been asked.
+    ModerationRequested,
+    /// The official contact of the organization knows the person.
+    OfficialContactVerified,
     /// What the relying party asked the person to do has been done (`prompt`).
     PromptAnswered,
     /// Who represents an organization for the first time has seen the page that says so.
@@ -123,6 +127,19 @@ impl Requirement {
             Self::HintedOrganization => check_hinted_organization(journey, person),
             Self::SelectedOrganization => check_selected_organization(journey, person),
             Self::VerifiedIdentity => met_or(!journey.needs_identity(person), Place::FranceConnect),
+            Self::ModerationRequested => match journey.visit.pending_moderation {
+                None => Step::Continue,
+                // Whoever decides, and the organization, are told who asks.
+                Some(_) if !person.has_names() => Step::GoTo(Place::PersonalInformation),
+                Some(organization) => Step::Perform(Effect::RequestModeration(organization)),
+            },
+            Self::OfficialContactVerified => match person.link_to_verify() {
+                None => Step::Continue,
+                Some(_) if !person.has_names() => Step::GoTo(Place::PersonalInformation),
+                Some(link) => Step::GoTo(Place::OfficialContact {
+                    organization: link.organization,
+                }),
+            },
             Self::Names => met_or(person.has_names(), Place::PersonalInformation),
             Self::PromptAnswered => check_prompt(journey),
             Self::Greeted => met_or(person.link_to_greet().is_none(), Place::Welcome),

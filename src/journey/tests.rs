@@ -178,6 +178,16 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             with_person(|person| person.family_name = Some(String::new())),
             Step::GoTo(Place::PersonalInformation),
         ),
+        R::ModerationRequested => (
+            with(|journey| journey.visit.pending_moderation = Some(OrganizationId(5))),
+            Step::Perform(Effect::RequestModeration(OrganizationId(5))),
+        ),
+        R::OfficialContactVerified => (
+            with_person(|person| person.links[0].needs_official_contact_email_verification = true),
+            Step::GoTo(Place::OfficialContact {
+                organization: OrganizationId(1),
+            }),
+        ),
         R::PromptAnswered => (
             with_interaction(|interaction| interaction.prompt = Prompt::SelectOrganization),
             Step::GoTo(Place::SelectOrganization),
@@ -201,6 +211,8 @@ const LADDERS: [(&str, Ladder); 13] = [
     ("email proven", ladders::EMAIL_PROVEN),
     ("dashboard", ladders::DASHBOARD),
     ("sign-in complete", ladders::SIGN_IN_COMPLETE),
+    ("selected", ladders::SELECTED),
+    ("confirmed", ladders::CONFIRMED),
     ("administration", ladders::ADMINISTRATION),
     ("relying party", ladders::RELYING_PARTY),
 ];
@@ -256,6 +268,39 @@ fn an_instant_exactly_as_old_as_allowed_still_holds() {
     assert_eq!(
         next_step(ladders::DASHBOARD, &journey),
         Step::GoTo(Place::RenewEmailVerification)
+    );
+}
+
+#[test]
+fn whoever_decides_is_told_who_asks() {
+    for ask in [
+        |journey: &mut Journey| journey.visit.pending_moderation = Some(OrganizationId(5)),
+        |journey: &mut Journey| {
+            journey.person.as_mut().unwrap().links[0].needs_official_contact_email_verification = true;
+        },
+    ] {
+        let mut journey = with_person(|person| person.given_name = None);
+        ask(&mut journey);
+        assert_eq!(
+            next_step(ladders::SIGN_IN_COMPLETE, &journey),
+            Step::GoTo(Place::PersonalInformation)
+        );
+    }
+}
+
+#[test]
+fn the_selected_organization_is_confirmed_before_others() {
+    let mut journey = with_person(|person| {
+        person.links.push(link(2, OTHER_SIRET));
+        person.links[1].needs_official_contact_email_verification = true;
+    });
+    assert_eq!(next_step(ladders::RELYING_PARTY, &journey), Step::Continue);
+    journey.person.as_mut().unwrap().selected_organization = None;
+    assert_eq!(
+        next_step(ladders::SIGN_IN_COMPLETE, &journey),
+        Step::GoTo(Place::OfficialContact {
+            organization: OrganizationId(2)
+        })
     );
 }
 

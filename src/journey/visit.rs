@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::trusted_path::TrustedPath;
-use crate::domain::{Email, EssentialAcr, Siret};
+use crate::domain::{Email, EssentialAcr, OrganizationId, Siret};
 
 /// The volatile half of a browser session.
 #[expect(
@@ -44,6 +44,12 @@ pub struct Visit {
     /// The authorization request that waits for this person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interaction: Option<PendingInteraction>,
+    /// The person has asked to act for this organization, and somebody has to decide: the request is not made yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_moderation: Option<OrganizationId>,
+    /// The person has asked to act for this organization, and a register has to name them as an executive first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_certification: Option<OrganizationId>,
 }
 
 impl Visit {

@@ -2,17 +2,29 @@
 //! fault.
 
 pub mod directory;
+mod joining;
 mod membership;
 mod moderation;
+mod official_contact;
+mod suggestions;
+mod ticket;
 
 use std::sync::Arc;
 
 use identite_actors::clock::SharedClock;
 use identite_actors::outbox::Outbox;
 
-pub use moderation::CancelOutcome;
+pub use joining::decision::Refusal;
+pub use joining::{JoinOutcome, JoinRequest};
+pub use moderation::{ModerationPage, RequestOutcome};
+pub use official_contact::{ContactCodeOutcome, ContactPage};
+pub use ticket::{ModerationTicket, TicketCarrier};
+
+use directory::{Directory, OfficialContacts};
 
 use crate::db;
+use crate::domain::SecretHasher;
+use crate::domain::email_domain::FreeMailRules;
 use crate::mail::messages::Message;
 use crate::mail::{Envelope, MailError, Mails};
 
@@ -29,6 +41,22 @@ pub struct OrganizationServices {
     pub clock: SharedClock,
     pub outbox: Outbox,
     pub mails: Mails,
+    pub secrets: SecretHasher,
+    pub directory: Directory,
+    pub contacts: OfficialContacts,
+    pub rules: OrganizationRules,
+}
+
+/// Toggles and limits of this deployment.
+#[derive(Debug, Clone, Copy)]
+pub struct OrganizationRules {
+    pub free_mail: FreeMailRules,
+    /// `FEATURE_BYPASS_MODERATION`
+    pub bypasses_moderation: bool,
+    /// `MAX_SUGGESTED_ORGANIZATIONS`
+    pub max_suggestions: usize,
+    /// There is a support desk, which wants a ticket for each request (`CRISP_WEBSITE_ID`).
+    pub opens_tickets: bool,
 }
 
 impl Organizations {
@@ -44,6 +72,7 @@ impl Organizations {
     #[must_use]
     pub fn for_worker(&self, pool: db::Pool) -> Self {
         Self::new(OrganizationServices {
+            directory: self.services.directory.for_worker(pool.clone()),
             pool,
             ..OrganizationServices::clone(&self.services)
         })
@@ -71,6 +100,8 @@ pub enum OrganizationsError {
     Database(#[from] db::Error),
     #[error(transparent)]
     Mail(#[from] MailError),
+    #[error("{0}")]
+    Fault(&'static str),
 }
 
 /// The beginning and the end of a transaction.

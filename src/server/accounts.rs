@@ -140,6 +140,7 @@ fn franceconnect(config: &Config, http: &HttpClient) -> Result<FranceConnect, Se
     Ok(FranceConnect::new(http, settings))
 }
 
+/// The URL in the variable `variable`.
 pub(super) fn url(variable: &'static str, text: &str) -> Result<Url, ServeError> {
     Url::parse(text).map_err(|error| ServeError::Setting {
         variable,

@@ -33,7 +33,7 @@ use crate::journey::{Journeys, Rules, Visit};
 use crate::mail::{Envelope, SenderRules, carrier_for};
 use crate::mfa::Mfa;
 use crate::oidc::{LogoutMessenger, Nonces, Oidc, OidcSettings, PublishedKeys};
-use crate::organizations::Organizations;
+use crate::organizations::{ModerationTicket, Organizations};
 use crate::telemetry::AccessLog;
 use crate::testing::Mocks;
 use crate::web::app::{App, WebSettings};
@@ -182,7 +182,7 @@ impl House {
         };
         let registers = registers::registers(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, hasher)?;
-        let organizations = organizations::organizations(&foundations);
+        let organizations = organizations::organizations(config, &foundations, &registers);
         let mfa = mfa::mfa(config, &foundations)?;
 
         let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
@@ -344,7 +344,11 @@ fn outbox(
     };
     let carriers = Carriers::default()
         .with(Envelope::KIND, carrier.into())
-        .with(BACKCHANNEL_LOGOUT, Arc::new(messenger));
+        .with(BACKCHANNEL_LOGOUT, Arc::new(messenger))
+        .with(
+            ModerationTicket::KIND,
+            Arc::new(organizations::ticket_carrier(config, pool, http, clock)?),
+        );
     let table = Arc::new(ports::OutboxTable {
         pool: pool.clone(),
         clock: clock.clone(),

@@ -3,6 +3,7 @@
 
 mod annuaires;
 mod api_entreprise;
+mod crisp;
 mod debounce;
 pub mod faults;
 mod franceconnect;
@@ -44,6 +45,7 @@ pub fn mount(config: &mut ServiceConfig, mocks: &Mocks) {
         scope("/___testing___")
             .app_data(mocks.mails.clone())
             .app_data(mocks.faults.clone())
+            .configure(crisp::mount)
             .route("/healthz", get().to(healthz))
             .route("/mails", get().to(mails::list))
             .route("/mails/{tag}/{part}", get().to(mails::show))

@@ -52,6 +52,13 @@ pub const SEND_EMAIL_VERIFICATION: Limiter = limiter(
     Duration::from_mins(15),
     false,
 );
+/// Codes for official contacts.
+pub const SEND_CONTACT_CODE: Limiter = limiter(
+    "rate-limiter-send-official-contact-email-verification",
+    5,
+    Duration::from_mins(15),
+    false,
+);
 /// Links that sign in.
 pub const SEND_MAGIC_LINK: Limiter =
     limiter("rate-limiter-send-magic-link", 5, Duration::from_mins(15), false);

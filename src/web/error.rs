@@ -285,6 +285,7 @@ impl From<OrganizationsError> for PageError {
         match error {
             OrganizationsError::Database(error) => error.into(),
             OrganizationsError::Mail(error) => Self::fault(error),
+            OrganizationsError::Fault(fault) => Self::fault(fault),
         }
     }
 }

@@ -171,7 +171,11 @@ pub async fn climb(browser: &Browser, ladder: Ladder) -> Result<Option<Place>, P
         match next_step(ladder, &journey) {
             Step::Continue => return Ok(None),
             Step::GoTo(place) => return Ok(Some(place)),
-            Step::Perform(effect) => browser.perform(effect).await?,
+            Step::Perform(effect) => {
+                if let Some(place) = browser.perform(effect).await? {
+                    return Ok(Some(place));
+                }
+            }
         }
     }
     Err(PageError::fault("a ladder does not end"))

@@ -15,7 +15,7 @@ use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::db::moderations::ModeratedOrganization;
 use crate::domain::{ModerationId, OrganizationId};
-use crate::organizations::CancelOutcome;
+use crate::organizations::RequestOutcome;
 
 const MANAGE_ORGANIZATIONS: &str = "/manage-organizations";
 
@@ -83,9 +83,9 @@ pub(super) async fn cancel(app: &App, browser: &Browser, id: &str) -> Result<(),
         .map_err(|_| PageError::BadRequest("Cette demande n’existe pas."))?;
     let person = signed_in(browser).await?;
     match app.organizations.cancel_request(person.user_id, id).await? {
-        CancelOutcome::Withdrawn => Ok(()),
-        CancelOutcome::NotOpen => Err(PageError::NotFound),
-        CancelOutcome::Forbidden => Err(PageError::Forbidden(
+        RequestOutcome::Done => Ok(()),
+        RequestOutcome::NotOpen => Err(PageError::NotFound),
+        RequestOutcome::Forbidden => Err(PageError::Forbidden(
             "Cette demande a été faite par une autre personne.",
         )),
     }

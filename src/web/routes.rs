@@ -12,9 +12,9 @@ use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::pages::factors::{DuringSignIn, InAccount};
 use super::{
-    account, api, assets, decision_helper, factors, franceconnect, home, legal, magic_link,
-    manage_organizations, oidc, passkeys, passwords, registers, second_factor, select_organization, sign_in,
-    sign_up, verify_email, welcome, where_signed_in,
+    account, api, assets, decision_helper, factors, franceconnect, home, join_organization, legal,
+    magic_link, manage_organizations, moderations, official_contact, oidc, passkeys, passwords, registers,
+    second_factor, select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -36,6 +36,7 @@ pub fn mount(config: &mut ServiceConfig) {
         .route("/favicon.ico", get().to(assets::favicon));
     account_pages(config);
     sign_in_pages(config);
+    organization_pages(config);
     way_pages(config);
     factor_pages(config);
     second_factor_pages(config);
@@ -119,6 +120,27 @@ fn factor_pages(config: &mut ServiceConfig) {
         .service(page("/users/mfa-decision-helper/can-install-software/external-help-needed", ladders::ENROLMENT, Methods::get(decision_helper::get_external_help::<DuringSignIn>)));
 }
 
+/// Joining an organization.
+#[rustfmt::skip]
+fn organization_pages(config: &mut ServiceConfig) {
+    config
+        .service(page("/users/join-organization", ladders::DASHBOARD, Methods::get(join_organization::get).post(join_organization::post)))
+        .service(page("/users/organization-suggestions", ladders::DASHBOARD, Methods::get(join_organization::get_suggestions)))
+        .service(page("/users/join-organization-confirm", ladders::DASHBOARD, Methods::get(join_organization::get_confirm)))
+        .service(page("/users/domain-not-allowed-for-organization", ladders::DASHBOARD, Methods::get(join_organization::get_domain_not_allowed)))
+        .service(page("/users/domain-refused-for-organization", ladders::DASHBOARD, Methods::get(join_organization::get_domain_refused)))
+        .service(page("/users/access-restricted-to-public-sector-email", ladders::DASHBOARD, Methods::get(join_organization::get_public_sector_only)))
+        .service(page("/users/access-restricted-to-private-sector-email", ladders::DASHBOARD, Methods::get(join_organization::get_private_sector)))
+        .service(page("/users/unable-to-auto-join-organization", ladders::DASHBOARD, Methods::get(moderations::get_pending)))
+        .service(page("/users/moderation-rejected", ladders::DASHBOARD, Methods::get(moderations::get_rejected)))
+        .service(page("/users/cancel-moderation-and-redirect-to-sign-in/{id}", ladders::DASHBOARD, Methods::only_post(moderations::post_cancel_to_sign_in)))
+        .service(page("/users/cancel-moderation-and-redirect-to-join-org/{id}", ladders::DASHBOARD, Methods::only_post(moderations::post_cancel_to_join)))
+        .service(page("/users/cancel-moderation-and-redirect-to-personal-information/{id}", ladders::DASHBOARD, Methods::only_post(moderations::post_cancel_to_personal_information)))
+        .service(page("/users/reopen-moderation/{id}", ladders::DASHBOARD, Methods::only_post(moderations::post_reopen)))
+        .service(page("/users/official-contact-ask-which-email/{id}", ladders::SELECTED, Methods::get(official_contact::get_ask)))
+        .service(page("/users/official-contact-email-verification/{id}", ladders::SELECTED, Methods::get(official_contact::get).post(official_contact::post)));
+}
+
 /// What is met on the way to a service.
 #[rustfmt::skip]
 fn way_pages(config: &mut ServiceConfig) {
@@ -132,7 +154,7 @@ fn way_pages(config: &mut ServiceConfig) {
         .service(page("/users/personal-information/franceconnect/login/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_login_callback)))
         .service(page("/users/personal-information/franceconnect/logout/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_logout_callback)))
         .service(page("/users/select-organization", ladders::MEMBER, Methods::get(select_organization::get).post(select_organization::post)))
-        .service(page("/users/welcome", ladders::DASHBOARD, Methods::get(welcome::get).post(welcome::post)));
+        .service(page("/users/welcome", ladders::CONFIRMED, Methods::get(welcome::get).post(welcome::post)));
 }
 
 /// Passkeys: what scripts ask, what they send.

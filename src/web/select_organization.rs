@@ -11,7 +11,7 @@ use super::page::{html, notification, shell};
 use super::pages::organizations::{Establishment, OrganizationTile, SelectOrganizationPage};
 use super::session::Browser;
 use crate::domain::{LinkVerificationType, OrganizationId};
-use crate::journey::{Effect, Link, Prompt};
+use crate::journey::{Link, Prompt};
 
 /// The person's organizations.
 ///
@@ -46,7 +46,7 @@ pub async fn post(browser: Browser, Form(fields): Form) -> Result<HttpResponse, 
             "Vous n’êtes pas membre de cette organisation.",
         ));
     }
-    browser.perform(Effect::SelectOrganization(organization)).await?;
+    browser.select_organization(organization).await?;
     browser
         .update(|visit| visit.answer_prompt(Prompt::SelectOrganization))
         .await?;

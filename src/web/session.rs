@@ -16,8 +16,8 @@ use super::cookies::{BROWSER, BrowserName, SESSION, Sid, TRUSTED_BROWSER};
 use super::error::PageError;
 use crate::accounts::{Device, OpenedSession, SessionNames};
 use crate::db::sessions::EndReason;
-use crate::domain::{TrustedBrowser, UserId};
-use crate::journey::{Effect, Journey, Visit};
+use crate::domain::{OrganizationId, TrustedBrowser, UserId};
+use crate::journey::{Effect, Journey, Place, Visit};
 
 const CSRF_TOKEN_LENGTH_IN_BYTES: usize = 128;
 
@@ -221,12 +221,44 @@ impl Browser {
         Ok(journey)
     }
 
-    /// Does what a requirement wants done, and sees to it that the journey knows.
+    /// Does what a requirement wants done, and sees to it that the journey knows. Gives the page that tells of it, if one does.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn perform(&self, effect: Effect) -> Result<(), PageError> {
-        let Effect::SelectOrganization(organization) = effect;
+    pub async fn perform(&self, effect: Effect) -> Result<Option<Place>, PageError> {
+        match effect {
+            Effect::SelectOrganization(organization) => {
+                self.select_organization(organization).await?;
+                Ok(None)
+            }
+            Effect::RequestModeration(organization) => self.request_moderation(organization).await,
+        }
+    }
+
+    /// Asks that somebody decide, once: then the session has nothing to ask any more.
+    async fn request_moderation(&self, organization: OrganizationId) -> Result<Option<Place>, PageError> {
+        let journey = self.journey().await?;
+        let Some(person) = &journey.person else {
+            return Ok(None);
+        };
+        let sp_name = journey
+            .interaction()
+            .and_then(|pending| pending.sp_name.as_deref());
+        let moderation = self
+            .0
+            .app
+            .organizations
+            .request_moderation(person.user_id, organization, sp_name)
+            .await?;
+        self.update(|visit| visit.pending_moderation = None).await?;
+        Ok(moderation.map(|moderation| Place::PendingModeration { moderation }))
+    }
+
+    /// Makes `organization` the one that this session acts for.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn select_organization(&self, organization: OrganizationId) -> Result<(), PageError> {
         let journey = self.journey().await?;
         let Some(person) = &journey.person else {
             return Ok(());

@@ -301,6 +301,7 @@ fn command(
         .env("DATABASE_URL", &database.url)
         .env("REDIS_URL", redis_url)
         .env("SMTP_URL", mailbox.url())
+        .env("CRISP_BASE_URL", format!("{mocks}/api.crisp.chat"))
         .env("ENTREPRISE_API_URL", format!("{mocks}/entreprise.api.gouv.fr"))
         .env(
             "ANNUAIRE_SERVICE_PUBLIC_API_URL",

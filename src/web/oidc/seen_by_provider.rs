@@ -15,7 +15,11 @@ pub(super) async fn authentication_of(browser: &Browser) -> Result<Option<Authen
 
 fn authentication(journey: &Journey) -> Option<Authentication> {
     let person = journey.person.as_ref()?;
-    let selected_organization = person.selected_link().map(|link| SelectedOrganization {
+    // As long as its official contact has to confirm the person, an organization is not theirs to represent.
+    let confirmed_link = person
+        .selected_link()
+        .filter(|link| !link.needs_official_contact_email_verification);
+    let selected_organization = confirmed_link.map(|link| SelectedOrganization {
         id: link.organization,
         siret: link.siret.clone(),
         level: link.verification_type.organization_level(),

@@ -76,6 +76,71 @@ const TITLES: &[(&str, &str, &str)] = &[
         "Votre organisation de rattachement",
     ),
     (
+        "join",
+        "Rejoindre une organisation - ProConnect",
+        "Rejoindre votre organisation",
+    ),
+    (
+        "join-error",
+        "Erreur - Rejoindre une organisation - ProConnect",
+        "Rejoindre votre organisation",
+    ),
+    (
+        "suggestions",
+        "Votre organisation de rattachement - ProConnect",
+        "Votre organisation de rattachement",
+    ),
+    (
+        "join-confirm",
+        "Confirmer le rattachement - ProConnect",
+        "Vérifier le choix de l'email",
+    ),
+    (
+        "domain-not-allowed",
+        "Accès restreint - ProConnect",
+        "Accès restreint",
+    ),
+    (
+        "domain-refused",
+        "Accès restreint - ProConnect",
+        "Accès restreint",
+    ),
+    (
+        "public-sector-only",
+        "Email non autorisé - ProConnect",
+        "Email non autorisé",
+    ),
+    (
+        "private-sector",
+        "Email non autorisé - ProConnect",
+        "Email non autorisé",
+    ),
+    (
+        "contact-ask",
+        "Vérifier votre email - ProConnect",
+        "Confirmer votre adresse email",
+    ),
+    (
+        "contact-code",
+        "Erreur - Vérifier votre email - ProConnect",
+        "Confirmer votre adresse email",
+    ),
+    (
+        "moderation-pending",
+        "Rattachement en cours - ProConnect",
+        "Demande en cours ⌛️",
+    ),
+    (
+        "moderation-rejected",
+        "Demande refusée - ProConnect",
+        "Demande refusée ⛔",
+    ),
+    (
+        "moderation-editable",
+        "Informations à corriger - ProConnect",
+        "Modifications demandées",
+    ),
+    (
         "manage-organizations",
         "Organisations - ProConnect",
         "Vos organisations de rattachement",
@@ -192,6 +257,85 @@ const TITLES: &[(&str, &str, &str)] = &[
     ),
     ("form-post", "Submitting Callback", "Retour vers le service"),
     ("logout", "Déconnexion en cours - ProConnect", "Déconnexion..."),
+];
+
+/// As [`SIGN_IN_HOOKS`], for organizations.
+const ORGANIZATION_HOOKS: &[(&str, &str, &str)] = &[
+    ("join", "[type=submit]", "Enregistrer"),
+    ("join", "[name=siret]#siret-selector", ""),
+    (
+        "join",
+        "label[for=siret-selector]",
+        "SIRET de l’organisation que vous représentez Il est composé de 14 chiffres",
+    ),
+    ("join-error", "[name=siret][value='21920023500014']", ""),
+    (
+        "join-error",
+        ".fr-alert--warning",
+        "D’après l’INSEE, cet établissement est fermé. S’il a déménagé ou changé de forme, son nouveau SIRET figure dans l’Annuaire des Entreprises.",
+    ),
+    (
+        "suggestions",
+        "[aria-label=\"Sélectionner l'organisation Commune de clamart - Mairie\"]",
+        "Commune de clamart - Mairie",
+    ),
+    (
+        "join-confirm",
+        "main p:first-of-type",
+        "🕵️ Vous souhaitez rejoindre Totalenergies se avec l’adresse email jean.user@yopmail.com.",
+    ),
+    (
+        "join-confirm",
+        "[href='/users/start-sign-in']",
+        "Corriger l’email",
+    ),
+    ("join-confirm", "[type=submit]", "Continuer avec cet email"),
+    (
+        "domain-not-allowed",
+        "main p:first-of-type",
+        "Seules les adresses finances.gouv.fr peuvent rejoindre l’organisation « Commune de clamart - Mairie ».",
+    ),
+    (
+        "domain-refused",
+        "main p:first-of-type",
+        "Vous ne pouvez pas rejoindre l’organisation « Commune de clamart - Mairie ».",
+    ),
+    (
+        "contact-ask",
+        "legend",
+        "À quelle adresse e-mail souhaitez-vous recevoir le code ?",
+    ),
+    (
+        "contact-ask",
+        "label[for='email-courrier@lahague.com']",
+        "courrier@lahague.com",
+    ),
+    (
+        "contact-code",
+        "label[for=official_contact_email_verification_token]",
+        "Insérer le code à 2 mots",
+    ),
+    (
+        "moderation-pending",
+        "[action='/users/cancel-moderation-and-redirect-to-sign-in/7'] [aria-label=\"Corriger l'adresse email\"]",
+        "",
+    ),
+    ("moderation-pending", "[aria-label='Corriger le nom']", ""),
+    (
+        "moderation-pending",
+        "[aria-label=\"Corriger l'organisation de rattachement\"]",
+        "Changer d'organisation",
+    ),
+    (
+        "moderation-rejected",
+        "a[aria-label='Changer d’adresse email'][href='/users/start-sign-in']",
+        "",
+    ),
+    (
+        "moderation-editable",
+        "[action='/users/reopen-moderation/7'] [aria-label='Corriger le nom']",
+        "",
+    ),
 ];
 
 /// By sample: a selector that must find one element, and the text of that element.
@@ -615,6 +759,15 @@ const CAPTIONS: &[(&str, &str, &str)] = &[
     ("helper-smartphone-account", "Non", "label"),
     ("helper-software-sign-in", "Continuer", "a"),
     ("helper-app-account", "Continuer", "a"),
+    ("join", "SIRET de l’organisation que vous représentez", "label"),
+    ("join", "Enregistrer", "button"),
+    ("suggestions", "Bnp paribas", "button"),
+    ("join-confirm", "Continuer avec cet email", "button"),
+    ("moderation-rejected", "Changer d'organisation", "button"),
+    ("contact-ask", "mairie-beaumont@lahague.com", "label"),
+    ("contact-ask", "Valider", "button"),
+    ("contact-code", "Insérer le code à 2 mots", "label"),
+    ("contact-code", "Valider", "button"),
     ("error-500", "Continuer", "a"),
     ("welcome", "Continuer", "button"),
 ];
@@ -636,7 +789,12 @@ fn titles_and_headings_are_the_agreed_ones() {
 #[test]
 fn every_hook_is_there_once() {
     let documents = documents();
-    for (name, selector, expected) in SIGN_IN_HOOKS.iter().chain(ACCOUNT_HOOKS).chain(FACTOR_HOOKS) {
+    for (name, selector, expected) in SIGN_IN_HOOKS
+        .iter()
+        .chain(ACCOUNT_HOOKS)
+        .chain(FACTOR_HOOKS)
+        .chain(ORGANIZATION_HOOKS)
+    {
         let document = Html::parse_document(&documents[name]);
         assert_eq!(
             text(&one(name, &document, selector)),
@@ -664,6 +822,38 @@ fn captions_come_first() {
             first.html()
         );
     }
+}
+
+#[test]
+fn pages_say_what_is_agreed() {
+    let documents = documents();
+    for (name, fragment) in [
+        (
+            "public-sector-only",
+            "adresse email d’une administration publique",
+        ),
+        ("private-sector", "représenter des organisations privées"),
+        ("domain-not-allowed", "Soyez sûrs d’utiliser le SIRET"),
+        ("moderation-rejected", "lien entre l’organisation et vous"),
+        ("moderation-rejected", "consultez le mail"),
+        ("moderation-rejected", "Motif : Nom de domaine introuvable"),
+        ("moderation-editable", "consultez le mail"),
+        (
+            "contact-code",
+            "email officielle de votre mairie : mairie-beaumont@lahague.com",
+        ),
+        ("manage-organizations", "est en cours de traitement"),
+    ] {
+        let document = Html::parse_document(&documents[name]);
+        assert!(
+            text(&one(name, &document, "main")).contains(fragment),
+            "{name}: {fragment}"
+        );
+    }
+    assert!(
+        !documents["moderation-rejected"].contains("Corriger le nom"),
+        "nothing is to be edited"
+    );
 }
 
 #[test]

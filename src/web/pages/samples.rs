@@ -16,8 +16,14 @@ use super::factors::{
 };
 use super::franceconnect::{FranceConnectPage, FranceConnectUnavailablePage};
 use super::home::HomePage;
+use super::joining::{
+    ConfirmJoiningPage, DomainNotAllowedPage, DomainRefusedPage, JoinOrganizationPage, PrivateSectorPage,
+    PublicSectorOnlyPage, SuggestionsPage,
+};
 use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
 use super::manage_organizations::{ManageOrganizationsPage, PendingRequest};
+use super::moderations::{PendingModerationPage, RejectedModerationPage, RequestDetails};
+use super::official_contact::{AskWhichEmailPage, ContactCodePage};
 use super::oidc::{AutoSubmitPage, FormPostPage, HiddenField};
 use super::organizations::{Establishment, OrganizationTile, SelectOrganizationPage};
 use super::passwords::{
@@ -85,6 +91,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
     add_passwords(&mut samples);
     add_account(&mut samples);
     add_factors(&mut samples);
+    add_joining(&mut samples);
+    add_moderations(&mut samples);
     add_errors(&mut samples);
     samples.documents
 }
@@ -468,6 +476,92 @@ fn add_passwords(samples: &mut Samples) {
         email: None,
     };
     samples.add("change-password", &shell(), &change);
+}
+
+fn add_joining(samples: &mut Samples) {
+    let email = || "jean.user@yopmail.com".to_owned();
+    let mairie = || "Commune de clamart - Mairie".to_owned();
+    let join = JoinOrganizationPage {
+        siret_hint: None,
+        annuaire_url: "https://annuaire-entreprises.data.gouv.fr/?mtm_campaign=proconnect",
+        is_closed: false,
+    };
+    samples.add("join", &shell(), &join);
+    let again = JoinOrganizationPage {
+        siret_hint: Some("21920023500014".to_owned()),
+        is_closed: true,
+        ..join
+    };
+    samples.add("join-error", &notified("invalid_siret"), &again);
+    let suggestions = SuggestionsPage {
+        organizations: vec![
+            organization(1, &mairie(), false),
+            organization(2, "Bnp paribas", false),
+        ],
+    };
+    samples.add("suggestions", &shell(), &suggestions);
+    let confirm = ConfirmJoiningPage {
+        organization: "Totalenergies se".to_owned(),
+        siret: "54205118000066".to_owned(),
+        email: email(),
+    };
+    samples.add("join-confirm", &shell(), &confirm);
+    let not_allowed = DomainNotAllowedPage {
+        organization: mairie(),
+        domains: "finances.gouv.fr".to_owned(),
+        email: email(),
+    };
+    samples.add("domain-not-allowed", &shell(), &not_allowed);
+    let refused = DomainRefusedPage {
+        organization: mairie(),
+        email: email(),
+    };
+    samples.add("domain-refused", &shell(), &refused);
+    samples.add(
+        "public-sector-only",
+        &shell(),
+        &PublicSectorOnlyPage { email: email() },
+    );
+    samples.add("private-sector", &shell(), &PrivateSectorPage { email: email() });
+    let ask = AskWhichEmailPage {
+        organization_id: 3,
+        emails: vec![
+            "courrier@lahague.com".to_owned(),
+            "mairie-beaumont@lahague.com".to_owned(),
+        ],
+    };
+    samples.add("contact-ask", &shell(), &ask);
+    let code = ContactCodePage {
+        organization_id: 3,
+        organization_type: "mairie",
+        email: "mairie-beaumont@lahague.com".to_owned(),
+    };
+    samples.add("contact-code", &notified("invalid_verify_email_code"), &code);
+}
+
+fn add_moderations(samples: &mut Samples) {
+    let request = RequestDetails {
+        moderation_id: 7,
+        given_name: "Jean".to_owned(),
+        family_name: "User".to_owned(),
+        email: "jean.user@yopmail.com".to_owned(),
+        organization: organization(1, "Commune de clamart - Mairie", false),
+    };
+    let pending = PendingModerationPage {
+        request: request.clone(),
+    };
+    samples.add("moderation-pending", &shell(), &pending);
+    let rejected = RejectedModerationPage {
+        request,
+        reason: "Nom de domaine introuvable".to_owned(),
+        allow_editing: false,
+    };
+    samples.add("moderation-rejected", &shell(), &rejected);
+    let editable = RejectedModerationPage {
+        allow_editing: true,
+        ..rejected
+    };
+    samples.add("moderation-editable", &shell(), &editable);
 }
 
 fn add_errors(samples: &mut Samples) {

@@ -1,11 +1,28 @@
 //! What people do to act for an organization, against the real program: every page with its success and its failures.
 
+mod contact;
+mod join;
 mod manage;
+mod moderation;
+mod suggestions;
+mod ticket;
 
 use crate::accounts::{count_mails, insert_user, place, text};
-use crate::support::{TestDatabase, TestServer, Visitor};
+use crate::support::{Options, Page, TestDatabase, TestServer, Visitor};
 
 const PASSWORD: &str = crate::accounts::PASSWORD;
+/// Commune de Lamalou-les-Bains, 20 to 49 people.
+const TOWN: &str = "21340126800130";
+/// A public school.
+const SCHOOL: &str = "19750663700010";
+/// Bnp paribas, which knows nobody by their domain.
+const BANK: &str = "66204244933106";
+/// A one-person company.
+const ONE_PERSON: &str = "82869625200018";
+/// DINUM, a service of the State.
+const STATE: &str = "13002526500013";
+/// Totalenergies se, of many people.
+const BIG_COMPANY: &str = "54205118000066";
 const EMAIL: &str = "agent@exemple.fr";
 
 /// A signed-in person without any organization.
@@ -52,4 +69,64 @@ async fn request_to_join(
         .await
         .unwrap()
         .get(0)
+}
+
+/// The id of the organization with this SIRET, stored if it was not.
+async fn organization_of(database: &TestDatabase, siret: &str) -> i32 {
+    database
+        .execute(&format!(
+            "INSERT INTO organizations (siret, cached_libelle, cached_est_active) VALUES ('{siret}', '{siret}', true)
+             ON CONFLICT (siret) DO NOTHING"
+        ))
+        .await;
+    text(
+        database,
+        &format!("SELECT id FROM organizations WHERE siret = '{siret}'"),
+    )
+    .await
+    .parse()
+    .expect("an identifier")
+}
+
+/// Asks to join the organization with this SIRET, on the form.
+async fn join(visitor: &Visitor, siret: &str) -> Page {
+    join_with(visitor, &[("siret", siret)]).await
+}
+
+/// Sends the form with these fields.
+async fn join_with(visitor: &Visitor, fields: &[(&str, &str)]) -> Page {
+    let page = visitor.get(FORM).await;
+    visitor.submit(&page, "/users/join-organization", fields).await
+}
+
+/// The form without suggestions.
+const FORM: &str = "/users/join-organization?do_not_propose_suggestions=true";
+
+/// Addresses of free providers are told apart.
+fn by_the_lists() -> Options {
+    Options::default().with("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_NON_FREE", "False")
+}
+
+/// How `user` is linked to the organization with this SIRET; empty when they are not.
+async fn link_type(database: &TestDatabase, user: i32, siret: &str) -> String {
+    text(
+        database,
+        &format!(
+            "SELECT verification_type FROM users_organizations
+             WHERE user_id = {user} AND organization_id = (SELECT id FROM organizations WHERE siret = '{siret}')"
+        ),
+    )
+    .await
+}
+
+/// What `email_domains` holds for the organization with this SIRET.
+async fn add_domain(database: &TestDatabase, siret: &str, domain: &str, verification_type: &str) {
+    database
+        .execute(&format!(
+            "INSERT INTO organizations (siret, cached_libelle, cached_est_active) VALUES ('{siret}', '{siret}', true)
+             ON CONFLICT (siret) DO NOTHING;
+             INSERT INTO email_domains (organization_id, domain, verification_type)
+             SELECT id, '{domain}', '{verification_type}' FROM organizations WHERE siret = '{siret}'"
+        ))
+        .await;
 }

@@ -1,0 +1,74 @@
+// A tile with the organization of the SIRET in the field, once the field holds one.
+const PAUSE_MS = 250;
+const SIRET = /^(\s*\d){14}\s*$/;
+const NOT_FOUND = "Nous n'avons pas trouvé votre organisation.";
+const UNKNOWN_ERROR =
+  'Une erreur inattendue empêche de trouver votre organisation. Réessayez plus tard, ou écrivez à support+identite@proconnect.gouv.fr.';
+const MESSAGES = { 400: 'SIRET invalide.', 404: NOT_FOUND };
+
+export function followSiret(form, field) {
+  const tile = document.getElementById('organization-info');
+  const alert = document.getElementById('organization-alert');
+  const name = document.getElementById('organization-info-libelle');
+  const badge = document.getElementById('organization-info-type-etablissement');
+  const submit = form.querySelector('[type=submit]');
+  let pending;
+  let request;
+
+  function clear() {
+    tile.hidden = true;
+    alert.hidden = true;
+    field.removeAttribute('aria-describedby');
+    submit.removeAttribute('aria-label');
+  }
+
+  function tell(message) {
+    alert.querySelector('.alert--content').textContent = message;
+    alert.hidden = false;
+    field.setAttribute('aria-describedby', 'organization-alert');
+  }
+
+  function show(organization) {
+    name.textContent = organization.libelle;
+    name.setAttribute('aria-label', `Organisation correspondante au SIRET donné : ${organization.libelle}`);
+    submit.setAttribute('aria-label', `Enregistrer l'organisation ${organization.libelle}`);
+    document.getElementById('organization-info-adresse').textContent = organization.adresse;
+    document.getElementById('organization-info-siret').textContent = organization.siret;
+    badge.textContent = organization.siegeSocial ? 'Siège social' : 'Établissement secondaire';
+    badge.classList.toggle('fr-badge--info', organization.siegeSocial);
+    badge.classList.toggle('fr-badge--new', !organization.siegeSocial);
+    tile.hidden = false;
+  }
+
+  async function lookUp() {
+    if (!SIRET.test(field.value)) return;
+    // A late answer for an older value is of no interest any more.
+    request = new AbortController();
+    const { signal } = request;
+    try {
+      const answer = await fetch(`/api/sirene/organization-info/${field.value.replace(/\s/g, '')}`, { signal });
+      // The register does not answer: saving tells whether the organization is known.
+      if (answer.status === 504) return;
+      if (!answer.ok) {
+        tell(MESSAGES[answer.status] ?? UNKNOWN_ERROR);
+        return;
+      }
+      const { organizationInfo } = await answer.json();
+      if (signal.aborted) return;
+      if (organizationInfo.estActive) show(organizationInfo);
+      else tell("État administratif de l'établissement : fermé");
+    } catch (error) {
+      if (!signal.aborted) tell(UNKNOWN_ERROR);
+    }
+  }
+
+  name.addEventListener('click', () => form.requestSubmit());
+  field.addEventListener('input', () => {
+    clearTimeout(pending);
+    request?.abort();
+    clear();
+    pending = setTimeout(lookUp, PAUSE_MS);
+  });
+  clear();
+  lookUp();
+}

@@ -1,0 +1,31 @@
+//! French words for codes that are read out on the telephone: one for each throw of five dice.
+
+/// Six to the power of five.
+pub const WORD_COUNT: usize = 7776;
+
+/// One word a line, in alphabetical order. Source: the package `xkcdpass` of PyPI, by `script/diceware-words`.
+const WORDS: &str = include_str!("diceware/words.txt");
+
+/// The word that the throw `index` stands for; the empty text beyond the last one.
+#[must_use]
+pub fn word(index: usize) -> &'static str {
+    WORDS.lines().nth(index).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn there_is_a_plain_word_for_every_throw() {
+        let words: HashSet<&str> = (0..WORD_COUNT).map(word).collect();
+        assert_eq!(words.len(), WORD_COUNT, "no word twice");
+        assert!(words.iter().all(|word| {
+            (3..=9).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
+        }));
+        assert!(words.contains("ours") && words.contains("roux"));
+        assert_eq!(word(WORD_COUNT), "");
+    }
+}

@@ -1,0 +1,239 @@
+//! The code that the official contact of an organization hands on (spec/organizations.md §4.5).
+
+use chrono::TimeDelta;
+
+use super::directory::ContactError;
+use super::{Organizations, OrganizationsError};
+use crate::db;
+use crate::db::official_contacts::NewCode;
+use crate::domain::one_time_secret::Purpose;
+use crate::domain::organization::{OrganizationProfile, TypeLabel};
+use crate::domain::{ContactCode, Email, OrganizationId, Siret, UserId};
+use crate::mail::messages::OfficialContactEmailVerification;
+
+/// How long a code is good.
+const LIFETIME: TimeDelta = TimeDelta::hours(1);
+/// Wrong guesses after which a code is dead.
+const GUESSES: i32 = 20;
+
+/// What the page of the code shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContactPage {
+    /// A code is on its way to this address.
+    CodeSent {
+        email: String,
+        organization_type: TypeLabel,
+    },
+    /// The organization has several addresses: one is to be chosen.
+    ChooseAddress(Vec<Email>),
+    /// The membership needs no check, or not any more.
+    NotNeeded,
+    /// No such membership, or an organization without official contact.
+    NotFound,
+    /// The directory does not answer, or does not know the address that was chosen.
+    DirectoryUnavailable,
+}
+
+/// What became of a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactCodeOutcome {
+    Verified,
+    /// Wrong, too old or used: never told apart.
+    Invalid,
+    NotNeeded,
+    NotFound,
+}
+
+/// Where the check of a membership stands.
+enum Survey {
+    /// Nothing is to be sent.
+    Known(ContactPage),
+    Open(OpenSurvey),
+}
+
+/// A code is to be sent to one of the contacts.
+struct OpenSurvey {
+    contacts: Vec<Email>,
+    organization_type: TypeLabel,
+    libelle: String,
+}
+
+impl Organizations {
+    /// What the page that asks for one of several addresses shows. Sends nothing: [`ContactPage::CodeSent`] means that there is nothing
+    /// to choose.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn official_contacts_of(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+    ) -> Result<ContactPage, OrganizationsError> {
+        Ok(match self.survey(user, organization).await? {
+            Survey::Known(page) => page,
+            Survey::Open(open) => match open.contacts.as_slice() {
+                [] => ContactPage::DirectoryUnavailable,
+                [only] => ContactPage::CodeSent {
+                    email: only.to_string(),
+                    organization_type: open.organization_type,
+                },
+                _ => ContactPage::ChooseAddress(open.contacts),
+            },
+        })
+    }
+
+    /// Sends a code to the official contact of `organization`, which `user` has joined, unless one was sent within its lifetime. `chosen`:
+    /// the address among several. Of requests that race, one sends.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn request_contact_code(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        chosen: Option<&Email>,
+    ) -> Result<ContactPage, OrganizationsError> {
+        let open = match self.survey(user, organization).await? {
+            Survey::Known(page) => return Ok(page),
+            Survey::Open(open) => open,
+        };
+        let email = match (open.contacts.as_slice(), chosen) {
+            ([only], None) => only,
+            (contacts, Some(chosen)) if contacts.contains(chosen) => chosen,
+            (_, Some(_)) | ([], None) => return Ok(ContactPage::DirectoryUnavailable),
+            (_, None) => return Ok(ContactPage::ChooseAddress(open.contacts)),
+        };
+        self.send_contact_code(user, organization, email, &open.libelle)
+            .await?;
+        Ok(ContactPage::CodeSent {
+            email: email.to_string(),
+            organization_type: open.organization_type,
+        })
+    }
+
+    /// Whether a code is to be sent, and who could receive it.
+    async fn survey(&self, user: UserId, organization: OrganizationId) -> Result<Survey, OrganizationsError> {
+        let now = self.services.clock.now();
+        let found = {
+            let client = self.services.pool.get().await?;
+            db::official_contacts::find(&client, user, organization).await?
+        };
+        let Some(check) = found else {
+            return Ok(Survey::Known(ContactPage::NotFound));
+        };
+        if !check.is_needed {
+            return Ok(Survey::Known(ContactPage::NotNeeded));
+        }
+        let row = check.organization;
+        let profile = row.profile();
+        let organization_type = profile.type_label();
+        let is_alive = check.sent_at.is_some_and(|sent_at| now - sent_at <= LIFETIME);
+        if let Some(email) = check.sent_to.filter(|_| is_alive) {
+            return Ok(Survey::Known(ContactPage::CodeSent {
+                email,
+                organization_type,
+            }));
+        }
+        let commune = row.code_officiel_geographique.as_deref().unwrap_or_default();
+        Ok(match self.official_contacts(&profile, commune).await {
+            Ok(Some(contacts)) => Survey::Open(OpenSurvey {
+                contacts,
+                organization_type,
+                libelle: row.libelle.unwrap_or(row.siret),
+            }),
+            Ok(None) => Survey::Known(ContactPage::NotFound),
+            Err(error) => {
+                tracing::warn!(?error, "an official contact is not known");
+                Survey::Known(ContactPage::DirectoryUnavailable)
+            }
+        })
+    }
+
+    /// The official contacts of a town or a school; `None` for every other organization.
+    async fn official_contacts(
+        &self,
+        organization: &OrganizationProfile<'_>,
+        commune: &str,
+    ) -> Result<Option<Vec<Email>>, ContactError> {
+        let contacts = &self.services.contacts;
+        if organization.is_etablissement_scolaire() {
+            let siret: Option<Siret> = organization.siret.and_then(|siret| siret.parse().ok());
+            let siret = siret.ok_or(ContactError::NotFound)?;
+            return Ok(Some(vec![contacts.school(&siret).await?]));
+        }
+        if organization.is_commune() {
+            return Ok(Some(contacts.town_halls(commune).await?));
+        }
+        Ok(None)
+    }
+
+    async fn send_contact_code(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        email: &Email,
+        libelle: &str,
+    ) -> Result<(), OrganizationsError> {
+        let now = self.services.clock.now();
+        let code = ContactCode::draw(&mut rand::rng());
+        let digest = code.digest(
+            &self.services.secrets,
+            Purpose::OfficialContact(user, organization),
+        );
+        let mut client = self.services.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let fresh = NewCode {
+            user,
+            organization,
+            digest: &digest,
+            email: email.as_str(),
+        };
+        if !db::official_contacts::issue(&transaction, fresh, now - LIFETIME, now).await? {
+            return Ok(());
+        }
+        let Some(person) = db::users::find_by_id(&transaction, user).await? else {
+            return Ok(());
+        };
+        let message = OfficialContactEmailVerification {
+            given_name: person.given_name.unwrap_or_default(),
+            family_name: person.family_name.unwrap_or_default(),
+            email: person.email,
+            libelle: libelle.to_owned(),
+            token: code.expose().to_owned(),
+        };
+        self.post(&transaction, email.as_str(), &message).await?;
+        transaction.commit().await?;
+        self.services.outbox.poke();
+        Ok(())
+    }
+
+    /// Checks what `user` typed, and uses the code up: they are known to the official contact of `organization` then.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn verify_contact_code(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        typed: &str,
+    ) -> Result<ContactCodeOutcome, OrganizationsError> {
+        let now = self.services.clock.now();
+        let client = self.services.pool.get().await?;
+        match db::official_contacts::find(&client, user, organization).await? {
+            None => return Ok(ContactCodeOutcome::NotFound),
+            Some(check) if !check.is_needed => return Ok(ContactCodeOutcome::NotNeeded),
+            Some(_) => {}
+        }
+        let Some(code) = ContactCode::parse(typed) else {
+            return Ok(ContactCodeOutcome::Invalid);
+        };
+        let purpose = Purpose::OfficialContact(user, organization);
+        let forms = code.stored_forms(&self.services.secrets, purpose);
+        let sent_since = now - LIFETIME;
+        if db::official_contacts::consume(&client, user, organization, &forms, sent_since, now).await? {
+            return Ok(ContactCodeOutcome::Verified);
+        }
+        db::official_contacts::count_failure(&client, user, organization, GUESSES).await?;
+        Ok(ContactCodeOutcome::Invalid)
+    }
+}

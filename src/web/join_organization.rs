@@ -1,0 +1,275 @@
+//! Joining an organization: asking for its SIRET, suggesting some, confirming the address, and saying why it is not possible.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use url::form_urlencoded;
+
+use super::app::App;
+use super::error::PageError;
+use super::fields::Fields;
+use super::form::{Form, Query};
+use super::gate::{go_on, redirect};
+use super::manage_organizations::requested_tile;
+use super::page::{html, notification, shell};
+use super::pages::joining::{
+    ConfirmJoiningPage, DomainNotAllowedPage, DomainRefusedPage, JoinOrganizationPage, PrivateSectorPage,
+    PublicSectorOnlyPage, SuggestionsPage,
+};
+use super::session::Browser;
+use super::verify_email::signed_in;
+use crate::db::moderations::ModeratedOrganization;
+use crate::domain::email_domain::{allowed_domains, is_gendarmerie};
+use crate::domain::{OrganizationId, Siret};
+use crate::journey::{PendingInteraction, Visit};
+use crate::organizations::{JoinOutcome, JoinRequest, Refusal};
+
+const JOIN_ORGANIZATION: &str = "/users/join-organization";
+
+const ANNUAIRE: &str = "https://annuaire-entreprises.data.gouv.fr/?mtm_campaign=proconnect";
+/// The gendarmerie has one establishment a region.
+const ANNUAIRE_OF_GENDARMERIE: &str = "https://annuaire-entreprises.data.gouv.fr/rechercher?terme=r%C3%A9gion%20de%20gendarmerie&mtm_campaign=proconnect";
+
+/// What is shown again of a SIRET that was typed, in characters.
+const SHOWN_HINT: usize = 30;
+
+/// `GET /users/join-organization`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let siret_hint = query.one("siret_hint")?.filter(|hint| !hint.is_empty());
+    let wants_the_form = siret_hint.is_some()
+        || query.one("notification")?.is_some()
+        || query.flag("do_not_propose_suggestions")?;
+    if !wants_the_form {
+        let suggestions = app
+            .organizations
+            .suggestions(&person.email, person.links.len())
+            .await?;
+        if !suggestions.is_empty() {
+            return Ok(redirect("/users/organization-suggestions"));
+        }
+    }
+    let domain = person.email.rsplit('@').next().unwrap_or_default();
+    let page = JoinOrganizationPage {
+        siret_hint: siret_hint.map(|hint| hint.chars().take(SHOWN_HINT).collect()),
+        annuaire_url: if is_gendarmerie(domain) {
+            ANNUAIRE_OF_GENDARMERIE
+        } else {
+            ANNUAIRE
+        },
+        is_closed: query.flag("closed")?,
+    };
+    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+}
+
+/// `GET /users/organization-suggestions`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_suggestions(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let suggestions = app
+        .organizations
+        .suggestions(&person.email, person.links.len())
+        .await?;
+    if suggestions.is_empty() {
+        return Ok(redirect(
+            "/users/join-organization?do_not_propose_suggestions=true",
+        ));
+    }
+    let page = SuggestionsPage {
+        organizations: suggestions.into_iter().map(requested_tile).collect(),
+    };
+    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+}
+
+/// `POST /users/join-organization`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Result<HttpResponse, PageError> {
+    let typed = fields.one("siret")?.unwrap_or_default();
+    let is_confirmed = fields.flag("confirmed")?;
+    let Ok(siret) = typed.parse::<Siret>() else {
+        return Ok(back_to_the_form(typed, "invalid_siret", false));
+    };
+    let person = signed_in(&browser).await?;
+    let journey = browser.journey().await?;
+    if journey.visit.pending_moderation.is_some() || journey.visit.pending_certification.is_some() {
+        browser.update(forget_pending).await?;
+    }
+    let interaction = journey.interaction();
+    let request = JoinRequest {
+        user: person.user_id,
+        email: &person.email,
+        siret: &siret,
+        is_confirmed,
+        certification_requested: interaction
+            .is_some_and(PendingInteraction::requests_certification_dirigeant),
+        sp_name: interaction.and_then(|pending| pending.sp_name.as_deref()),
+    };
+    match app.organizations.join(request).await? {
+        JoinOutcome::Linked(organization) => {
+            browser.look_again();
+            browser.select_organization(organization).await?;
+            go_on(&browser).await
+        }
+        JoinOutcome::NeedsModeration(organization) => {
+            browser
+                .update(move |visit| visit.pending_moderation = Some(organization))
+                .await?;
+            go_on(&browser).await
+        }
+        JoinOutcome::NeedsCertification(organization) => {
+            browser
+                .update(move |visit| visit.pending_certification = Some(organization))
+                .await?;
+            go_on(&browser).await
+        }
+        JoinOutcome::Refused(organization, refusal) => Ok(refused(typed, organization, refusal)),
+        JoinOutcome::UnknownSiret => Ok(back_to_the_form(typed, "invalid_siret", false)),
+        JoinOutcome::RegisterUnavailable => Ok(back_to_the_form(typed, "insee_unexpected_error", false)),
+    }
+}
+
+fn forget_pending(visit: &mut Visit) {
+    visit.pending_moderation = None;
+    visit.pending_certification = None;
+}
+
+/// The page that says why.
+fn refused(typed: &str, organization: OrganizationId, refusal: Refusal) -> HttpResponse {
+    match refusal {
+        Refusal::OrganizationNotActive => back_to_the_form(typed, "invalid_siret", true),
+        Refusal::AlreadyMember => back_to_the_form(typed, "user_in_organization_already", false),
+        Refusal::AlreadyAsked(moderation) => redirect(&format!(
+            "/users/unable-to-auto-join-organization?moderation_id={moderation}"
+        )),
+        Refusal::Rejected(moderation) => {
+            redirect(&format!("/users/moderation-rejected?moderation_id={moderation}"))
+        }
+        Refusal::DomainNotAllowed => redirect(&format!(
+            "/users/domain-not-allowed-for-organization?organization_id={organization}"
+        )),
+        Refusal::DomainRefused => redirect(&format!(
+            "/users/domain-refused-for-organization?organization_id={organization}"
+        )),
+        Refusal::GouvFrForPrivateOrganization => redirect("/users/access-restricted-to-private-sector-email"),
+        Refusal::RestrictedToPublicServiceEmails => {
+            redirect("/users/access-restricted-to-public-sector-email")
+        }
+        Refusal::MustConfirm => redirect(&format!(
+            "/users/join-organization-confirm?organization_id={organization}"
+        )),
+    }
+}
+
+/// The form again, with what was typed.
+fn back_to_the_form(typed: &str, notification: &str, is_closed: bool) -> HttpResponse {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("notification", notification)
+        .append_pair("siret_hint", typed);
+    if is_closed {
+        query.append_pair("closed", "true");
+    }
+    redirect(&format!("{JOIN_ORGANIZATION}?{}", query.finish()))
+}
+
+/// `GET /users/join-organization-confirm`
+///
+/// # Errors
+/// When there is no such organization, or a part of the house does not answer.
+pub async fn get_confirm(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let organization = asked_about(&app, &query).await?;
+    let page = ConfirmJoiningPage {
+        organization: organization.name().to_owned(),
+        siret: organization.siret,
+        email: signed_in(&browser).await?.email,
+    };
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// `GET /users/domain-not-allowed-for-organization`
+///
+/// # Errors
+/// When there is no such organization, or a part of the house does not answer.
+pub async fn get_domain_not_allowed(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let organization = asked_about(&app, &query).await?;
+    let siret: Option<Siret> = organization.siret.parse().ok();
+    let page = DomainNotAllowedPage {
+        organization: organization.name().to_owned(),
+        domains: siret
+            .as_ref()
+            .and_then(allowed_domains)
+            .unwrap_or_default()
+            .join(", "),
+        email: signed_in(&browser).await?.email,
+    };
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// `GET /users/domain-refused-for-organization`
+///
+/// # Errors
+/// When there is no such organization, or a part of the house does not answer.
+pub async fn get_domain_refused(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let organization = asked_about(&app, &query).await?;
+    let page = DomainRefusedPage {
+        organization: organization.name().to_owned(),
+        email: signed_in(&browser).await?.email,
+    };
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// `GET /users/access-restricted-to-public-sector-email`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_public_sector_only(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let page = PublicSectorOnlyPage {
+        email: signed_in(&browser).await?.email,
+    };
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// `GET /users/access-restricted-to-private-sector-email`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_private_sector(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let page = PrivateSectorPage {
+        email: signed_in(&browser).await?.email,
+    };
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// The organization that the query names.
+async fn asked_about(app: &App, query: &Fields) -> Result<ModeratedOrganization, PageError> {
+    let id: OrganizationId = query
+        .required("organization_id")?
+        .parse()
+        .map_err(|_| PageError::BadRequest("Cette organisation n’existe pas."))?;
+    app.organizations
+        .organization(id)
+        .await?
+        .ok_or(PageError::NotFound)
+}

@@ -1,0 +1,154 @@
+//! A request to join an organization: its page, withdrawing it, correcting what was refused.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+
+use super::app::App;
+use super::error::PageError;
+use super::fields::Fields;
+use super::form::{Form, Query};
+use super::gate::redirect;
+use super::manage_organizations::{cancel, requested_tile};
+use super::page::{html, notification, shell};
+use super::pages::moderations::{PendingModerationPage, RejectedModerationPage, RequestDetails};
+use super::session::Browser;
+use super::verify_email::signed_in;
+use crate::db::moderations::Moderation;
+use crate::domain::ModerationId;
+use crate::journey::Person;
+use crate::organizations::{ModerationPage, RequestOutcome};
+
+const PERSONAL_INFORMATION: &str = "/users/personal-information";
+const FORBIDDEN: PageError = PageError::Forbidden("Cette demande a été faite par une autre personne.");
+
+/// `GET /users/unable-to-auto-join-organization`
+///
+/// # Errors
+/// When there is no such request or it is somebody else's, or a part of the house does not answer.
+pub async fn get_pending(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let request = asked_about(&app, &person, &query).await?;
+    let page = PendingModerationPage {
+        request: details(&person, request),
+    };
+    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+}
+
+/// `GET /users/moderation-rejected`
+///
+/// # Errors
+/// When there is no such request or it is somebody else's, or a part of the house does not answer.
+pub async fn get_rejected(
+    app: Data<App>,
+    browser: Browser,
+    Query(query): Query,
+) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let request = asked_about(&app, &person, &query).await?;
+    if request.is_pending() {
+        // It was opened again: there is nothing to correct any more.
+        return Ok(redirect(&format!(
+            "/users/unable-to-auto-join-organization?moderation_id={}",
+            request.id
+        )));
+    }
+    let page = RejectedModerationPage {
+        reason: request.end_user_reason.clone(),
+        allow_editing: request.allow_editing,
+        request: details(&person, request),
+    };
+    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+}
+
+/// `POST /users/cancel-moderation-and-redirect-to-sign-in/{id}`
+///
+/// # Errors
+/// When the request is somebody else's or was accepted, or a part of the house does not answer.
+pub async fn post_cancel_to_sign_in(
+    app: Data<App>,
+    browser: Browser,
+    id: Path<String>,
+    Form(_): Form,
+) -> Result<HttpResponse, PageError> {
+    cancel(&app, &browser, &id).await?;
+    Ok(redirect("/users/start-sign-in"))
+}
+
+/// `POST /users/cancel-moderation-and-redirect-to-join-org/{id}`
+///
+/// # Errors
+/// When the request is somebody else's or was accepted, or a part of the house does not answer.
+pub async fn post_cancel_to_join(
+    app: Data<App>,
+    browser: Browser,
+    id: Path<String>,
+    Form(_): Form,
+) -> Result<HttpResponse, PageError> {
+    cancel(&app, &browser, &id).await?;
+    Ok(redirect("/users/join-organization"))
+}
+
+/// `POST /users/cancel-moderation-and-redirect-to-personal-information/{id}`
+///
+/// # Errors
+/// When the request is somebody else's or was accepted, or a part of the house does not answer.
+pub async fn post_cancel_to_personal_information(
+    app: Data<App>,
+    browser: Browser,
+    id: Path<String>,
+    Form(_): Form,
+) -> Result<HttpResponse, PageError> {
+    cancel(&app, &browser, &id).await?;
+    Ok(redirect(PERSONAL_INFORMATION))
+}
+
+/// `POST /users/reopen-moderation/{id}`
+///
+/// # Errors
+/// When the request is somebody else's or cannot be corrected, or a part of the house does not answer.
+pub async fn post_reopen(
+    app: Data<App>,
+    browser: Browser,
+    id: Path<String>,
+    Form(_): Form,
+) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let id = parse(&id)?;
+    let outcome = app
+        .organizations
+        .reopen_request(person.user_id, &person.email, id)
+        .await?;
+    match outcome {
+        RequestOutcome::Done => Ok(redirect(PERSONAL_INFORMATION)),
+        RequestOutcome::NotOpen => Err(PageError::NotFound),
+        RequestOutcome::Forbidden => Err(FORBIDDEN),
+    }
+}
+
+async fn asked_about(app: &App, person: &Person, query: &Fields) -> Result<Moderation, PageError> {
+    let id = parse(query.required("moderation_id")?)?;
+    match app.organizations.request(person.user_id, id).await? {
+        ModerationPage::Request(request) => Ok(*request),
+        ModerationPage::NotFound => Err(PageError::NotFound),
+        ModerationPage::Forbidden => Err(FORBIDDEN),
+    }
+}
+
+fn parse(id: &str) -> Result<ModerationId, PageError> {
+    id.parse()
+        .map_err(|_| PageError::BadRequest("Cette demande n’existe pas."))
+}
+
+fn details(person: &Person, request: Moderation) -> RequestDetails {
+    RequestDetails {
+        moderation_id: request.id.0,
+        given_name: person.given_name.clone().unwrap_or_default(),
+        family_name: person.family_name.clone().unwrap_or_default(),
+        email: person.email.clone(),
+        organization: requested_tile(request.organization),
+    }
+}

@@ -1,0 +1,42 @@
+//! The code that the official contact of an organization hands on.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::web::render::{Layout, Page};
+
+/// Which of several official addresses is to receive the code (spec ui G1).
+#[derive(Debug, Clone, Serialize)]
+pub struct AskWhichEmailPage {
+    pub organization_id: i32,
+    pub emails: Vec<String>,
+}
+
+impl Page for AskWhichEmailPage {
+    const TEMPLATE: &'static str = "pages/organizations/official-contact-ask";
+    const LAYOUT: Layout = Layout::Connexion;
+
+    fn title(&self) -> Cow<'_, str> {
+        "Vérifier votre email".into()
+    }
+}
+
+/// Entering the code (spec ui G2).
+#[derive(Debug, Clone, Serialize)]
+pub struct ContactCodePage {
+    pub organization_id: i32,
+    /// `mairie`, `établissement scolaire`, …
+    pub organization_type: &'static str,
+    /// Where the code was sent.
+    pub email: String,
+}
+
+impl Page for ContactCodePage {
+    const TEMPLATE: &'static str = "pages/organizations/official-contact-code";
+    const LAYOUT: Layout = Layout::Connexion;
+
+    fn title(&self) -> Cow<'_, str> {
+        "Vérifier votre email".into()
+    }
+}

@@ -1,0 +1,251 @@
+//! The code that an official contact hands on (spec/organizations.md §4.5)
+
+use super::{
+    EMAIL, SCHOOL, TOWN, by_the_lists, count_mails, join, join_with, link, newcomer_as, organization_of,
+    place, text,
+};
+use crate::support::{Options, TestServer, Visitor};
+
+const SUBJECT: &str = "[ProConnect] Authentifier un email sur ProConnect";
+const CODE_PAGE: &str = "Vérifier votre email - ProConnect";
+const WELCOME: &str = "Compte créé - ProConnect";
+const CONTACT: &str = "mairie@ville.fr";
+const FREE: &str = "jean.libre@gmail.com";
+/// La Hague, which has two addresses.
+const TOWN_OF_TWO: &str = "20006541500016";
+
+fn with_contact() -> Options {
+    by_the_lists().with("TEST_CONTACT_EMAIL", CONTACT)
+}
+
+/// The two words of the latest mail to the contact.
+async fn code(server: &TestServer, contact: &str, rank: usize) -> String {
+    let mail = server.mailbox.wait_for_nth(contact, SUBJECT, rank).await;
+    let text = mail.text();
+    let word = |line: &&str| {
+        let words: Vec<&str> = line.trim().split('-').collect();
+        words.len() == 2
+            && words
+                .iter()
+                .all(|word| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+    };
+    text.lines()
+        .find(word)
+        .expect("two words on a line")
+        .trim()
+        .to_owned()
+}
+
+async fn join_town(visitor: &Visitor) -> crate::support::Page {
+    join_with(visitor, &[("siret", TOWN), ("confirmed", "true")]).await
+}
+
+#[tokio::test]
+async fn a_town_hall_hands_on_a_code_of_two_words() {
+    let server = TestServer::start_with(with_contact()).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    let page = join_town(&visitor).await;
+    assert_eq!(page.title(), CODE_PAGE);
+    assert!(
+        page.text()
+            .contains(&format!("email officielle de votre mairie : {CONTACT}"))
+    );
+    let code = code(&server, CONTACT, 1).await;
+    let mail = server.mailbox.wait_for(CONTACT, SUBJECT).await;
+    assert!(mail.text().contains("Jean User") && mail.text().contains(FREE));
+    let stored = format!(
+        "SELECT official_contact_email_verification_token FROM users_organizations WHERE user_id = {user}"
+    );
+    let stored = text(server.database(), &stored).await;
+    assert!(stored.len() == 64 && !stored.contains(&code), "a digest");
+
+    // Looking again sends nothing more; the organization is not theirs yet.
+    visitor.get(page.url.path()).await;
+    assert_eq!(visitor.get("/users/welcome").await.url.path(), page.url.path());
+    assert_eq!(count_mails(&server, CONTACT, SUBJECT), 1);
+
+    let field = "official_contact_email_verification_token";
+    let action = page.url.path().to_owned();
+    for wrong in ["ours-roux", "", "ours", "é"] {
+        let page = visitor.submit(&page, &action, &[(field, wrong)]).await;
+        assert!(
+            page.text().contains("invalide ou expiré") || page.title().starts_with("Erreur"),
+            "{wrong:?}"
+        );
+        assert!(page.text().contains(CONTACT));
+    }
+    let shouted = code.to_uppercase().replace('-', "  ");
+    let done = visitor.submit(&page, &action, &[(field, &shouted)]).await;
+    assert_eq!(done.title(), WELCOME);
+    let row = format!(
+        "SELECT concat_ws(';', verification_type, needs_official_contact_email_verification,
+           official_contact_email_verification_token IS NULL, official_contact_email_verification_sent_at IS NULL)
+         FROM users_organizations WHERE user_id = {user}"
+    );
+    assert_eq!(
+        text(server.database(), &row).await,
+        "code_sent_to_official_contact_email;f;t;t"
+    );
+    let again = visitor.submit(&page, &action, &[(field, &code)]).await;
+    assert_eq!(
+        place(&again),
+        "/users/join-organization?notification=official_contact_email_verification_not_needed"
+    );
+    server.expect_discreet_log(&[&code]).await;
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_an_hour_and_another_one_follows() {
+    let server = TestServer::start_with(with_contact()).await;
+    let (visitor, _) = newcomer_as(&server, FREE, &[]).await;
+    let page = join_town(&visitor).await;
+    let first = code(&server, CONTACT, 1).await;
+    server
+        .database()
+        .execute("UPDATE users_organizations SET official_contact_email_verification_sent_at = now() - interval '61 minutes' WHERE needs_official_contact_email_verification")
+        .await;
+    let action = page.url.path().to_owned();
+    let field = "official_contact_email_verification_token";
+    let page = visitor.submit(&page, &action, &[(field, &first)]).await;
+    assert!(page.title().starts_with("Erreur"));
+    let second = code(&server, CONTACT, 2).await;
+    assert_eq!(
+        visitor.submit(&page, &action, &[(field, &second)]).await.title(),
+        WELCOME
+    );
+}
+
+#[tokio::test]
+async fn guessing_kills_a_code() {
+    let server = TestServer::start_with(with_contact()).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    let page = join_town(&visitor).await;
+    let code = code(&server, CONTACT, 1).await;
+    let action = page.url.path().to_owned();
+    let field = "official_contact_email_verification_token";
+    for _ in 0..20 {
+        visitor.submit(&page, &action, &[(field, "ours-roux")]).await;
+    }
+    let page = visitor.submit(&page, &action, &[(field, &code)]).await;
+    assert!(page.title().starts_with("Erreur"));
+    let needed = format!(
+        "SELECT needs_official_contact_email_verification FROM users_organizations WHERE user_id = {user}"
+    );
+    assert_eq!(text(server.database(), &needed).await, "true");
+    assert_eq!(count_mails(&server, CONTACT, SUBJECT), 1, "no mailbox is flooded");
+}
+
+#[tokio::test]
+async fn one_of_several_addresses_is_chosen_and_remembered() {
+    let server = TestServer::start_with(by_the_lists().with("FEATURE_USE_ANNUAIRE_EMAILS", "True")).await;
+    let (visitor, _) = newcomer_as(&server, FREE, &[]).await;
+    let page = join_with(&visitor, &[("siret", TOWN_OF_TWO), ("confirmed", "true")]).await;
+    assert_eq!(page.title(), CODE_PAGE);
+    assert_eq!(
+        page.texts("legend"),
+        ["À quelle adresse e-mail souhaitez-vous recevoir le code ?"]
+    );
+    assert_eq!(
+        page.attributes("[name=contact_email]", "value"),
+        ["courrier@lahague.com", "mairie-beaumont@lahague.com"]
+    );
+    assert!(
+        page.attributes("form[method=get] [name=_csrf]", "value")
+            .is_empty()
+    );
+    let town = organization_of(server.database(), TOWN_OF_TWO).await;
+    let action = format!("/users/official-contact-email-verification/{town}");
+    let chosen = "mairie-beaumont@lahague.com";
+    let stranger = visitor
+        .get(&format!("{action}?contact_email=moi@gmail.com"))
+        .await;
+    assert_eq!(
+        place(&stranger),
+        "/users/join-organization?notification=api_annuaire_error"
+    );
+    let page = visitor.submit(&page, &action, &[("contact_email", chosen)]).await;
+    assert!(
+        page.text()
+            .contains(&format!("email officielle de votre mairie : {chosen}"))
+    );
+    let code = code(&server, chosen, 1).await;
+    // Neither a wrong code nor another choice loses the address that the code went to.
+    let field = "official_contact_email_verification_token";
+    let page = visitor.submit(&page, &action, &[(field, "ours-roux")]).await;
+    assert!(page.text().contains(chosen));
+    let page = visitor
+        .get(&format!("{action}?contact_email=courrier@lahague.com"))
+        .await;
+    assert!(page.text().contains(chosen));
+    assert_eq!(count_mails(&server, "courrier@lahague.com", SUBJECT), 0);
+    let ask = format!("/users/official-contact-ask-which-email/{town}");
+    assert_eq!(visitor.get(&ask).await.url.path(), action, "it was chosen");
+    assert_eq!(
+        visitor.submit(&page, &action, &[(field, &code)]).await.title(),
+        WELCOME
+    );
+}
+
+#[tokio::test]
+async fn a_school_hands_on_a_code_whatever_the_domain() {
+    let server =
+        TestServer::start_with(Options::default().with("TEST_CONTACT_EMAIL", "lycee@ac-paris.fr")).await;
+    let (visitor, user) = newcomer_as(&server, EMAIL, &[]).await;
+    let page = join(&visitor, SCHOOL).await;
+    assert!(
+        page.text()
+            .contains("email officielle de votre établissement scolaire : lycee@ac-paris.fr")
+    );
+    let code = code(&server, "lycee@ac-paris.fr", 1).await;
+    // No service is told of an organization that nobody has confirmed.
+    let selected =
+        format!("SELECT selected_organization_id IS NOT NULL FROM identite_sessions WHERE user_id = {user}");
+    assert_eq!(text(server.database(), &selected).await, "true");
+    let field = "official_contact_email_verification_token";
+    let page = visitor.submit(&page, page.url.path(), &[(field, &code)]).await;
+    assert_eq!(page.title(), WELCOME);
+    let (visitor, user) = newcomer_as(&server, "lycee@ac-paris.fr", &[]).await;
+    assert_eq!(join(&visitor, SCHOOL).await.title(), WELCOME);
+    assert_eq!(
+        super::link_type(server.database(), user, SCHOOL).await,
+        "official_contact_email"
+    );
+}
+
+#[tokio::test]
+async fn the_page_is_for_members_who_need_it() {
+    let server = TestServer::start_with(with_contact()).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    let town = organization_of(server.database(), TOWN).await;
+    let path = format!("/users/official-contact-email-verification/{town}");
+    assert_eq!(
+        visitor.get(&path).await.url.path(),
+        "/users/join-organization",
+        "who acts for nobody joins first"
+    );
+    link(server.database(), user, 1, "domain").await;
+    assert_eq!(visitor.get(&path).await.status.as_u16(), 404, "no member");
+    assert_eq!(
+        visitor
+            .get("/users/official-contact-email-verification/x")
+            .await
+            .status
+            .as_u16(),
+        400
+    );
+    assert_eq!(
+        visitor
+            .get("/users/official-contact-ask-which-email/999999")
+            .await
+            .status
+            .as_u16(),
+        404
+    );
+    let page = visitor.get("/users/official-contact-email-verification/1").await;
+    assert_eq!(
+        place(&page),
+        "/users/join-organization?notification=official_contact_email_verification_not_needed"
+    );
+    let page = visitor.get(&format!("{path}?contact_email=x")).await;
+    assert_eq!(page.status.as_u16(), 400);
+}
