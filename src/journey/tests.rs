@@ -199,7 +199,7 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
     }
 }
 
-const LADDERS: [(&str, Ladder); 13] = [
+const LADDERS: [(&str, Ladder); 15] = [
     ("open", ladders::OPEN),
     ("email typed", ladders::EMAIL_TYPED),
     ("credential prompt", ladders::CREDENTIAL_PROMPT),
