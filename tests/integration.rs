@@ -18,6 +18,8 @@ mod fixtures;
 mod mfa;
 #[path = "integration/oidc.rs"]
 mod oidc;
+#[path = "integration/openid_plans/mod.rs"]
+mod openid_plans;
 #[path = "integration/operators.rs"]
 mod operators;
 #[path = "integration/organizations/mod.rs"]

@@ -1,7 +1,9 @@
 //! Subcommands of the executable. No rule lives here.
 
 mod check;
+mod clients;
 mod database;
+mod keys;
 mod serve;
 
 use std::process::ExitCode;
@@ -33,19 +35,16 @@ enum Command {
     Fixtures(FixturesCommand),
     /// Signing keys.
     #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(keys::KeysCommand),
+    /// Relying parties.
+    #[command(subcommand)]
+    Clients(clients::ClientsCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum FixturesCommand {
     /// Load the data set; safe to run again.
     Load,
-}
-
-#[derive(Debug, Subcommand)]
-enum KeysCommand {
-    /// Print a fresh private key set for the variable JWKS.
-    Generate,
 }
 
 /// Why a command failed; the message is for the operator.
@@ -77,7 +76,8 @@ pub fn run() -> ExitCode {
         Command::Check => check::check(),
         Command::Migrate => database::migrate(),
         Command::Fixtures(FixturesCommand::Load) => database::load_fixtures(),
-        Command::Keys(KeysCommand::Generate) => generate_keys(),
+        Command::Keys(command) => keys::run(command),
+        Command::Clients(command) => clients::run(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,13 +86,6 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "printing is what the command is for")]
-fn generate_keys() -> Result<(), CommandError> {
-    let jwks = identite_actors::keys::generate().map_err(|error| CommandError::Refused(error.to_string()))?;
-    println!("{}", jwks.expose_secret());
-    Ok(())
 }
 
 fn load_config() -> Result<Config, CommandError> {

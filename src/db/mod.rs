@@ -3,6 +3,7 @@
 pub mod authenticators;
 pub mod browsers;
 pub mod catalog;
+pub mod client_settings;
 pub mod clients;
 pub mod connections;
 pub mod credentials;
@@ -30,6 +31,7 @@ pub mod recovery_codes;
 pub mod second_factors;
 pub mod session_clients;
 pub mod sessions;
+pub mod signing_keys;
 mod snapshot;
 pub mod suggestions;
 pub mod tickets;

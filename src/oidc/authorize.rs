@@ -7,13 +7,14 @@ use super::answer::{Answerer, AuthorizationAnswer};
 use super::artefacts::{AuthorizationCode, Grant, code_key, grant_set, interaction_key, new_secret};
 use super::authentication::Authentication;
 use super::authorization_request::{
-    AUTHORIZATION_PARAMETERS, AuthorizationRequest, ClientLookup, ReadContext, Rejection,
+    AUTHORIZATION_PARAMETERS, AuthorizationRequest, ClientLookup, ReadContext, Rejection, ResponseTarget,
     read_authorization_request, reject,
 };
 use super::client::Client;
 use super::decision::{Decision, Interact, Progress, decide};
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::interaction::Interaction;
+use super::metrics::Meter;
 use super::parameters::Parameters;
 use super::request_object::{Provenance, Unobtainable};
 use super::service::{Oidc, Registered, Visitor, after, time_until};
@@ -27,6 +28,23 @@ use crate::domain::amr::standardised_amr;
 const SP_NAME_LIMIT: usize = 500;
 /// What is kept of an address in the journal, in characters: an IPv6 address with a zone fits.
 const ADDRESS_LIMIT: usize = 64;
+
+/// A sound request, and what it has already led to.
+struct Asked {
+    request: AuthorizationRequest,
+    progress: Progress,
+}
+
+/// Counts an answer, and gives it back.
+fn count(meter: Meter<'_>, answer: AuthorizationAnswer) -> AuthorizationAnswer {
+    let usual = match &answer {
+        AuthorizationAnswer::Redirect { .. } | AuthorizationAnswer::FormPost { .. } => "ok",
+        AuthorizationAnswer::Interaction { .. } => "interaction",
+        AuthorizationAnswer::ErrorPage { error, .. } => error.code.as_str(),
+    };
+    meter.count(usual);
+    answer
+}
 
 impl Oidc {
     /// The `client_id` of a request, for a caller who loads its row together with other things.
@@ -69,9 +87,27 @@ impl Oidc {
         authentication: Option<&Authentication>,
         visitor: &Visitor,
     ) -> AuthorizationAnswer {
+        let meter = self.meter("authorize");
+        let answer = self
+            .authorize_measured(raw, row, authentication, visitor, &meter)
+            .await;
+        count(meter, answer)
+    }
+
+    async fn authorize_measured(
+        &self,
+        raw: Vec<(String, String)>,
+        row: Option<ClientRow>,
+        authentication: Option<&Authentication>,
+        visitor: &Visitor,
+        meter: &Meter<'_>,
+    ) -> AuthorizationAnswer {
         let mut parameters = Parameters::read(raw, AUTHORIZATION_PARAMETERS);
         let mut provenance = Provenance::default();
         let registered = self.registered(row);
+        if let Registered::Known(client) = &registered {
+            meter.is_about(&client.client_id);
+        }
         if let Registered::Known(client) = &registered
             && (parameters.has("request") || parameters.has("request_uri"))
         {
@@ -83,7 +119,7 @@ impl Oidc {
                         Unobtainable::Refused(error) => error,
                         Unobtainable::Fault(fault) => reported(&fault),
                     };
-                    return self.rejected(reject(error, &parameters, ClientLookup::Known(client)));
+                    return self.rejected(reject(error, &parameters, ClientLookup::Known(client)), meter);
                 }
             }
         }
@@ -101,20 +137,33 @@ impl Oidc {
         };
         let request = match read_authorization_request(&parameters, lookup, &context) {
             Ok(request) => request,
-            Err(rejection) => return self.rejected(rejection),
+            Err(rejection) => return self.rejected(rejection, meter),
         };
         let Registered::Known(client) = registered else {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidClient));
         };
-        self.answer(request, &client, authentication, Progress::default(), visitor)
-            .await
+        let asked = Asked {
+            request,
+            progress: Progress::default(),
+        };
+        self.answer(asked, &client, authentication, visitor, meter).await
     }
 
-    fn rejected(&self, rejection: Rejection) -> AuthorizationAnswer {
+    fn rejected(&self, rejection: Rejection, meter: &Meter<'_>) -> AuthorizationAnswer {
         match rejection.target {
-            Some(target) => AuthorizationAnswer::error(&target, &self.answerer(), rejection.error),
+            Some(target) => self.refused(&target, rejection.error, meter),
             None => AuthorizationAnswer::page(rejection.error),
         }
+    }
+
+    fn refused(
+        &self,
+        target: &ResponseTarget,
+        error: ProtocolError,
+        meter: &Meter<'_>,
+    ) -> AuthorizationAnswer {
+        meter.failed_with(&error);
+        AuthorizationAnswer::error(target, &self.answerer(), error)
     }
 
     fn answerer(&self) -> Answerer<'_> {
@@ -134,6 +183,18 @@ impl Oidc {
         authentication: Option<&Authentication>,
         visitor: &Visitor,
     ) -> AuthorizationAnswer {
+        let meter = self.meter("authorize");
+        let answer = self.resume_measured(uid, authentication, visitor, &meter).await;
+        count(meter, answer)
+    }
+
+    async fn resume_measured(
+        &self,
+        uid: &str,
+        authentication: Option<&Authentication>,
+        visitor: &Visitor,
+        meter: &Meter<'_>,
+    ) -> AuthorizationAnswer {
         let interaction = match self.take_interaction(uid).await {
             Ok(Some(interaction)) => interaction,
             Ok(None) => return AuthorizationAnswer::page(expired()),
@@ -143,7 +204,7 @@ impl Oidc {
         let client = match self.client_row(&request.client_id).await {
             Ok(row) => self.registered(row),
             Err(fault) => {
-                return AuthorizationAnswer::error(&request.target, &self.answerer(), reported(&fault));
+                return self.refused(&request.target, reported(&fault), meter);
             }
         };
         let client = match client {
@@ -154,6 +215,7 @@ impl Oidc {
                 return AuthorizationAnswer::page(error);
             }
         };
+        meter.is_about(&client.client_id);
         if client.redirect_uri(&request.sent_redirect_uri).is_none() {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidRedirectUri));
         }
@@ -164,10 +226,13 @@ impl Oidc {
                 description,
                 scope: None,
             };
-            return AuthorizationAnswer::error(&request.target, &self.answerer(), error);
+            return self.refused(&request.target, error, meter);
         }
-        self.answer(request, &client, authentication, interaction.progress, visitor)
-            .await
+        let asked = Asked {
+            request,
+            progress: interaction.progress,
+        };
+        self.answer(asked, &client, authentication, visitor, meter).await
     }
 
     async fn take_interaction(&self, uid: &str) -> Result<Option<Interaction>, Fault> {
@@ -180,17 +245,17 @@ impl Oidc {
 
     async fn answer(
         &self,
-        request: AuthorizationRequest,
+        asked: Asked,
         client: &Client,
         authentication: Option<&Authentication>,
-        progress: Progress,
         visitor: &Visitor,
+        meter: &Meter<'_>,
     ) -> AuthorizationAnswer {
+        let Asked { request, progress } = asked;
         let now = self.now();
         let target = request.target.clone();
-        let by = self.answerer();
         let acted = match (decide(&request, authentication, &progress, now), authentication) {
-            (Decision::Refuse(error), _) => return AuthorizationAnswer::error(&target, &by, error),
+            (Decision::Refuse(error), _) => return self.refused(&target, error, meter),
             (Decision::Interact(interact), _) => {
                 self.interact(request, client, interact, progress, now).await
             }
@@ -202,10 +267,8 @@ impl Oidc {
         };
         match acted {
             Ok(Some(answer)) => answer,
-            Ok(None) => {
-                AuthorizationAnswer::error(&target, &by, ProtocolError::bare(ErrorCode::LoginRequired))
-            }
-            Err(fault) => AuthorizationAnswer::error(&target, &by, reported(&fault)),
+            Ok(None) => self.refused(&target, ProtocolError::bare(ErrorCode::LoginRequired), meter),
+            Err(fault) => self.refused(&target, reported(&fault), meter),
         }
     }
 

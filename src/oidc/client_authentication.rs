@@ -15,6 +15,7 @@ use super::client_settings::ClientAuthentication;
 use super::endpoint_error::EndpointError;
 use super::error::{Fault, ProtocolError};
 use super::jose::UnverifiedJwt;
+use super::metrics::Meter;
 use super::parameters::Parameters;
 use super::service::{Oidc, Registered};
 use super::signer::SigningAlgorithm;
@@ -166,6 +167,7 @@ impl Oidc {
         credentials: &Credentials,
         row: Option<ClientRow>,
         certificate: Option<&ClientCertificate>,
+        meter: &Meter<'_>,
     ) -> Result<Arc<Client>, EndpointError> {
         let refused = || {
             let realm = credentials
@@ -178,6 +180,7 @@ impl Oidc {
             Registered::Unknown => return Err(refused()),
             Registered::Broken(error) => return Err(EndpointError::bad_request(error)),
         };
+        meter.is_about(&client.client_id);
         let is_proved = match credentials.secret_proves(&client, self.now()) {
             Some(is_proved) => is_proved,
             None => self

@@ -12,6 +12,7 @@ use super::client_authentication::Credentials;
 use super::client_request::ClientRequest;
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
+use super::metrics::Meter;
 use super::parameters::Parameters;
 use super::service::Oidc;
 use super::token::{missing, read_form};
@@ -77,8 +78,18 @@ impl Oidc {
     /// # Errors
     /// As client authentication; `invalid_request` without token; `unsupported_token_type` for a JWT.
     pub async fn introspect(&self, request: ClientRequest) -> Result<IntrospectionAnswer, EndpointError> {
+        let meter = self.meter("introspection");
+        let answer = self.introspect_for(request, &meter).await;
+        meter.counted(answer)
+    }
+
+    async fn introspect_for(
+        &self,
+        request: ClientRequest,
+        meter: &Meter<'_>,
+    ) -> Result<IntrospectionAnswer, EndpointError> {
         let wants_jwt = request.wants_jwt;
-        let (client, introspection) = self.introspection(request).await?;
+        let (client, introspection) = self.introspection(request, meter).await?;
         if !wants_jwt {
             return Ok(IntrospectionAnswer::Json(introspection));
         }
@@ -90,6 +101,7 @@ impl Oidc {
     async fn introspection(
         &self,
         request: ClientRequest,
+        meter: &Meter<'_>,
     ) -> Result<(Arc<Client>, Introspection), EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let form = read_form(request.body, INTROSPECTION_PARAMETERS)?;
@@ -112,7 +124,7 @@ impl Oidc {
             ),
         };
         let client = self
-            .authenticated(&credentials, row, request.certificate.as_ref())
+            .authenticated(&credentials, row, request.certificate.as_ref(), meter)
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

@@ -14,6 +14,7 @@ use super::client_authentication::{CREDENTIAL_PARAMETERS, Credentials};
 use super::client_request::ClientRequest;
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
+use super::metrics::Meter;
 use super::parameters::{Body, Parameters};
 use super::request_object::{PUSHED_REQUEST_PREFIX, Provenance, PushedRequest, Unobtainable};
 use super::service::{Oidc, after};
@@ -38,6 +39,16 @@ impl Oidc {
     /// # Errors
     /// As client authentication; what the authorization endpoint would refuse, as JSON.
     pub async fn push_request(&self, request: ClientRequest) -> Result<PushedRequestAnswer, EndpointError> {
+        let meter = self.meter("request");
+        let answer = self.push_request_for(request, &meter).await;
+        meter.counted(answer)
+    }
+
+    async fn push_request_for(
+        &self,
+        request: ClientRequest,
+        meter: &Meter<'_>,
+    ) -> Result<PushedRequestAnswer, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let raw = match &request.body {
             Body::Form(raw) => raw.clone(),
@@ -51,7 +62,7 @@ impl Oidc {
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
         let row = self.client_row(&credentials.client_id).await.map_err(fault)?;
         let client = self
-            .authenticated(&credentials, row, request.certificate.as_ref())
+            .authenticated(&credentials, row, request.certificate.as_ref(), meter)
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

@@ -14,6 +14,7 @@ use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::id_token::SignInFacts;
 use super::issuing::Issued;
+use super::metrics::Meter;
 use super::parameters::Parameters;
 use super::service::{Oidc, after, time_until};
 use super::token::{TOKEN_PATH, TokenResponse, check_form, missing, write_refresh_token};
@@ -26,6 +27,7 @@ impl Oidc {
         request: &ClientRequest,
         credentials: &Credentials,
         form: &Parameters,
+        meter: &Meter<'_>,
     ) -> Result<TokenResponse, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let stored = match form.get("refresh_token") {
@@ -45,7 +47,7 @@ impl Oidc {
             ),
         };
         let client = self
-            .authenticated(credentials, row, request.certificate.as_ref())
+            .authenticated(credentials, row, request.certificate.as_ref(), meter)
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

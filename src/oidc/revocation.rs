@@ -8,6 +8,7 @@ use super::client_request::ClientRequest;
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::introspection::looks_like_a_jwt;
+use super::metrics::Meter;
 use super::service::Oidc;
 use super::token::{check_form, missing, read_form};
 
@@ -28,12 +29,18 @@ impl Oidc {
     /// As client authentication; `invalid_request` without token; `unsupported_token_type` for a JWT; `invalid_grant` for a
     /// token of another client.
     pub async fn revoke_token(&self, request: ClientRequest) -> Result<(), EndpointError> {
+        let meter = self.meter("revocation");
+        let answer = self.revoke_token_for(request, &meter).await;
+        meter.counted(answer)
+    }
+
+    async fn revoke_token_for(&self, request: ClientRequest, meter: &Meter<'_>) -> Result<(), EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let form = read_form(request.body, REVOCATION_PARAMETERS)?;
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
         let row = self.client_row(&credentials.client_id).await.map_err(fault)?;
         let client = self
-            .authenticated(&credentials, row, request.certificate.as_ref())
+            .authenticated(&credentials, row, request.certificate.as_ref(), meter)
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

@@ -15,6 +15,7 @@ use super::client::{Client, ClientMemo, is_printable_ascii};
 use super::client_keys::PublishedKeys;
 use super::dpop::Nonces;
 use super::error::{Fault, ProtocolError};
+use super::metrics::{Meter, ProviderMetrics};
 use super::signer::Signer;
 use crate::db::clients::ClientRow;
 use crate::db::{self, Pool, clients, grants};
@@ -85,6 +86,7 @@ pub struct Oidc {
     pub(super) settings: OidcSettings,
     clients: ClientMemo,
     pub(super) published_keys: Option<PublishedKeys>,
+    metrics: Option<ProviderMetrics>,
 }
 
 /// What stands in the registry under a `client_id`.
@@ -112,6 +114,7 @@ impl Oidc {
             settings,
             clients: ClientMemo::default(),
             published_keys: None,
+            metrics: None,
         }
     }
 
@@ -120,6 +123,17 @@ impl Oidc {
     pub fn with_published_keys(mut self, keys: PublishedKeys) -> Self {
         self.published_keys = Some(keys);
         self
+    }
+
+    /// This provider, counting what it answers.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: ProviderMetrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    pub(super) fn meter(&self, endpoint: &'static str) -> Meter<'_> {
+        Meter::start(self.metrics.as_ref(), endpoint)
     }
 
     /// What a client has to put into its next DPoP proof (the header `DPoP-Nonce`).

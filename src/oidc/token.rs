@@ -16,6 +16,7 @@ use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::id_token::SignInFacts;
 use super::issuing::Issued;
+use super::metrics::Meter;
 use super::parameters::{Body, Parameters};
 use super::service::{Oidc, after};
 use super::user_info_claims::ClaimSource;
@@ -62,17 +63,27 @@ impl Oidc {
     /// The first failing check of spec/oidc.md §6.2. What comes a second time also revokes every code and token of its
     /// session and client.
     pub async fn token(&self, request: ClientRequest) -> Result<TokenResponse, EndpointError> {
+        let meter = self.meter("token");
+        let answer = self.token_for(request, &meter).await;
+        meter.counted(answer)
+    }
+
+    async fn token_for(
+        &self,
+        request: ClientRequest,
+        meter: &Meter<'_>,
+    ) -> Result<TokenResponse, EndpointError> {
         let form = read_form(request.body.clone(), TOKEN_PARAMETERS)?;
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
         if form.get("grant_type") == Some("refresh_token") {
-            return self.refresh(&request, &credentials, &form).await;
+            return self.refresh(&request, &credentials, &form, meter).await;
         }
         let loaded = self
             .load_code(&credentials, &form)
             .await
             .map_err(|fault| EndpointError::fault(&fault))?;
         let client = self
-            .authenticated(&credentials, loaded.client, request.certificate.as_ref())
+            .authenticated(&credentials, loaded.client, request.certificate.as_ref(), meter)
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

@@ -9,6 +9,7 @@ use super::dpop::{ProofContext, read_proof};
 use super::endpoint_error::{EndpointError, challenge, dpop_challenge};
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::issuing::PROOF_LIFE;
+use super::metrics::Meter;
 use super::parameters::{Body, Parameters};
 use super::service::{Oidc, Registered};
 use super::user_claim::UserClaim;
@@ -52,6 +53,16 @@ impl Oidc {
     /// # Errors
     /// With the statuses and challenges of spec/oidc.md §7.1.
     pub async fn userinfo(&self, request: UserinfoRequest) -> Result<UserinfoAnswer, EndpointError> {
+        let meter = self.meter("userinfo");
+        let answer = self.userinfo_for(request, &meter).await;
+        meter.counted(answer)
+    }
+
+    async fn userinfo_for(
+        &self,
+        request: UserinfoRequest,
+        meter: &Meter<'_>,
+    ) -> Result<UserinfoAnswer, EndpointError> {
         let realm = self.settings.issuer.as_str();
         let presented = Presented::read(request.authorization.as_deref(), request.query, request.body)
             .map_err(|error| error.with_bearer_challenge(realm))?;
@@ -78,6 +89,7 @@ impl Oidc {
             &shown,
             presented.narrowed_scope.as_deref(),
             request.origin.as_deref(),
+            meter,
         )
         .await
         .map_err(|error| {
@@ -96,6 +108,7 @@ impl Oidc {
         shown: &ShownToken<'_>,
         narrowed_scope: Option<&str>,
         origin: Option<&str>,
+        meter: &Meter<'_>,
     ) -> Result<UserinfoAnswer, EndpointError> {
         let fault = |fault: Fault| EndpointError::fault(&fault);
         let token = self
@@ -111,6 +124,7 @@ impl Oidc {
         let Registered::Known(client) = self.registered(Some(found.client)) else {
             return Err(invalid_token());
         };
+        meter.is_about(&client.client_id);
         let person = found.subject.ok_or_else(invalid_token)?;
         let organization = person.organization.as_ref().ok_or_else(invalid_token)?;
         self.check_possession(&token, &client, shown).await?;

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use chrono::TimeDelta;
 use identite_actors::clock::SharedClock;
 use identite_actors::instrumentation::Instruments;
-use identite_actors::keys::Keys;
+use identite_actors::keys::{InvalidKeys, Keys};
 use identite_actors::outbox::{Outbox, OutboxSettings};
 use identite_actors::password_hasher::{
     Argon2Cost, Decoy, NewHashes, PasswordHasher, PasswordHasherSettings,
@@ -23,7 +23,7 @@ use url::Url;
 use super::accounts::{self, Foundations};
 use super::carriers::Carriers;
 use super::registers::{self, Registers};
-use super::{ServeError, mfa, organizations, ports, probes};
+use super::{ServeError, mfa, organizations, ports, probes, signing_keys};
 use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
@@ -32,7 +32,8 @@ use crate::db::{Pool, PoolSettings};
 use crate::journey::{Journeys, Rules, Visit};
 use crate::mail::{Envelope, SenderRules, carrier_for};
 use crate::mfa::Mfa;
-use crate::oidc::{LogoutMessenger, Nonces, Oidc, OidcSettings, PublishedKeys};
+use crate::oidc::signing_keys::SigningKeys;
+use crate::oidc::{LogoutMessenger, Nonces, Oidc, OidcSettings, ProviderMetrics, PublishedKeys};
 use crate::organizations::{ModerationTicket, Organizations};
 use crate::telemetry::AccessLog;
 use crate::testing::Mocks;
@@ -77,6 +78,7 @@ pub(super) struct Rooms {
     keys: Keys,
     oidc_settings: OidcSettings,
     published_keys: PublishedKeys,
+    provider_metrics: ProviderMetrics,
     pool: Pool,
     /// Connections to the database that a worker may open.
     connections_per_worker: usize,
@@ -103,7 +105,8 @@ impl Rooms {
             organizations: self.organizations.for_worker(pool.clone()),
             mfa: self.mfa.for_worker(pool.clone(), state.clone()),
             oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone())
-                .with_published_keys(self.published_keys.clone()),
+                .with_published_keys(self.published_keys.clone())
+                .with_metrics(self.provider_metrics.clone()),
             access_log: self.access_log.clone(),
             http_metrics: self.http_metrics.clone(),
         }
@@ -139,7 +142,8 @@ impl House {
         let pool = pool(config, io)?;
         let shared_state = state_store(config, &clock, io).await?;
         let state = shared_state.for_everybody();
-        let keys = keys(config, &clock, &instruments)?;
+        let keys = keys(config, &pool, &clock, &instruments, io).await?;
+
         let idle = delta(config.sessions.max_age);
         let records = Arc::new(SessionTable {
             pool: pool.clone(),
@@ -190,6 +194,7 @@ impl House {
             .map_err(|error| ServeError::Pages(error.to_string()))?;
         let readiness = Readiness::new(probes::all(&pool, &state));
         refuse_public_secrets(config, &pool).await?;
+        let provider = ProviderMetrics::register(instruments.registry())?;
         let rooms = Rooms {
             settings: Arc::new(web_settings(config)?),
             renderer: Arc::new(renderer),
@@ -205,6 +210,7 @@ impl House {
             state: shared_state,
             keys,
             oidc_settings: oidc_settings(config),
+            provider_metrics: provider.clone(),
             published_keys: PublishedKeys::new(ClientKeyDocuments::new(&http)),
             connections_per_worker: connections_per_worker(config),
             pool: pool.clone(),
@@ -214,6 +220,7 @@ impl House {
         let operator = Operator {
             instruments: Arc::new(instruments),
             readiness,
+            provider,
             token,
         };
         Ok(Self {
@@ -228,20 +235,30 @@ impl House {
     }
 }
 
-fn keys(config: &Config, clock: &SharedClock, instruments: &Instruments) -> Result<Keys, ServeError> {
-    let keys = Keys::start(&config.secrets.jwks, KEY_GRACE, clock.clone(), instruments);
-    keys.map_err(|error| ServeError::Setting {
-        variable: "JWKS",
-        problem: error.to_string(),
-    })
-}
-
 fn hasher(config: &Config, instruments: &Instruments) -> Result<PasswordHasher, ServeError> {
     let hasher = PasswordHasher::start(instruments, &hasher_settings(config));
     hasher.map_err(|error| ServeError::Setting {
         variable: "ARGON2_MEMORY_KIB",
         problem: error.to_string(),
     })
+/// The keys of the variable, arranged by the calendar in the database.
+async fn keys(
+    config: &Config,
+    pool: &Pool,
+    clock: &SharedClock,
+    instruments: &Instruments,
+    io: &Handle,
+) -> Result<Keys, ServeError> {
+    let secrets = &config.secrets;
+    let unusable = |error: InvalidKeys| ServeError::Setting {
+        variable: "JWKS",
+        problem: error.to_string(),
+    };
+    let keys = Keys::start(&secrets.jwks, KEY_GRACE, clock.clone(), instruments).map_err(unusable)?;
+    let calendar =
+        SigningKeys::new(&secrets.jwks, secrets.symmetric_encryption_key.expose()).map_err(unusable)?;
+    signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await;
+    Ok(keys)
 }
 
 fn oidc_settings(config: &Config) -> OidcSettings {

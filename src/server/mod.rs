@@ -9,6 +9,7 @@ mod organizations;
 mod ports;
 mod probes;
 mod registers;
+mod signing_keys;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

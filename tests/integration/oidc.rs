@@ -5,13 +5,15 @@ mod authorization;
 #[path = "oidc/client_authentication.rs"]
 mod client_authentication;
 #[path = "oidc/client_key.rs"]
-mod client_key;
+pub(crate) mod client_key;
 #[path = "oidc/dpop.rs"]
 mod dpop;
 #[path = "oidc/encryption.rs"]
 mod encryption;
 #[path = "oidc/logout.rs"]
 mod logout;
+#[path = "oidc/operating.rs"]
+mod operating;
 #[path = "oidc/provider.rs"]
 mod provider;
 #[path = "oidc/pushed_requests.rs"]

@@ -46,6 +46,30 @@ impl TestDatabase {
         Self::create_from(template).await
     }
 
+    /// Writes settings of a client: the members of `settings` are columns of `identite_client_settings`.
+    pub async fn set_for(&self, client_id: &str, settings: &serde_json::Value) {
+        let connection = self.pool().get().await.expect("a connection");
+        connection
+            .execute(
+                "INSERT INTO identite_client_settings
+                 SELECT (jsonb_populate_record(
+                   NULL::identite_client_settings,
+                   jsonb_build_object(
+                     'oidc_client_id', client.id, 'require_pkce', false, 'exact_redirect_uris', false,
+                     'require_pushed_authorization_requests', false, 'require_signed_request_object', false,
+                     'dpop_bound_access_tokens', false, 'require_dpop_nonce', false,
+                     'tls_client_certificate_bound_access_tokens', false, 'limit_claims_to_scopes', false,
+                     'updated_at_as_text', false, 'id_token_at_hash', false, 'created_at', now(), 'modified_at', now()
+                   ) || $2
+                 )).*
+                 FROM oidc_clients AS client
+                 WHERE client.client_id = $1",
+                &[&client_id, settings],
+            )
+            .await
+            .expect("the settings are written");
+    }
+
     /// A database without any table.
     pub async fn create_empty() -> Self {
         Self::create_from("template0").await

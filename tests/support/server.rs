@@ -164,6 +164,27 @@ impl TestServer {
         Visitor::new(&self.base_url)
     }
 
+    /// Runs another command of the program with the server's configuration, to its end.
+    pub fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut serving = command(
+            &self.base_url,
+            &self.base_url,
+            &self.operator_url,
+            &self.database,
+            &self.mailbox,
+            &self.directory,
+            &self.options,
+        );
+        let mut command = identite(arguments, self.directory.path());
+        for (name, value) in serving.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        serving.env_clear();
+        command.output().expect("the program can be run")
+    }
+
     /// Stops the server gracefully.
     ///
     /// # Panics

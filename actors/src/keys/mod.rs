@@ -9,11 +9,12 @@ mod algorithm;
 mod key;
 mod set;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::LocalBoxFuture;
 use josekit::JoseError;
 use josekit::jwk::{Ed25519, Jwk, P_256};
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 
 pub use self::algorithm::{SigningAlgorithm, UnknownAlgorithm};
 use self::key::Key;
+use self::set::Retiring;
 use self::set::read_keys;
 pub use self::set::{KeySet, SigningError, VerificationError};
 use crate::clock::SharedClock;
@@ -40,6 +42,27 @@ pub enum InvalidKeys {
     Key { position: usize, reason: String },
     #[error("two keys have the kid \"{0}\"")]
     DuplicateKid(String),
+    #[error("no key would sign")]
+    NobodySigns,
+}
+
+/// What a key does at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStage {
+    /// It is published, so that everybody knows it when it signs.
+    Coming,
+    /// It signs and verifies.
+    Signing,
+    /// It verifies what it signed.
+    Retiring { until: DateTime<Utc> },
+}
+
+/// A key and its stage.
+#[derive(Debug, Clone)]
+pub struct ArrangedKey {
+    /// A private JWK, as JSON.
+    pub jwk: SecretString,
+    pub stage: KeyStage,
 }
 
 /// Why the keys were not replaced; the ones before stay.
@@ -97,6 +120,14 @@ impl Keys {
     pub async fn replace(&self, jwks: SecretString) -> Result<(), ReplaceError> {
         Ok(self.actor.ask(Replace(jwks)).await??)
     }
+
+    /// Makes each of `keys`, in order, do what its stage says from now on; keys that are not among them are forgotten.
+    ///
+    /// # Errors
+    /// When one cannot be used, two have one `kid`, or none signs; the keys before stay.
+    pub async fn arrange(&self, keys: Vec<ArrangedKey>) -> Result<(), ReplaceError> {
+        Ok(self.actor.ask(Arrange(keys)).await??)
+    }
 }
 
 struct Keeper {
@@ -106,7 +137,7 @@ struct Keeper {
 }
 
 impl Behaviour for Keeper {
-    const MESSAGES: &'static [&'static str] = &["replace"];
+    const MESSAGES: &'static [&'static str] = &["arrange", "replace"];
 
     fn tick_every(&self) -> Option<Duration> {
         Some(TICK_EVERY)
@@ -143,6 +174,125 @@ impl Answers<Replace> for Keeper {
             });
         Answer::Now(replaced)
     }
+}
+
+struct Arrange(Vec<ArrangedKey>);
+
+impl Request for Arrange {
+    type Response = Result<(), InvalidKeys>;
+    const NAME: &'static str = "arrange";
+
+    fn failed(response: &Self::Response) -> bool {
+        response.is_err()
+    }
+}
+
+impl Answers<Arrange> for Keeper {
+    fn answer(&mut self, Arrange(keys): Arrange) -> Answer<Result<(), InvalidKeys>> {
+        let current = self.current.load();
+        Answer::Now(arranged(&current, &keys, &self.clock).map(|set| {
+            if !current.does_the_same_as(&set) {
+                tracing::info!("the signing keys were arranged anew");
+                self.current.store(Arc::new(set));
+            }
+        }))
+    }
+}
+
+fn arranged(current: &KeySet, keys: &[ArrangedKey], clock: &SharedClock) -> Result<KeySet, InvalidKeys> {
+    let mut kids = HashSet::new();
+    let (mut active, mut coming, mut retiring) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, arranged) in keys.iter().enumerate() {
+        let jwk: Value =
+            serde_json::from_str(arranged.jwk.expose_secret()).map_err(|_| InvalidKeys::Key {
+                position,
+                reason: "it is not JSON".to_owned(),
+            })?;
+        let key = Key::read(position, &jwk)?;
+        if !kids.insert(key.kid.clone()) {
+            return Err(InvalidKeys::DuplicateKid(key.kid));
+        }
+        let key = current.known(&key).unwrap_or_else(|| Arc::new(key));
+        match arranged.stage {
+            KeyStage::Coming => coming.push(key),
+            KeyStage::Signing => active.push(key),
+            KeyStage::Retiring { until } => retiring.push(Retiring { key, until }),
+        }
+    }
+    if active.iter().all(|key| key.signing.is_empty()) {
+        return Err(InvalidKeys::NobodySigns);
+    }
+    Ok(KeySet::new(active, coming, retiring, clock.clone()))
+}
+
+/// The kinds of signing keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// RS256 and PS256.
+    Rsa,
+    /// ES256.
+    P256,
+    /// `EdDSA` under both of its names.
+    Ed25519,
+}
+
+impl KeyKind {
+    /// The kind that signs with `algorithm`.
+    #[must_use]
+    pub fn of(algorithm: SigningAlgorithm) -> Self {
+        match algorithm {
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => Self::Rsa,
+            SigningAlgorithm::Es256 => Self::P256,
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => Self::Ed25519,
+        }
+    }
+
+    /// The kind of a JWK, private or public.
+    #[must_use]
+    pub fn of_jwk(jwk: &Value) -> Option<Self> {
+        match (jwk.get("kty")?.as_str()?, jwk.get("crv").and_then(Value::as_str)) {
+            ("RSA", _) => Some(Self::Rsa),
+            ("EC", Some("P-256")) => Some(Self::P256),
+            ("OKP", Some("Ed25519")) => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of a key from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicHalf {
+    pub kid: String,
+    /// Whether it can sign with an algorithm that is enabled.
+    pub signs: bool,
+}
+
+/// The keys of a private JWK set, in order.
+///
+/// # Errors
+/// See [`InvalidKeys`].
+pub fn public_halves(jwks: &SecretString) -> Result<Vec<PublicHalf>, InvalidKeys> {
+    let keys = read_keys(jwks.expose_secret())?;
+    Ok(keys
+        .iter()
+        .map(|key| PublicHalf {
+            kid: key.kid.clone(),
+            signs: !key.signing.is_empty(),
+        })
+        .collect())
+}
+
+/// A new private signing key of this kind, as JSON, with its `kid`.
+///
+/// # Errors
+/// When OpenSSL cannot make one.
+pub fn generate_signing_key(kind: KeyKind) -> Result<SecretString, JoseError> {
+    let jwk = match kind {
+        KeyKind::Rsa => Jwk::generate_rsa_key(2_048)?,
+        KeyKind::P256 => Jwk::generate_ec_key(P_256)?,
+        KeyKind::Ed25519 => Jwk::generate_ed_key(Ed25519)?,
+    };
+    Ok(SecretString::from(described(&jwk, "sig").to_string()))
 }
 
 /// A new private JWK set of five keys: RSA and P-256, each for signatures and for encryption, and Ed25519 for signatures.

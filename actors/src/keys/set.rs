@@ -18,6 +18,8 @@ use crate::clock::SharedClock;
 /// A snapshot of the keys. Everything in it was prepared when it was built: signing and verifying parse no key.
 pub struct KeySet {
     active: Vec<Arc<Key>>,
+    /// Published before they sign.
+    coming: Vec<Arc<Key>>,
     retiring: Vec<Retiring>,
     public_jwks: Bytes,
     clock: SharedClock,
@@ -65,18 +67,25 @@ impl KeySet {
     /// # Errors
     /// See [`InvalidKeys`].
     pub fn read(jwks: &str, clock: SharedClock) -> Result<Self, InvalidKeys> {
-        Ok(Self::new(read_keys(jwks)?, Vec::new(), clock))
+        Ok(Self::new(read_keys(jwks)?, Vec::new(), Vec::new(), clock))
     }
 
-    pub(super) fn new(active: Vec<Arc<Key>>, retiring: Vec<Retiring>, clock: SharedClock) -> Self {
+    pub(super) fn new(
+        active: Vec<Arc<Key>>,
+        coming: Vec<Arc<Key>>,
+        retiring: Vec<Retiring>,
+        clock: SharedClock,
+    ) -> Self {
         let published: Vec<&Value> = active
             .iter()
+            .chain(&coming)
             .chain(retiring.iter().map(|retiring| &retiring.key))
             .map(|key| &key.public_jwk)
             .collect();
         let public_jwks = Bytes::from(json!({ "keys": published }).to_string());
         Self {
             active,
+            coming,
             retiring,
             public_jwks,
             clock,
@@ -105,7 +114,7 @@ impl KeySet {
                 Some(key) => return Err(InvalidKeys::DuplicateKid(key.kid.clone())),
             }
         }
-        Ok(Self::new(next, retiring, self.clock.clone()))
+        Ok(Self::new(next, Vec::new(), retiring, self.clock.clone()))
     }
 
     /// This set without the keys whose time has come; `None` when there are none.
@@ -116,7 +125,33 @@ impl KeySet {
             .filter(|old| old.until > now)
             .cloned()
             .collect();
-        (still.len() < self.retiring.len()).then(|| Self::new(self.active.clone(), still, self.clock.clone()))
+        (still.len() < self.retiring.len()).then(|| {
+            Self::new(
+                self.active.clone(),
+                self.coming.clone(),
+                still,
+                self.clock.clone(),
+            )
+        })
+    }
+
+    /// The key of this set that is this private JWK: what was prepared once is not prepared again.
+    pub(super) fn known(&self, key: &Key) -> Option<Arc<Key>> {
+        self.active
+            .iter()
+            .chain(&self.coming)
+            .chain(self.retiring.iter().map(|retiring| &retiring.key))
+            .find(|known| known.kid == key.kid && known.thumbprint == key.thumbprint)
+            .cloned()
+    }
+
+    /// Whether `other` does exactly what this set does.
+    pub(super) fn does_the_same_as(&self, other: &Self) -> bool {
+        let kids = |keys: &[Arc<Key>]| -> Vec<String> { keys.iter().map(|key| key.kid.clone()).collect() };
+        let ends = |keys: &[Retiring]| -> Vec<DateTime<Utc>> { keys.iter().map(|old| old.until).collect() };
+        kids(&self.active) == kids(&other.active)
+            && self.public_jwks == other.public_jwks
+            && ends(&self.retiring) == ends(&other.retiring)
     }
 
     /// The compact JWS of `payload`. Its header is exactly `{"alg":…,"kid":…}`. The key is the first of the set that
@@ -211,7 +246,8 @@ impl KeySet {
             .iter()
             .map(|old| json!({ "kid": old.key.kid, "until": old.until }))
             .collect();
-        json!({ "signs": signs, "retiring": retiring })
+        let coming: Vec<&str> = self.coming.iter().map(|key| key.kid.as_str()).collect();
+        json!({ "signs": signs, "coming": coming, "retiring": retiring })
     }
 
     fn choose(&self, algorithm: SigningAlgorithm) -> Option<&Signing> {

@@ -16,6 +16,13 @@ pub async fn actors(operator: Data<Operator>) -> HttpResponse {
         .json(operator.instruments.observations())
 }
 
+/// `GET /clients`: sign-ins, failures by error and time by relying party, since this process started.
+pub async fn clients(operator: Data<Operator>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "no-store"))
+        .json(operator.provider.by_client())
+}
+
 /// `GET /`
 pub async fn page() -> HttpResponse {
     HttpResponse::Ok()

@@ -18,10 +18,14 @@ use identite_actors::instrumentation::Instruments;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::oidc::ProviderMetrics;
+
 /// What the operator pages read from.
 pub struct Operator {
     pub instruments: Arc<Instruments>,
     pub readiness: Readiness,
+    /// What relying parties were answered.
+    pub provider: ProviderMetrics,
     /// Bearer token that pages other than health ask for.
     pub token: Option<SecretString>,
 }
@@ -38,6 +42,7 @@ pub fn mount(config: &mut ServiceConfig) {
                 .service(resource("/live.js").route(get().to(live::script)))
                 .service(resource("/live.css").route(get().to(live::style)))
                 .service(resource("/metrics").route(get().to(metrics::metrics)))
+                .service(resource("/clients").route(get().to(live::clients)))
                 .service(resource("/actors").route(get().to(live::actors))),
         );
 }

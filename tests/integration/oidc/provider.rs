@@ -242,26 +242,7 @@ impl Provider {
 
     /// Writes settings of the standard client: the members of `settings` are columns.
     pub async fn set(&self, settings: Value) {
-        let database = self.database.pool().get().await.unwrap();
-        database
-            .execute(
-                "INSERT INTO identite_client_settings
-                 SELECT (jsonb_populate_record(
-                   NULL::identite_client_settings,
-                   jsonb_build_object(
-                     'oidc_client_id', client.id, 'require_pkce', false, 'exact_redirect_uris', false,
-                     'require_pushed_authorization_requests', false, 'require_signed_request_object', false,
-                     'dpop_bound_access_tokens', false, 'require_dpop_nonce', false,
-                     'tls_client_certificate_bound_access_tokens', false, 'limit_claims_to_scopes', false,
-                     'updated_at_as_text', false, 'id_token_at_hash', false, 'created_at', now(), 'modified_at', now()
-                   ) || $1
-                 )).*
-                 FROM oidc_clients AS client
-                 WHERE client.client_id = 'standard_client_id'",
-                &[&settings],
-            )
-            .await
-            .unwrap();
+        self.database.set_for("standard_client_id", &settings).await;
     }
 
     /// The claims of a JWT that our keys signed.

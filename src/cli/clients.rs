@@ -1,0 +1,206 @@
+//! `identite clients …`
+
+use chrono::{TimeDelta, Utc};
+use clap::{Args, Subcommand};
+use identite_actors::clock::{Clock, SystemClock};
+use identite_actors::keys::KeySet;
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use super::database::pool;
+use super::{CommandError, load_config, shared_runtime};
+use crate::config::Config;
+use crate::db;
+use crate::oidc::SigningAlgorithm;
+use crate::oidc::registry::{self, CheckedClient, Finding, HandedOut, Registration};
+
+/// Relying parties.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClientsCommand {
+    /// List them with what they have set beyond the reference.
+    List,
+    /// Validate every row before people find out; fails when one is broken.
+    Check,
+    /// Register one with a hashed secret, PKCE and exact redirection URIs; prints the secret once.
+    Add(Add),
+    /// Draw a new secret; the one before goes on counting for a while.
+    RotateSecret(RotateSecret),
+    /// Change settings of one: NAME=VALUE …, an empty value takes a setting back.
+    Set(Set),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// How people know the service.
+    name: String,
+    /// Where it is sent answers; may be given several times.
+    #[arg(long = "redirect-uri", required = true)]
+    redirect_uris: Vec<String>,
+    /// Where people may be sent after a logout; may be given several times.
+    #[arg(long = "post-logout-redirect-uri")]
+    post_logout_redirect_uris: Vec<String>,
+    /// What it may ask for.
+    #[arg(long, default_value = "openid email profile organization")]
+    scope: String,
+    /// Its identifier; one is drawn otherwise.
+    #[arg(long)]
+    client_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RotateSecret {
+    client_id: String,
+    /// For how long the secret before counts as well.
+    #[arg(long, default_value_t = 72)]
+    overlap_hours: u16,
+    /// Keep only a hash, also of a secret that the reference could read.
+    #[arg(long)]
+    hash: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    client_id: String,
+    /// A column of `identite_client_settings` and its value: text, number, true, false or JSON.
+    #[arg(required = true, value_parser = setting)]
+    settings: Vec<(String, Value)>,
+}
+
+fn setting(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let value = match value {
+        "" => Value::Null,
+        text => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+    };
+    Ok((name.to_owned(), value))
+}
+
+pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
+    let config = load_config()?;
+    let runtime = shared_runtime()?;
+    let pool = pool(&config, runtime.handle())?;
+    let supported = supported(&config)?;
+    let now = SystemClock.now();
+    runtime.block_on(async {
+        let mut database = pool.get().await?;
+        match command {
+            ClientsCommand::List => {
+                let clients = registry::check(&database, &supported, now)
+                    .await
+                    .map_err(refused)?;
+                list(&clients);
+                Ok(())
+            }
+            ClientsCommand::Check => {
+                let clients = registry::check(&database, &supported, now)
+                    .await
+                    .map_err(refused)?;
+                report(&clients)
+            }
+            ClientsCommand::Add(add) => {
+                let registration = Registration {
+                    name: add.name,
+                    client_id: add.client_id,
+                    redirect_uris: add.redirect_uris,
+                    post_logout_redirect_uris: add.post_logout_redirect_uris,
+                    scope: add.scope,
+                };
+                let transaction = database.transaction().await.map_err(db::Error::from)?;
+                let told = registry::add(&transaction, &registration, &supported, now)
+                    .await
+                    .map_err(refused)?;
+                transaction.commit().await.map_err(db::Error::from)?;
+                tell(&told);
+                Ok(())
+            }
+            ClientsCommand::RotateSecret(rotation) => {
+                let overlap = TimeDelta::hours(rotation.overlap_hours.into());
+                let transaction = database.transaction().await.map_err(db::Error::from)?;
+                let told =
+                    registry::rotate_secret(&transaction, &rotation.client_id, overlap, rotation.hash, now)
+                        .await
+                        .map_err(refused)?;
+                transaction.commit().await.map_err(db::Error::from)?;
+                tell(&told);
+                Ok(())
+            }
+            ClientsCommand::Set(set) => {
+                let changes: Map<String, Value> = set.settings.into_iter().collect();
+                let transaction = database.transaction().await.map_err(db::Error::from)?;
+                registry::set(&transaction, &set.client_id, changes, &supported, now)
+                    .await
+                    .map_err(refused)?;
+                transaction.commit().await.map_err(db::Error::from)?;
+                Ok(())
+            }
+        }
+    })
+}
+
+fn supported(config: &Config) -> Result<Vec<SigningAlgorithm>, CommandError> {
+    let keys = KeySet::read(config.secrets.jwks.expose_secret(), Arc::new(SystemClock))
+        .map_err(|error| CommandError::Refused(format!("JWKS: {error}")))?;
+    Ok(keys
+        .signing_algorithms()
+        .into_iter()
+        .filter_map(|algorithm| algorithm.name().parse().ok())
+        .collect())
+}
+
+fn refused(error: registry::RegistryError) -> CommandError {
+    CommandError::Refused(error.to_string())
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it found")]
+fn list(clients: &[CheckedClient]) {
+    for client in clients {
+        let state = if client
+            .findings
+            .iter()
+            .any(|finding| matches!(finding, Finding::Broken(_)))
+        {
+            "broken"
+        } else {
+            "sound"
+        };
+        let settings = client.settings.join(" ");
+        println!(
+            "{}\t{}\t{}\t{state}\t{settings}",
+            client.row_id, client.client_id, client.name
+        );
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it found")]
+fn report(clients: &[CheckedClient]) -> Result<(), CommandError> {
+    let mut broken = 0;
+    for client in clients {
+        for finding in &client.findings {
+            let (kind, text) = match finding {
+                Finding::Broken(text) => {
+                    broken += 1;
+                    ("broken", text)
+                }
+                Finding::Doubtful(text) => ("doubtful", text),
+            };
+            println!("{kind}: {} (row {}): {text}", client.client_id, client.row_id);
+        }
+    }
+    println!(
+        "{} clients looked at on {}",
+        clients.len(),
+        Utc::now().format("%Y-%m-%d")
+    );
+    if broken == 0 {
+        Ok(())
+    } else {
+        Err(CommandError::Refused(format!("{broken} broken client(s)")))
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what is told once")]
+fn tell(told: &HandedOut) {
+    println!("client_id: {}", told.client_id);
+    println!("client_secret: {}", told.secret);
+}

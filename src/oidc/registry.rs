@@ -1,0 +1,320 @@
+//! The registry of relying parties, for operators: what is in it, what is wrong with it, new clients, new secrets.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+
+use super::artefacts::new_secret;
+use super::client::Client;
+use super::client_settings::hash_secret;
+use super::signer::SigningAlgorithm;
+use crate::db::client_settings::{self, NewClient};
+use crate::db::clients::{self, ClientRow};
+use crate::db::{self, GenericClient};
+
+/// Shorter secrets are told of.
+const SECRET_CHARACTERS_AT_LEAST: usize = 32;
+
+/// Something that an operator should know of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It does not work: what it and its people read.
+    Broken(String),
+    /// It works, and should not be as it is.
+    Doubtful(String),
+}
+
+/// A client and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedClient {
+    /// `oidc_clients.id`
+    pub row_id: i32,
+    pub client_id: String,
+    pub name: String,
+    pub findings: Vec<Finding>,
+    /// The settings that differ from those of the reference, by their column.
+    pub settings: Vec<String>,
+}
+
+/// What a new client is to be.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    pub name: String,
+    /// `None`: one is drawn.
+    pub client_id: Option<String>,
+    pub redirect_uris: Vec<String>,
+    pub post_logout_redirect_uris: Vec<String>,
+    pub scope: String,
+}
+
+/// What is told once.
+#[derive(Debug, Clone)]
+pub struct HandedOut {
+    pub client_id: String,
+    pub secret: String,
+}
+
+/// Why the registry was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    #[error("there is no client {0:?}")]
+    Unknown(String),
+    #[error("there is a client {0:?} already")]
+    Taken(String),
+    #[error("{0}")]
+    Unsound(String),
+    #[error("{0:?} is no setting")]
+    UnknownSetting(String),
+}
+
+/// Looks through the whole registry. `supported` are the algorithms that there are keys for.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn check(
+    database: &impl GenericClient,
+    supported: &[SigningAlgorithm],
+    now: DateTime<Utc>,
+) -> Result<Vec<CheckedClient>, RegistryError> {
+    let rows = clients::all(database).await?;
+    let mut first_with: HashMap<&str, i32> = HashMap::new();
+    let mut checked = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let first = *first_with.entry(&row.client_id).or_insert(row.id);
+        let mut findings = findings(row, supported, now);
+        if first != row.id {
+            findings.push(Finding::Broken(format!(
+                "the row {first} has the same client_id and is the one that counts"
+            )));
+        }
+        checked.push(CheckedClient {
+            row_id: row.id,
+            client_id: row.client_id.clone(),
+            name: row.client_name.clone(),
+            findings,
+            settings: settings_of(row),
+        });
+    }
+    Ok(checked)
+}
+
+fn findings(row: &ClientRow, supported: &[SigningAlgorithm], now: DateTime<Utc>) -> Vec<Finding> {
+    let client = match Client::validate(row, supported) {
+        Ok(client) => client,
+        Err(error) => {
+            let description = error.description.unwrap_or_default();
+            return vec![Finding::Broken(format!("{}: {description}", error.code))];
+        }
+    };
+    let mut findings = Vec::new();
+    let mut doubt = |text: String| findings.push(Finding::Doubtful(text));
+    if client.settings.secret_hash.is_none() && row.client_secret.len() < SECRET_CHARACTERS_AT_LEAST {
+        doubt(format!(
+            "the secret has less than {SECRET_CHARACTERS_AT_LEAST} characters"
+        ));
+    }
+    for uri in client.redirect_uris.iter().map(|uri| uri.registered.as_str()) {
+        if uri.contains('*') {
+            doubt(format!("{uri}: an asterisk stands for nothing but itself"));
+        }
+        let is_local = ["http://localhost", "http://127.0.0.1", "http://[::1]"]
+            .iter()
+            .any(|local| uri.starts_with(local));
+        if uri.starts_with("http://") && !is_local {
+            doubt(format!("{uri}: codes travel without encryption"));
+        }
+    }
+    if let Some(previous) = client
+        .settings
+        .previous_secret
+        .filter(|previous| previous.expires_at > now)
+    {
+        doubt(format!(
+            "two secrets count until {}",
+            previous.expires_at.format("%Y-%m-%d %H:%M UTC")
+        ));
+    }
+    findings
+}
+
+/// What is set, without secrets.
+fn settings_of(row: &ClientRow) -> Vec<String> {
+    let Some(Value::Object(settings)) = &row.settings else {
+        return Vec::new();
+    };
+    settings
+        .iter()
+        .filter(|(name, value)| {
+            let is_about_row = matches!(
+                name.as_str(),
+                "oidc_client_id" | "created_at" | "modified_at" | "previous_secret_expires_at"
+            );
+            !is_about_row && !value.is_null() && **value != Value::Bool(false)
+        })
+        .map(|(name, value)| match value {
+            _ if name.ends_with("hash") && !value.is_boolean() => format!("{name} (set)"),
+            Value::Object(_) => format!("{name} (set)"),
+            Value::String(text) => format!("{name}={text}"),
+            Value::Bool(_) => name.clone(),
+            other => format!("{name}={other}"),
+        })
+        .collect()
+}
+
+/// Registers a client with a hashed secret, PKCE and exact redirection URIs.
+///
+/// # Errors
+/// When the `client_id` is taken, or the client would not be sound.
+pub async fn add(
+    transaction: &db::Transaction<'_>,
+    registration: &Registration,
+    supported: &[SigningAlgorithm],
+    now: DateTime<Utc>,
+) -> Result<HandedOut, RegistryError> {
+    let client_id = registration.client_id.clone().unwrap_or_else(new_secret);
+    if clients::find(transaction, &client_id).await?.is_some() {
+        return Err(RegistryError::Taken(client_id));
+    }
+    let secret = new_secret();
+    // The reference needs a value, and would accept it: one that nobody knows.
+    let placeholder = new_secret();
+    let new = NewClient {
+        client_id: &client_id,
+        client_secret: &placeholder,
+        client_name: &registration.name,
+        redirect_uris: &registration.redirect_uris,
+        post_logout_redirect_uris: &registration.post_logout_redirect_uris,
+        scope: &registration.scope,
+    };
+    let row_id = client_settings::add_client(transaction, &new, now).await?;
+    let mut settings = client_settings::unset(row_id, now);
+    settings["secret_hash"] = hash_secret(&secret).into();
+    settings["require_pkce"] = true.into();
+    settings["exact_redirect_uris"] = true.into();
+    client_settings::replace(transaction, row_id, &settings).await?;
+    sound(transaction, row_id, supported).await?;
+    Ok(HandedOut { client_id, secret })
+}
+
+/// Draws a new secret. The one before counts for `overlap` more. A client whose secret is in the reference's column keeps it
+/// there, unless `hashed`.
+///
+/// # Errors
+/// When there is no such client.
+pub async fn rotate_secret(
+    transaction: &db::Transaction<'_>,
+    client_id: &str,
+    overlap: TimeDelta,
+    hashed: bool,
+    now: DateTime<Utc>,
+) -> Result<HandedOut, RegistryError> {
+    let row = find(transaction, client_id).await?;
+    let mut settings = present_settings(&row, now);
+    let present = settings
+        .get("secret_hash")
+        .filter(|hash| !hash.is_null())
+        .cloned();
+    let is_hashed = present.is_some();
+    let secret = new_secret();
+    settings["previous_secret_hash"] = present.unwrap_or_else(|| hash_secret(&row.client_secret).into());
+    settings["previous_secret_expires_at"] = Value::String((now + overlap).to_rfc3339());
+    settings["modified_at"] = Value::String(now.to_rfc3339());
+    if is_hashed || hashed {
+        settings["secret_hash"] = hash_secret(&secret).into();
+        if !is_hashed {
+            client_settings::replace_secret(transaction, row.id, &new_secret(), now).await?;
+        }
+    } else {
+        client_settings::replace_secret(transaction, row.id, &secret, now).await?;
+    }
+    client_settings::replace(transaction, row.id, &settings).await?;
+    Ok(HandedOut {
+        client_id: client_id.to_owned(),
+        secret,
+    })
+}
+
+/// Changes settings, by their column. `null` takes one back.
+///
+/// # Errors
+/// When there is no such client or setting, or the client would not be sound: then nothing changes.
+pub async fn set(
+    transaction: &db::Transaction<'_>,
+    client_id: &str,
+    changes: Map<String, Value>,
+    supported: &[SigningAlgorithm],
+    now: DateTime<Utc>,
+) -> Result<(), RegistryError> {
+    let row = find(transaction, client_id).await?;
+    let unset = client_settings::unset(row.id, now);
+    let mut settings = present_settings(&row, now);
+    for (name, value) in changes {
+        if !SETTINGS.contains(&name.as_str()) {
+            return Err(RegistryError::UnknownSetting(name));
+        }
+        settings[&name] = match value {
+            Value::Null => unset.get(&name).cloned().unwrap_or(Value::Null),
+            value => value,
+        };
+    }
+    settings["modified_at"] = Value::String(now.to_rfc3339());
+    client_settings::replace(transaction, row.id, &settings).await?;
+    sound(transaction, row.id, supported).await
+}
+
+/// What operators set by name.
+const SETTINGS: [&str; 24] = [
+    "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
+    "jwks",
+    "jwks_uri",
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "require_pkce",
+    "exact_redirect_uris",
+    "require_pushed_authorization_requests",
+    "require_signed_request_object",
+    "request_object_signing_alg",
+    "dpop_bound_access_tokens",
+    "require_dpop_nonce",
+    "tls_client_certificate_bound_access_tokens",
+    "authorization_signed_response_alg",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "backchannel_logout_uri",
+    "refresh_token_lifetime_in_seconds",
+    "limit_claims_to_scopes",
+    "updated_at_as_text",
+    "id_token_at_hash",
+];
+
+async fn find(database: &impl GenericClient, client_id: &str) -> Result<ClientRow, RegistryError> {
+    clients::find(database, client_id)
+        .await?
+        .ok_or_else(|| RegistryError::Unknown(client_id.to_owned()))
+}
+
+fn present_settings(row: &ClientRow, now: DateTime<Utc>) -> Value {
+    row.settings
+        .clone()
+        .unwrap_or_else(|| client_settings::unset(row.id, now))
+}
+
+/// Whether the client, as it is written now, works.
+async fn sound(
+    transaction: &db::Transaction<'_>,
+    row_id: i32,
+    supported: &[SigningAlgorithm],
+) -> Result<(), RegistryError> {
+    let row = clients::find_by_row(transaction, row_id)
+        .await?
+        .ok_or_else(|| RegistryError::Unsound("the row is gone".to_owned()))?;
+    Client::validate(&row, supported)
+        .map(|_| ())
+        .map_err(|error| RegistryError::Unsound(error.description.unwrap_or_default().into_owned()))
+}

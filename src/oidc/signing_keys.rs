@@ -1,0 +1,350 @@
+//! The calendar of the signing keys: which key signs when, and for how long it is published.
+//!
+//! The keys of the variable `JWKS` sign for as long as nothing else is said. A rotation adds a key that every node and every
+//! relying party knows before it signs, and lets its predecessor be known until the last token that it signed is of no use.
+//! The private keys are encrypted with a key that is not in the database.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use identite_actors::keys::{
+    ArrangedKey, InvalidKeys, KeyKind, KeyStage, SigningAlgorithm, generate_signing_key,
+};
+use josekit::jwe::{Dir, JweHeader};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sha2::Sha256;
+
+use crate::db::signing_keys::{self, SigningKeyRow};
+use crate::db::{self, GenericClient};
+
+/// How the private keys are encrypted.
+const CONTENT_ENCRYPTION: &str = "A256GCM";
+
+/// The calendar, and what is needed to read it.
+#[derive(Clone)]
+pub struct SigningKeys {
+    /// The keys of the variable `JWKS`.
+    own: Vec<OwnKey>,
+    vault_key: [u8; 32],
+}
+
+#[derive(Clone)]
+struct OwnKey {
+    kid: String,
+    jwk: SecretString,
+    kind: Option<KeyKind>,
+    signs: bool,
+}
+
+/// A key, for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    pub kid: String,
+    /// Of its JWK: `kty`, and `crv` where there is one.
+    pub shape: String,
+    /// Where the private key is.
+    pub is_from_variable: bool,
+    /// `None`: it is not published any more.
+    pub stage: Option<KeyStage>,
+    /// When it begins to sign, if that is to come.
+    pub signs_from: Option<DateTime<Utc>>,
+    /// When it ends to sign, if that is known.
+    pub signs_until: Option<DateTime<Utc>>,
+}
+
+/// Why the calendar was not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningKeysError {
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    #[error(transparent)]
+    Keys(#[from] InvalidKeys),
+    #[error("a key cannot be made, sealed or opened: {0}")]
+    Jose(#[from] josekit::JoseError),
+    #[error("no key has the kid {0:?}")]
+    Unknown(String),
+    #[error("no other key of its kind signs: rotate first")]
+    LastOfItsKind,
+}
+
+impl SigningKeys {
+    /// A calendar over the keys of `jwks`; `master` is the key of this deployment.
+    ///
+    /// # Errors
+    /// When `jwks` cannot be used.
+    pub fn new(jwks: &SecretString, master: &[u8]) -> Result<Self, InvalidKeys> {
+        let set: Value = serde_json::from_str(jwks.expose_secret()).map_err(|_| InvalidKeys::NotAKeySet)?;
+        let private = set
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(InvalidKeys::NotAKeySet)?;
+        let public = identite_actors::keys::public_halves(jwks)?;
+        let own = private
+            .iter()
+            .zip(public)
+            .map(|(jwk, public)| OwnKey {
+                kid: public.kid,
+                jwk: SecretString::from(jwk.to_string()),
+                kind: KeyKind::of_jwk(jwk),
+                signs: public.signs,
+            })
+            .collect();
+        let mut mac =
+            <Hmac<Sha256> as KeyInit>::new_from_slice(master).expect("HMAC takes keys of any length");
+        mac.update(b"identite signing keys v1");
+        Ok(Self {
+            own,
+            vault_key: mac.finalize().into_bytes().into(),
+        })
+    }
+
+    /// What each key does at `now`, in the order in which they are chosen from.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a key cannot be opened.
+    pub async fn arrangement(
+        &self,
+        database: &impl GenericClient,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ArrangedKey>, SigningKeysError> {
+        let rows = signing_keys::all(database, now).await?;
+        let mut arranged = Vec::with_capacity(rows.len() + self.own.len());
+        for row in &rows {
+            if let (Some(sealed), Some(stage)) = (&row.encrypted_jwk, stage_of(row, now)) {
+                let jwk = self.open(sealed)?;
+                arranged.push(ArrangedKey { jwk, stage });
+            }
+        }
+        for own in &self.own {
+            let stage = match rows.iter().find(|row| row.kid == own.kid) {
+                None => Some(KeyStage::Signing),
+                Some(row) => stage_of(row, now),
+            };
+            if let Some(stage) = stage {
+                let jwk = own.jwk.clone();
+                arranged.push(ArrangedKey { jwk, stage });
+            }
+        }
+        Ok(arranged)
+    }
+
+    /// Every key, for operators.
+    ///
+    /// # Errors
+    /// As [`Self::arrangement`].
+    pub async fn list(
+        &self,
+        database: &impl GenericClient,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ListedKey>, SigningKeysError> {
+        let rows = signing_keys::all(database, now).await?;
+        let listed = |kid: &str, jwk: &SecretString, row: Option<&SigningKeyRow>| ListedKey {
+            kid: kid.to_owned(),
+            shape: shape_of(jwk),
+            is_from_variable: row.is_none_or(|row| row.encrypted_jwk.is_none()),
+            stage: row.map_or(Some(KeyStage::Signing), |row| stage_of(row, now)),
+            signs_from: row.map(|row| row.signs_from).filter(|from| *from > now),
+            signs_until: row.and_then(|row| row.signs_until),
+        };
+        let mut keys = Vec::new();
+        for row in rows.iter().filter(|row| row.encrypted_jwk.is_some()) {
+            let jwk = self.open(row.encrypted_jwk.as_deref().unwrap_or_default())?;
+            keys.push(listed(&row.kid, &jwk, Some(row)));
+        }
+        for own in &self.own {
+            let row = rows.iter().find(|row| row.kid == own.kid);
+            keys.push(listed(&own.kid, &own.jwk, row));
+        }
+        Ok(keys)
+    }
+
+    /// Makes a key that takes over what signs with `algorithm`, after it was published for `published_for`. Those before it are
+    /// published for `grace` more. Gives its `kid`.
+    ///
+    /// # Errors
+    /// When the database does not answer, or no key can be made.
+    pub async fn rotate(
+        &self,
+        transaction: &db::Transaction<'_>,
+        algorithm: SigningAlgorithm,
+        published_for: TimeDelta,
+        grace: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<String, SigningKeysError> {
+        let shape = KeyKind::of(algorithm);
+        let jwk = generate_signing_key(shape)?;
+        let kid = text_of(&jwk, "kid");
+        let signs_from = now + published_for;
+        let rows = signing_keys::all(transaction, now).await?;
+        let predecessors = self.signing(&rows, shape, now)?;
+        let row = SigningKeyRow {
+            kid: kid.clone(),
+            encrypted_jwk: Some(self.seal(&jwk)?),
+            signs_from,
+            signs_until: None,
+            published_until: None,
+        };
+        signing_keys::add(transaction, &row, algorithm.name(), now).await?;
+        signing_keys::retire(transaction, &predecessors, signs_from, signs_from + grace, now).await?;
+        Ok(kid)
+    }
+
+    /// Lets a key sign no more. It is published for `grace` more; for none if it is known to others.
+    ///
+    /// # Errors
+    /// When there is no such key, or no other one of its kind signs now.
+    pub async fn retire(
+        &self,
+        transaction: &db::Transaction<'_>,
+        kid: &str,
+        grace: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<(), SigningKeysError> {
+        let rows = signing_keys::all(transaction, now).await?;
+        let shape = self
+            .kind_of(&rows, kid)?
+            .ok_or_else(|| SigningKeysError::Unknown(kid.to_owned()))?;
+        let others = self.signing(&rows, shape, now)?;
+        let takes_over = |other: &String| {
+            other != kid
+                && rows
+                    .iter()
+                    .find(|row| row.kid == *other)
+                    .is_none_or(|row| row.signs_from <= now)
+        };
+        if !others.iter().any(takes_over) {
+            return Err(SigningKeysError::LastOfItsKind);
+        }
+        signing_keys::retire(transaction, &[kid.to_owned()], now, now + grace, now).await?;
+        Ok(())
+    }
+
+    /// The keys of `kind` that sign now or will, without an end.
+    fn signing(
+        &self,
+        rows: &[SigningKeyRow],
+        kind: KeyKind,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, SigningKeysError> {
+        let mut kids = Vec::new();
+        for row in rows
+            .iter()
+            .filter(|row| row.signs_until.is_none_or(|end| end > now))
+        {
+            if row.encrypted_jwk.is_some() && self.kind_of(rows, &row.kid)? == Some(kind) {
+                kids.push(row.kid.clone());
+            }
+        }
+        for own in self.own.iter().filter(|own| own.signs && own.kind == Some(kind)) {
+            let row = rows.iter().find(|row| row.kid == own.kid);
+            if row.is_none_or(|row| row.signs_until.is_none_or(|end| end > now)) {
+                kids.push(own.kid.clone());
+            }
+        }
+        Ok(kids)
+    }
+
+    fn kind_of(&self, rows: &[SigningKeyRow], kid: &str) -> Result<Option<KeyKind>, SigningKeysError> {
+        if let Some(own) = self.own.iter().find(|own| own.kid == kid) {
+            return Ok(own.kind);
+        }
+        let sealed = rows
+            .iter()
+            .find(|row| row.kid == kid)
+            .and_then(|row| row.encrypted_jwk.as_deref());
+        let Some(sealed) = sealed else { return Ok(None) };
+        let jwk = self.open(sealed)?;
+        Ok(serde_json::from_str(jwk.expose_secret())
+            .ok()
+            .and_then(|jwk| KeyKind::of_jwk(&jwk)))
+    }
+
+    fn seal(&self, jwk: &SecretString) -> Result<String, SigningKeysError> {
+        let mut header = JweHeader::new();
+        header.set_content_encryption(CONTENT_ENCRYPTION);
+        let encrypter = Dir.encrypter_from_bytes(self.vault_key)?;
+        let payload = jwk.expose_secret().as_bytes();
+        Ok(josekit::jwe::serialize_compact(payload, &header, &encrypter)?)
+    }
+
+    fn open(&self, sealed: &str) -> Result<SecretString, SigningKeysError> {
+        let decrypter = Dir.decrypter_from_bytes(self.vault_key)?;
+        let (payload, _) = josekit::jwe::deserialize_compact(sealed, &decrypter)?;
+        Ok(SecretString::from(String::from_utf8_lossy(&payload).into_owned()))
+    }
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKeys(…)")
+    }
+}
+
+/// What the key of `row` does at `now`; `None` when it is not even published.
+fn stage_of(row: &SigningKeyRow, now: DateTime<Utc>) -> Option<KeyStage> {
+    if row.signs_from > now {
+        return Some(KeyStage::Coming);
+    }
+    if row.signs_until.is_none_or(|end| end > now) {
+        return Some(KeyStage::Signing);
+    }
+    let until = row.published_until?;
+    (until > now).then_some(KeyStage::Retiring { until })
+}
+
+fn text_of(jwk: &SecretString, name: &str) -> String {
+    let jwk: Value = serde_json::from_str(jwk.expose_secret()).unwrap_or_default();
+    jwk.get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn shape_of(jwk: &SecretString) -> String {
+    let curve = text_of(jwk, "crv");
+    let key_type = text_of(jwk, "kty");
+    if curve.is_empty() {
+        key_type
+    } else {
+        format!("{key_type} {curve}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_published_then_signs_then_verifies_then_is_gone() {
+        let at = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap();
+        let row = SigningKeyRow {
+            kid: "k".into(),
+            encrypted_jwk: None,
+            signs_from: at(10),
+            signs_until: Some(at(20)),
+            published_until: Some(at(30)),
+        };
+        let stages = [
+            (9, Some(KeyStage::Coming)),
+            (10, Some(KeyStage::Signing)),
+            (19, Some(KeyStage::Signing)),
+            (20, Some(KeyStage::Retiring { until: at(30) })),
+            (30, None),
+        ];
+        for (second, expected) in stages {
+            assert_eq!(stage_of(&row, at(second)), expected, "{second}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_key_is_opened_with_the_same_master_only() {
+        let jwks = identite_actors::keys::generate().unwrap();
+        let one = SigningKeys::new(&jwks, b"one").unwrap();
+        let sealed = one.seal(&SecretString::from("secret")).unwrap();
+        assert!(!sealed.contains("secret"));
+        assert_eq!(one.open(&sealed).unwrap().expose_secret(), "secret");
+        assert!(SigningKeys::new(&jwks, b"other").unwrap().open(&sealed).is_err());
+    }
+}

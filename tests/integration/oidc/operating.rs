@@ -1,0 +1,329 @@
+//! What operators do: keys, clients, figures. On the real program, with its commands.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::client_key::ClientKey;
+use crate::support::{EMAIL, ORGANIZATION, PASSWORD, Receiver, RelyingParty, TestServer, parameter};
+
+/// Nodes look at the calendar of the keys every five seconds.
+const ROUNDS: usize = 60;
+const PAUSE: Duration = Duration::from_millis(250);
+
+fn output(server: &TestServer, arguments: &[&str]) -> (bool, String) {
+    let output = server.run(arguments);
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (output.status.success(), text)
+}
+
+fn value(text: &str, name: &str) -> String {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name}: ")));
+    line.unwrap_or_else(|| panic!("{name} in {text}")).to_owned()
+}
+
+async fn published(base: &url::Url) -> Vec<String> {
+    let answer = reqwest::get(base.join("oauth/jwks").unwrap()).await.unwrap();
+    let jwks: Value = answer.json().await.unwrap();
+    let keys = jwks["keys"].as_array().unwrap();
+    keys.iter()
+        .map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn until_published(base: &url::Url, kid: &str) {
+    for _ in 0..ROUNDS {
+        if published(base).await.iter().any(|found| found == kid) {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    panic!("{kid} is not published");
+}
+
+async fn signed_in(server: &TestServer) -> crate::support::Visitor {
+    server.database().make_sign_in_cheap().await;
+    let visitor = server.visitor();
+    visitor.sign_in_as(EMAIL, PASSWORD).await;
+    visitor.select_organization(ORGANIZATION).await;
+    visitor
+}
+
+async fn kid_of_id_token(
+    server: &TestServer,
+    client: &RelyingParty,
+    visitor: &crate::support::Visitor,
+) -> String {
+    let code = client.code(server, visitor, &[]).await;
+    let (_, tokens) = client.redeem(server, &code, &[]).await;
+    let header = josekit::jwt::decode_header(tokens["id_token"].as_str().unwrap()).unwrap();
+    header.claim("kid").unwrap().as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_node_follows_a_rotation_without_a_restart() {
+    let server = TestServer::start().await;
+    let node = server.start_node().await;
+    let visitor = signed_in(&server).await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+    let old = kid_of_id_token(&server, &client, &visitor).await;
+    let code = client.code(&server, &visitor, &[]).await;
+    let (_, tokens) = client.redeem(&server, &code, &[]).await;
+    let old_token = tokens["id_token"].as_str().unwrap().to_owned();
+
+    let (ok, text) = output(&server, &["keys", "rotate", "--alg", "RS256"]);
+    assert!(ok, "{text}");
+    let coming = value(&text, "kid");
+    for base in [&server.base_url, &node.base_url] {
+        until_published(base, &coming).await;
+    }
+    assert_eq!(
+        kid_of_id_token(&server, &client, &visitor).await,
+        old,
+        "published, not used yet"
+    );
+    let (ok, text) = output(&server, &["keys", "list"]);
+    assert!(
+        ok && text.contains(&coming) && text.contains("signs from"),
+        "{text}"
+    );
+
+    let (ok, text) = output(
+        &server,
+        &["keys", "rotate", "--alg", "RS256", "--publish-minutes", "0"],
+    );
+    assert!(ok, "{text}");
+    let new = value(&text, "kid");
+    for _ in 0..ROUNDS {
+        if kid_of_id_token(&server, &client, &visitor).await == new {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    assert_eq!(kid_of_id_token(&server, &client, &visitor).await, new);
+    until_published(&node.base_url, &new).await;
+    assert!(
+        published(&node.base_url).await.contains(&old),
+        "what it signed can still be verified"
+    );
+    let hint = visitor
+        .get(
+            client
+                .authorization_url(&server, &[("prompt", "none"), ("id_token_hint", &old_token)])
+                .as_str(),
+        )
+        .await;
+    assert!(
+        parameter(&hint.location(), "code").is_some(),
+        "{}",
+        hint.location()
+    );
+
+    let (ok, text) = output(&server, &["keys", "retire", &old, "--grace-hours", "0"]);
+    assert!(ok, "{text}");
+    for _ in 0..ROUNDS {
+        if !published(&node.base_url).await.contains(&old) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    assert!(!published(&node.base_url).await.contains(&old));
+    let (ok, text) = output(&server, &["keys", "retire", "unknown"]);
+    assert!(!ok && text.contains("no key has the kid"), "{text}");
+}
+
+#[tokio::test]
+async fn the_last_key_of_its_kind_is_not_retired() {
+    let server = TestServer::start().await;
+    let (_, list) = output(&server, &["keys", "list"]);
+    let line = list.lines().find(|line| line.contains("OKP Ed25519")).unwrap();
+    let kid = line.split('\t').next().unwrap();
+    let (ok, text) = output(&server, &["keys", "retire", kid]);
+    assert!(!ok && text.contains("rotate first"), "{text}");
+}
+
+#[tokio::test]
+async fn a_client_is_registered_checked_changed_and_gets_a_new_secret() {
+    let server = TestServer::start().await;
+    let visitor = signed_in(&server).await;
+    let (ok, text) = output(
+        &server,
+        &[
+            "clients",
+            "add",
+            "Un service",
+            "--redirect-uri",
+            "http://localhost:9/login-callback",
+        ],
+    );
+    assert!(ok, "{text}");
+    let client = RelyingParty {
+        client_id: value(&text, "client_id"),
+        client_secret: value(&text, "client_secret"),
+        ..RelyingParty::default()
+    };
+    let connection = server.database().pool().get().await.unwrap();
+    let stored: String = connection
+        .query_one(
+            "SELECT client_secret FROM oidc_clients WHERE client_id = $1",
+            &[&client.client_id],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    assert_ne!(stored, client.client_secret, "nobody can read the secret");
+    let pkce = [
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ];
+    let verifier = [("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")];
+    let code = client.code(&server, &visitor, &pkce).await;
+    assert_eq!(client.redeem(&server, &code, &verifier).await.0, 200);
+
+    let (ok, text) = output(&server, &["clients", "rotate-secret", &client.client_id]);
+    assert!(ok, "{text}");
+    let rotated = RelyingParty {
+        client_secret: value(&text, "client_secret"),
+        ..client.clone()
+    };
+    for owner in [&client, &rotated] {
+        let code = owner.code(&server, &visitor, &pkce).await;
+        assert_eq!(
+            owner.redeem(&server, &code, &verifier).await.0,
+            200,
+            "both count for a while"
+        );
+    }
+
+    let (ok, text) = output(
+        &server,
+        &[
+            "clients",
+            "set",
+            &client.client_id,
+            "require_pkce=false",
+            "id_token_at_hash=true",
+        ],
+    );
+    assert!(ok, "{text}");
+    assert!(!client.code(&server, &visitor, &[]).await.is_empty());
+    for (setting, why) in [
+        (
+            "token_endpoint_auth_method=private_key_jwt",
+            "jwks or jwks_uri is needed",
+        ),
+        ("secret_hash=x", "is no setting"),
+        ("backchannel_logout_uri=ftp://x", "must be a web uri"),
+    ] {
+        let (ok, text) = output(&server, &["clients", "set", &client.client_id, setting]);
+        assert!(!ok && text.contains(why), "{setting}: {text}");
+    }
+    let (ok, text) = output(&server, &["clients", "list"]);
+    assert!(
+        ok && text.contains("Un service") && text.contains("id_token_at_hash"),
+        "{text}"
+    );
+    assert!(!text.contains(&client.client_secret));
+}
+
+#[tokio::test]
+async fn the_check_names_rows_that_are_broken() {
+    let server = TestServer::start().await;
+    let broken = RelyingParty {
+        client_id: "mended soon".into(),
+        redirect_uri: "0/login-callback".into(),
+        ..RelyingParty::default()
+    };
+    broken.register(server.database()).await;
+    let (ok, text) = output(&server, &["clients", "check"]);
+    assert!(!ok, "{text}");
+    assert!(
+        text.contains("broken: mended soon") && text.contains("invalid_redirect_uri"),
+        "{text}"
+    );
+    assert!(
+        text.contains("doubtful: standard_client_id"),
+        "its secret is short: {text}"
+    );
+}
+
+#[tokio::test]
+async fn a_plain_secret_stays_readable_for_the_reference_when_it_is_rotated() {
+    let server = TestServer::start().await;
+    let (ok, text) = output(&server, &["clients", "rotate-secret", "standard_client_id"]);
+    assert!(ok, "{text}");
+    let connection = server.database().pool().get().await.unwrap();
+    let stored: String = connection
+        .query_one(
+            "SELECT client_secret FROM oidc_clients WHERE client_id = 'standard_client_id'",
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(stored, value(&text, "client_secret"));
+}
+
+#[tokio::test]
+async fn published_keys_of_a_client_are_fetched_and_fetched_again_after_a_rotation() {
+    let server = TestServer::start().await;
+    let visitor = signed_in(&server).await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+    let key = ClientKey::new();
+    let receiver = Receiver::serving(key.set().to_string());
+    server
+        .database()
+        .set_for(
+            &client.client_id,
+            &json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": receiver.url()}),
+        )
+        .await;
+    for _ in 0..3 {
+        let code = client.code(&server, &visitor, &[]).await;
+        let assertion = key.assertion(&client.client_id, server.issuer(), chrono::Utc::now(), &json!({}));
+        let changes = [
+            ("client_secret", ""),
+            ("client_assertion", assertion.as_str()),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+        ];
+        let (status, answer) = client.redeem(&server, &code, &changes).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    assert_eq!(receiver.count(), 1, "fetched once for all workers");
+}
+
+#[tokio::test]
+async fn figures_are_told_by_client() {
+    let server = TestServer::start().await;
+    let visitor = signed_in(&server).await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+    for _ in 0..2 {
+        let code = client.code(&server, &visitor, &[]).await;
+        client.redeem(&server, &code, &[]).await;
+        client.redeem(&server, &code, &[]).await;
+    }
+    visitor
+        .get(client.authorization_url(&server, &[("max_age", "x")]).as_str())
+        .await;
+    let answer = reqwest::get(server.operator_url.join("clients").unwrap())
+        .await
+        .unwrap();
+    let figures: Value = answer.json().await.unwrap();
+    let own = &figures[&client.client_id];
+    assert_eq!(own["sign_ins"], 2, "{figures}");
+    assert_eq!(own["answers"]["authorize"]["invalid_request"], 1);
+    assert_eq!(own["answers"]["token"], json!({"ok": 2, "invalid_grant": 2}));
+    assert!(own["mean_milliseconds"]["token"].as_f64().unwrap() > 0.0);
+}

@@ -1,0 +1,146 @@
+//! RP-Initiated Logout OP (`oidcc-rp-initiated-logout-certification-test-plan`), one test a module.
+
+use serde_json::Value;
+
+use super::Stage;
+use crate::support::{Options, Page, RelyingParty};
+
+/// Somebody who is signed in, and their ID token.
+async fn signed_in() -> (Stage, String) {
+    let stage = Stage::set_signed_in().await;
+    let tokens = stage.tokens(&stage.code(&[]).await).await;
+    let hint = tokens["id_token"].as_str().unwrap().to_owned();
+    (stage, hint)
+}
+
+async fn log_out(stage: &Stage, parameters: &[(&str, &str)]) -> Page {
+    let mut url = stage.server.base_url.join("oauth/logout").unwrap();
+    url.query_pairs_mut().extend_pairs(parameters);
+    let page = stage.visitor.get(url.as_str()).await;
+    if page.status != 200 {
+        return page;
+    }
+    stage.visitor.submit(&page, "/oauth/logout/confirm", &[]).await
+}
+
+/// Whether nobody is signed in any more.
+async fn is_signed_out(stage: &Stage) -> bool {
+    let page = stage.send(&[("prompt", "none")]).await;
+    super::sent(&page, "error").as_deref() == Some("login_required")
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout() {
+    let (stage, hint) = signed_in().await;
+    let uri = stage.client.post_logout_redirect_uri.clone();
+    let page = log_out(
+        &stage,
+        &[
+            ("id_token_hint", &hint),
+            ("post_logout_redirect_uri", &uri),
+            ("state", "s t"),
+        ],
+    )
+    .await;
+    assert_eq!(page.location().as_str(), format!("{uri}?state=s+t"));
+    assert!(is_signed_out(&stage).await);
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout_by_post() {
+    let (stage, hint) = signed_in().await;
+    let uri = stage.client.post_logout_redirect_uri.clone();
+    let page = stage
+        .visitor
+        .post(
+            "/oauth/logout",
+            &[("id_token_hint", &hint), ("post_logout_redirect_uri", &uri)],
+        )
+        .await;
+    let page = stage.visitor.submit(&page, "/oauth/logout/confirm", &[]).await;
+    assert_eq!(page.location().as_str(), uri);
+    assert!(is_signed_out(&stage).await);
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout_bad_and_query_added_post_logout_redirect_uri() {
+    let (stage, hint) = signed_in().await;
+    for uri in ["https://evil.example/", "http://localhost:9/?foo=bar"] {
+        let page = log_out(
+            &stage,
+            &[("id_token_hint", &hint), ("post_logout_redirect_uri", uri)],
+        )
+        .await;
+        assert_eq!(page.status, 400, "{uri}");
+        assert!(!page.body.contains(&format!("href=\"{uri}")));
+    }
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout_modified_and_bad_id_token_hint() {
+    let (stage, hint) = signed_in().await;
+    let mut modified = hint.clone();
+    let last = modified.pop().unwrap();
+    modified.pop();
+    modified.push(if last == 'A' { 'B' } else { 'A' });
+    modified.push('A');
+    for hint in [modified.as_str(), "bad", "e30.e30.AA"] {
+        let page = log_out(&stage, &[("id_token_hint", hint)]).await;
+        assert_eq!(page.status, 400, "{hint}");
+    }
+    assert!(!is_signed_out(&stage).await);
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout_no_id_token_hint_no_params_and_only_state() {
+    for parameters in [
+        vec![],
+        vec![("state", "x")],
+        vec![("post_logout_redirect_uri", "http://localhost:9/")],
+    ] {
+        let (stage, _) = signed_in().await;
+        let page = log_out(&stage, &parameters).await;
+        assert_eq!(page.status, 200, "a page of ours: {}", page.url);
+        assert_eq!(page.url.path(), "/users/start-sign-in/");
+        assert!(is_signed_out(&stage).await, "{parameters:?}");
+    }
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout_no_post_logout_redirect_uri_and_no_state() {
+    let (stage, hint) = signed_in().await;
+    let page = log_out(&stage, &[("id_token_hint", &hint)]).await;
+    assert_eq!(page.url.path(), "/users/start-sign-in/");
+    let (stage, hint) = signed_in().await;
+    let uri = stage.client.post_logout_redirect_uri.clone();
+    let page = log_out(
+        &stage,
+        &[("id_token_hint", &hint), ("post_logout_redirect_uri", &uri)],
+    )
+    .await;
+    assert_eq!(page.location().as_str(), uri, "no state, no parameter");
+}
+
+#[tokio::test]
+async fn a_logout_without_hint_asks_where_that_is_wanted() {
+    let options = Options::default().with("FEATURE_CONFIRM_LOGOUT", "True");
+    let stage = Stage::set_with(options, RelyingParty::default()).await;
+    let page = stage.send(&[]).await;
+    stage.sign_in(page).await;
+    let page = stage.visitor.get("/oauth/logout").await;
+    assert_eq!(page.status, 200);
+    assert!(!is_signed_out(&stage).await, "nobody was signed out by a link");
+    stage
+        .visitor
+        .submit(&page, "/oauth/logout/confirm", &[("logout", "yes")])
+        .await;
+    assert!(is_signed_out(&stage).await);
+}
+
+#[tokio::test]
+async fn oidcc_rp_initiated_logout_discovery_endpoint_verification() {
+    let stage = Stage::set().await;
+    let document: Value = stage.json("/.well-known/openid-configuration").await;
+    let endpoint = document["end_session_endpoint"].as_str().unwrap();
+    assert_eq!(endpoint, format!("{}/oauth/logout", stage.server.issuer()));
+}
