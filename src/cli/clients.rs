@@ -148,6 +148,7 @@ fn supported(config: &Config) -> Result<Vec<SigningAlgorithm>, CommandError> {
         .collect())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "fits map_err")]
 fn refused(error: registry::RegistryError) -> CommandError {
     CommandError::Refused(error.to_string())
 }

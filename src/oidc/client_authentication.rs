@@ -422,6 +422,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_used_is_remembered_under_the_name_of_the_appendix() {
+        assert_eq!(
+            fingerprint("client-1jti-1"),
+            "D7Qu7P8SzOMWoYFr1ZN1o16fborf8_DRtu8-vUDLqaA"
+        );
+    }
+
+    #[test]
     fn plus_is_a_space_and_escapes_are_whole() {
         assert_eq!(form_decoded("a+b%2B%25").as_deref(), Some("a b+%"));
         for bad in ["%", "%1", "%zz", "a%2", "%ff"] {

@@ -1,6 +1,7 @@
 //! The table tests of reading and deciding (spec/oidc.md §4.2, §5.2, §15.4).
 
 use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::authentication::{Authentication, SelectedOrganization};
@@ -621,4 +622,56 @@ fn an_unreachable_level_is_not_acceptable() {
         &request(&[("acr_values", "eidas1")]),
         &unverified
     ));
+}
+
+/// Values that parameters could have, from the plausible to the absurd.
+fn parameter_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        ".*",
+        "[a-z_ .{}\\[\\]\":,0-9-]{0,60}",
+        Just("openid".to_owned()),
+        Just("code".to_owned()),
+        Just(CALLBACK.to_owned()),
+        Just("none login consent".to_owned()),
+        Just(r#"{"id_token":{"acr":{"essential":true,"values":[1,null,"x"]}}}"#.to_owned()),
+        Just("urn:ietf:params:oauth:request_uri:x".to_owned()),
+        Just("1@standard_client_id".to_owned()),
+    ]
+}
+
+proptest! {
+    /// Whatever is asked, nothing panics, and an answer goes to a registered address or to a page of ours.
+    #[test]
+    fn no_request_leads_anywhere_else(
+        values in proptest::collection::vec((0..AUTHORIZATION_PARAMETERS.len(), parameter_value()), 0..12),
+        is_signed_in in any::<bool>(),
+    ) {
+        let mut raw = pairs(&[("client_id", "standard_client_id"), ("response_type", "code"), ("scope", "openid")]);
+        for (index, value) in values {
+            let name = AUTHORIZATION_PARAMETERS[index];
+            raw.retain(|(known, _)| known != name || value.len() % 7 == 0);
+            raw.push((name.to_owned(), value));
+        }
+        let parameters = Parameters::read(raw, AUTHORIZATION_PARAMETERS);
+        let context = ReadContext {
+            issuer: ISSUER,
+            signer: &HintReader,
+            limit_claims_to_client_scopes: false,
+            provenance: Provenance::default(),
+            now: now(),
+        };
+        let client = standard_client();
+        match read_authorization_request(&parameters, ClientLookup::Known(&client), &context) {
+            Ok(request) => {
+                prop_assert_eq!(&request.target.redirect_uri, CALLBACK);
+                let somebody = is_signed_in.then(|| signed_in(10));
+                let _ = decide(&request, somebody.as_ref(), &Progress::default(), now());
+            }
+            Err(rejection) => {
+                if let Some(target) = rejection.target {
+                    prop_assert_eq!(&target.redirect_uri, CALLBACK);
+                }
+            }
+        }
+    }
 }

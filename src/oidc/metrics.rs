@@ -86,7 +86,7 @@ impl ProviderMetrics {
             .answers
             .collect()
             .iter()
-            .flat_map(|family| family.get_metric())
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
         {
             let label = |name: &str| {
                 let found = metric.get_label().iter().find(|label| label.name() == name);
@@ -114,7 +114,7 @@ impl ProviderMetrics {
             .seconds
             .collect()
             .iter()
-            .flat_map(|family| family.get_metric())
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
         {
             let label = |name: &str| {
                 let found = metric.get_label().iter().find(|label| label.name() == name);

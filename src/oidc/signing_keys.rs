@@ -91,12 +91,9 @@ impl SigningKeys {
                 signs: public.signs,
             })
             .collect();
-        let mut mac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(master).expect("HMAC takes keys of any length");
-        mac.update(b"identite signing keys v1");
         Ok(Self {
             own,
-            vault_key: mac.finalize().into_bytes().into(),
+            vault_key: vault_key(master),
         })
     }
 
@@ -280,6 +277,13 @@ impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKeys(…)")
     }
+}
+
+/// The key that the private keys are encrypted with, which serves nothing else.
+fn vault_key(master: &[u8]) -> [u8; 32] {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(master).expect("HMAC takes keys of any length");
+    mac.update(b"identite signing keys v1");
+    mac.finalize().into_bytes().into()
 }
 
 /// What the key of `row` does at `now`; `None` when it is not even published.

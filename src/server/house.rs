@@ -241,6 +241,8 @@ fn hasher(config: &Config, instruments: &Instruments) -> Result<PasswordHasher, 
         variable: "ARGON2_MEMORY_KIB",
         problem: error.to_string(),
     })
+}
+
 /// The keys of the variable, arranged by the calendar in the database.
 async fn keys(
     config: &Config,

@@ -15,8 +15,13 @@ use serde_json::json;
 use super::client_key::{ClientKey, token_hash};
 use super::provider::{ISSUER, Provider, parameter, redemption};
 
-/// A certificate for the DNS name `name`, as a proxy passes it on.
+/// A certificate for the DNS name `name`.
 pub fn certificate(name: &str) -> ClientCertificate {
+    ClientCertificate::parse(&certificate_header(name)).unwrap()
+}
+
+/// … as a proxy passes it on.
+pub fn certificate_header(name: &str) -> String {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
     let subject = X509NameBuilder::new().unwrap().build();
     let mut builder = X509Builder::new().unwrap();
@@ -35,7 +40,7 @@ pub fn certificate(name: &str) -> ClientCertificate {
     builder.append_extension(names).unwrap();
     builder.sign(&key, MessageDigest::sha256()).unwrap();
     let pem = String::from_utf8(builder.build().to_pem().unwrap()).unwrap();
-    ClientCertificate::parse(&pem.replace('\n', "%0A")).unwrap()
+    pem.replace('+', "%2B").replace('\n', "%0A")
 }
 
 #[tokio::test]

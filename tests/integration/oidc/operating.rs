@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client_key::ClientKey;
-use crate::support::{EMAIL, ORGANIZATION, PASSWORD, Receiver, RelyingParty, TestServer, parameter};
+use crate::support::{EMAIL, ORGANIZATION, Options, PASSWORD, Receiver, RelyingParty, TestServer, parameter};
 
 /// Nodes look at the calendar of the keys every five seconds.
 const ROUNDS: usize = 60;
@@ -326,4 +326,40 @@ async fn figures_are_told_by_client() {
     assert_eq!(own["answers"]["authorize"]["invalid_request"], 1);
     assert_eq!(own["answers"]["token"], json!({"ok": 2, "invalid_grant": 2}));
     assert!(own["mean_milliseconds"]["token"].as_f64().unwrap() > 0.0);
+}
+
+#[tokio::test]
+async fn a_certificate_counts_only_where_its_header_is_believed() {
+    const HEADER: &str = "X-Client-Certificate";
+    for (options, expected) in [
+        (Options::default(), "invalid_client"),
+        (
+            Options::default().with("TLS_CLIENT_CERTIFICATE_HEADER", HEADER),
+            "invalid_grant",
+        ),
+    ] {
+        let server = TestServer::start_with(options).await;
+        let client = RelyingParty::default();
+        client.register(server.database()).await;
+        server
+            .database()
+            .set_for(
+                &client.client_id,
+                &json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "rp.example"}),
+            )
+            .await;
+        let answer = reqwest::Client::new()
+            .post(server.base_url.join("oauth/token").unwrap())
+            .header(HEADER, super::encryption::certificate_header("rp.example"))
+            .form(&[
+                ("grant_type", "authorization_code"),
+                ("client_id", &client.client_id),
+                ("code", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
+            ])
+            .send()
+            .await
+            .unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["error"], expected);
+    }
 }

@@ -216,6 +216,7 @@ async fn check(server: &TestServer, client: &RelyingParty, changes: &[(&str, &st
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[tokio::test]
 async fn the_outcome_table_without_a_session() {
     use Expected::{Fragment, Interaction, Page, Query};
