@@ -47,12 +47,13 @@ impl House {
     /// Sends the form that `path` shows from as many browsers at the same moment; each in turn to another node. Gives the
     /// statuses of the pages that they lead to.
     async fn submit_at_once(&self, path: &str, values: &[(&str, &str)]) -> Vec<u16> {
-        let mut ready = Vec::new();
-        for number in 0..AT_ONCE {
+        // All pages at once, too: a connection that waits for long is closed.
+        let ready = join_all((0..AT_ONCE).map(async |number| {
             let visitor = self.somewhere(&self.server.visitor(), number);
             let page = visitor.get(path).await;
-            ready.push((visitor, page));
-        }
+            (visitor, page)
+        }))
+        .await;
         join_all(ready.iter().map(async |(visitor, page)| {
             let action = page.url.path().to_owned();
             visitor.submit(page, &action, values).await.status.as_u16()
