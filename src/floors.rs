@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Room and floor. A room may use rooms of lower floors and itself.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("main", 5),
     ("cli", 5),
     ("server", 4),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("accounts", 2),
     ("mfa", 2),
     ("organizations", 2),
+    ("imports", 2),
     ("certification", 2),
     ("journey", 2),
     ("db", 1),

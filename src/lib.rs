@@ -8,6 +8,7 @@ pub mod config;
 pub mod connectors;
 pub mod db;
 pub mod domain;
+pub mod imports;
 pub mod journey;
 pub mod mail;
 pub mod mfa;

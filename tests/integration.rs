@@ -40,3 +40,5 @@ mod registers;
 mod schema;
 #[path = "integration/sessions.rs"]
 mod sessions;
+#[path = "integration/tools.rs"]
+mod tools;

@@ -6,6 +6,7 @@
 //! actors must be *started* on a thread where an actix `System` runs.
 
 pub mod clock;
+pub mod housekeeping;
 pub mod instrumentation;
 pub mod keys;
 pub mod outbox;

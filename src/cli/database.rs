@@ -25,6 +25,39 @@ pub(super) fn migrate() -> Result<(), CommandError> {
     Ok(())
 }
 
+/// `identite migrate --check`
+#[expect(clippy::print_stdout, reason = "a command tells what it saw")]
+pub(super) fn check_migration() -> Result<(), CommandError> {
+    let config = load_config()?;
+    let runtime = shared_runtime()?;
+    let pool = pool(&config, runtime.handle())?;
+    let outlook = runtime.block_on(db::migrate::outlook(&pool))?;
+    if outlook.adopts {
+        println!("a database of the reference: its tables fit and would be left as they are");
+    }
+    for migration in &outlook.pending {
+        println!("would apply {migration}");
+    }
+    for remark in &outlook.remarks {
+        println!("note: {remark}");
+    }
+    for obstacle in &outlook.obstacles {
+        println!("in the way: {obstacle}");
+    }
+    if !outlook.obstacles.is_empty() {
+        return Err(CommandError::Refused(format!(
+            "{} thing(s) in the way",
+            outlook.obstacles.len()
+        )));
+    }
+    if outlook.pending.is_empty() {
+        println!("the database is up to date");
+    } else {
+        println!("nothing is in the way");
+    }
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "a command tells what it did")]
 pub(super) fn load_fixtures() -> Result<(), CommandError> {
     let config = load_config()?;

@@ -1,10 +1,16 @@
 //! Subcommands of the executable. No rule lives here.
 
+mod audit;
 mod check;
 mod clients;
 mod database;
+mod delete_all;
+mod import;
 mod keys;
+mod mock_data;
 mod serve;
+mod statistics;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -29,10 +35,28 @@ enum Command {
     /// Print the effective configuration, secrets masked, and what is unsafe in it.
     Check,
     /// Bring the database to the schema of this version; safe to run again and by several nodes at once.
-    Migrate,
+    Migrate {
+        /// Only tell what would be done, and what stands in the way.
+        #[arg(long)]
+        check: bool,
+    },
     /// The development data set.
     #[command(subcommand)]
     Fixtures(FixturesCommand),
+    /// Bring accounts or e-mail domains in from CSV files.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    /// Records of remote systems that are played.
+    #[command(subcommand)]
+    MockData(mock_data::MockDataCommand),
+    /// Empty a test database.
+    DeleteAll(delete_all::DeleteAll),
+    /// The anonymised copy for statistics.
+    #[command(subcommand)]
+    Statistics(statistics::StatisticsCommand),
+    /// The trail of what was done.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -60,8 +84,26 @@ enum CommandError {
     Serve(#[from] crate::server::ServeError),
     #[error("{0}")]
     Refused(String),
+    /// It came to its end, and some of what it was given was not taken.
+    #[error("{0}")]
+    Incomplete(String),
+    /// A signal ended it; it can be gone on with.
+    #[error("{0}")]
+    Interrupted(String),
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// What the shell is told: 1 when it failed, 3 when it left something out, 130 when it was interrupted. 2 stands for
+    /// arguments that make no sense.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Incomplete(_) => ExitCode::from(3),
+            Self::Interrupted(_) => ExitCode::from(130),
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 /// Runs the command that the arguments name.
@@ -74,25 +116,35 @@ pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve => serve::serve(),
         Command::Check => check::check(),
-        Command::Migrate => database::migrate(),
+        Command::Migrate { check: false } => database::migrate(),
+        Command::Migrate { check: true } => database::check_migration(),
         Command::Fixtures(FixturesCommand::Load) => database::load_fixtures(),
         Command::Keys(command) => keys::run(command),
         Command::Clients(command) => clients::run(command),
+        Command::Import(command) => import::run(command),
+        Command::MockData(command) => mock_data::run(command),
+        Command::DeleteAll(arguments) => delete_all::run(&arguments),
+        Command::Statistics(command) => statistics::run(command),
+        Command::Audit(command) => audit::run(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
 
 fn load_config() -> Result<Config, CommandError> {
-    Ok(Config::load(|| {
+    Ok(read_config()?)
+}
+
+fn read_config() -> Result<Config, ConfigError> {
+    Config::load(|| {
         let jwks = identite_actors::keys::generate().expect("OpenSSL makes RSA, P-256 and Ed25519 keys");
         jwks.expose_secret().to_owned()
-    })?)
+    })
 }
 
 /// The runtime that drives what all threads share: database, state store, mail and HTTP connections.

@@ -87,6 +87,21 @@ impl Choice for LogLevel {
     ];
 }
 
+impl LogLevel {
+    /// The level that a word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let named = Self::WORDS.iter().find(|(candidate, _)| *candidate == word);
+        named.map(|(_, level)| *level)
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        word_of(self)
+    }
+}
+
 /// `LOG_FORMAT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

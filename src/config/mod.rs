@@ -5,6 +5,7 @@ mod connectors;
 mod dotenv;
 mod environment;
 mod error;
+mod housekeeping;
 mod kept_secrets;
 mod masking;
 mod passwords;
@@ -28,11 +29,9 @@ pub use connectors::{
 };
 pub use environment::{DeployEnv, LogFormat, LogLevel, NodeEnv};
 pub use error::{ConfigError, Issue};
+pub use housekeeping::HousekeepingConfig;
 pub use passwords::{Argon2Config, PasswordsConfig};
-pub use people::{
-    AccountsConfig, HousekeepingConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig,
-    SmtpTarget,
-};
+pub use people::{AccountsConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig, SmtpTarget};
 pub use reader::Setting;
 pub use secrets::{SecretsConfig, SymmetricKey};
 pub use server::{DatabaseConfig, LogsConfig, PagesConfig, ServerConfig, StateBackend};
@@ -60,10 +59,10 @@ pub struct Config {
     pub passwords: PasswordsConfig,
     pub accounts: AccountsConfig,
     pub organizations: OrganizationsConfig,
-    pub housekeeping: HousekeepingConfig,
     pub oidc: OidcConfig,
     pub mail: MailConfig,
     pub connectors: ConnectorsConfig,
+    pub housekeeping: HousekeepingConfig,
     pub tools: ToolsConfig,
     /// What an operator should know about these values. `identite serve` logs them, `identite check` fails on them.
     pub warnings: Vec<ConfigWarning>,
@@ -131,11 +130,11 @@ impl Config {
             sessions: SessionsConfig::read(&mut reader),
             passwords: PasswordsConfig::read(&mut reader),
             accounts: AccountsConfig::read(&mut reader),
-            housekeeping: HousekeepingConfig::read(&mut reader),
             organizations: OrganizationsConfig::read(&mut reader),
             oidc: OidcConfig::read(&mut reader),
             mail: MailConfig::read(&mut reader, deploy_env),
             connectors: ConnectorsConfig::read(&mut reader, deploy_env, server.base_url()),
+            housekeeping: HousekeepingConfig::read(&mut reader),
             tools: ToolsConfig::read(&mut reader),
             server,
             warnings: Vec::new(),

@@ -76,25 +76,6 @@ impl AccountsConfig {
     }
 }
 
-/// What is deleted when its time is over.
-#[derive(Debug, Clone, Copy)]
-pub struct HousekeepingConfig {
-    /// `HOUSEKEEPING_EVERY_IN_SECONDS`: period in which this node looks for what is over.
-    pub every: Duration,
-    /// `SECURITY_HISTORY_IN_DAYS`: how long the history of accounts is kept.
-    pub history_kept: Duration,
-}
-
-impl HousekeepingConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let days = reader.number("SECURITY_HISTORY_IN_DAYS", 365, 1..=3650);
-        Self {
-            every: Duration::from_secs(reader.number("HOUSEKEEPING_EVERY_IN_SECONDS", 3600, 1..=86_400)),
-            history_kept: Duration::from_hours(24 * days),
-        }
-    }
-}
-
 /// How people join and represent organizations.
 #[derive(Debug, Clone)]
 #[expect(

@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub workers: Option<usize>,
     /// `SHUTDOWN_DEADLINE_IN_SECONDS`: after a stop signal, how long running requests and sends may take.
     pub shutdown_deadline: Duration,
+    /// `SHUTDOWN_NOTICE_IN_SECONDS`: after a stop signal, how long requests are still accepted while `/readyz` says no.
+    pub shutdown_notice: Duration,
     /// `FEATURE_USE_SECURE_COOKIES`: the attribute `Secure` on every cookie.
     pub use_secure_cookies: bool,
     /// `FEATURE_USE_SECURITY_RESPONSE_HEADERS`: security headers and content security policy.
@@ -54,6 +56,7 @@ impl ServerConfig {
             operator_token: reader.optional_secret("OPERATOR_TOKEN"),
             workers: read_workers(reader),
             shutdown_deadline: reader.seconds("SHUTDOWN_DEADLINE_IN_SECONDS", 8),
+            shutdown_notice: reader.seconds("SHUTDOWN_NOTICE_IN_SECONDS", 0),
             use_secure_cookies: reader.flag("FEATURE_USE_SECURE_COOKIES", false),
             use_security_response_headers: reader.flag("FEATURE_USE_SECURITY_RESPONSE_HEADERS", false),
             rate_limit_by_ip: reader.flag("FEATURE_RATE_LIMIT_BY_IP", false),

@@ -159,6 +159,89 @@ pub async fn migrate(pool: &Pool) -> Result<Report, MigrateError> {
     Ok(report)
 }
 
+/// What `identite migrate` would do, and what stands in its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The tables are there already, made by somebody else, and would be taken over as they are.
+    pub adopts: bool,
+    /// The migrations that would run, in their order.
+    pub pending: Vec<String>,
+    /// What has to be mended first.
+    pub obstacles: Vec<String>,
+    /// What deserves a look.
+    pub remarks: Vec<String>,
+}
+
+/// Looks at what [`migrate`] would do, and does nothing.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn outlook(pool: &Pool) -> Result<Outlook, Error> {
+    let client = Object::take(pool.get().await?);
+    let mut outlook = Outlook {
+        pending: pending(pool).await?,
+        ..Outlook::default()
+    };
+    if !baseline_is_recorded(&client).await? {
+        match examine(&client).await {
+            Ok(Start::Empty) => {}
+            Ok(Start::Adoptable { remarks }) => {
+                outlook.adopts = true;
+                outlook.remarks = remarks;
+                outlook.pending.retain(|name| !name.starts_with("V1__"));
+            }
+            Err(MigrateError::Database(error)) => return Err(error),
+            Err(obstacle) => outlook.obstacles.push(obstacle.to_string()),
+        }
+    }
+    let row = client
+        .query_one(
+            "SELECT
+               current_setting('server_version_num')::integer >= 150000,
+               has_schema_privilege('public', 'CREATE'),
+               pg_is_in_recovery(),
+               (
+                 SELECT count(*)
+                 FROM pg_catalog.pg_stat_activity
+                 WHERE datname = current_database()
+                   AND pid <> pg_backend_pid()
+                   AND xact_start < now() - interval '10 seconds'
+               ),
+               EXISTS (
+                 SELECT
+                 FROM pg_catalog.pg_locks
+                 WHERE locktype = 'advisory'
+                   AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+                   AND ((classid::bigint << 32) | objid::bigint) = $1
+                   AND granted
+               )",
+            &[&MIGRATION_LOCK],
+        )
+        .await?;
+    let (is_recent, may_create, is_standby): (bool, bool, bool) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let (long_transactions, is_migrating): (i64, bool) = (row.try_get(3)?, row.try_get(4)?);
+    let obstacles = [
+        (!is_recent, "PostgreSQL is older than 15"),
+        (
+            !may_create,
+            "this role may not create tables in the schema public",
+        ),
+        (is_standby, "this server is a standby: it cannot be written to"),
+        (is_migrating, "another migration is running"),
+    ];
+    let found = obstacles.iter().filter(|(is_there, _)| *is_there);
+    outlook
+        .obstacles
+        .extend(found.map(|(_, text)| (*text).to_owned()));
+    if long_transactions > 0 && !outlook.pending.is_empty() {
+        outlook.remarks.push(format!(
+            "{long_transactions} transaction(s) have been open for more than 10 s: a change of the tables that they use would give up"
+        ));
+    }
+    Ok(outlook)
+}
+
 /// Waits for the lock by asking again and again: a statement that waits would hold up the indexes that are built beside
 /// running statements.
 async fn lock(client: &ClientWrapper) -> Result<(), MigrateError> {
@@ -378,11 +461,9 @@ mod tests {
     }
 
     #[test]
-    fn migrations_are_numbered_without_holes() {
+    fn migrations_are_numbered_and_each_number_is_used_once() {
         let versions: Vec<i32> = MIGRATIONS.iter().map(|(version, _)| *version).collect();
-        assert_eq!(
-            versions,
-            (1..=i32::try_from(versions.len()).unwrap()).collect::<Vec<_>>()
-        );
+        assert_eq!(versions[0], BASELINE_VERSION);
+        assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL: one file a table group, every query a named function.
 
+pub mod audit;
 pub mod authenticators;
 pub mod browsers;
 pub mod catalog;
@@ -7,6 +8,7 @@ pub mod client_settings;
 pub mod clients;
 pub mod connections;
 pub mod credentials;
+pub mod deletion;
 pub mod deliverability;
 mod dsn;
 pub mod email_codes;
@@ -16,7 +18,11 @@ pub mod events;
 pub mod fixtures;
 pub mod franceconnect;
 pub mod grants;
+pub mod housekeeping;
+pub mod imports;
 mod indexes;
+pub mod insight;
+pub mod key_sightings;
 pub mod magic_links;
 pub mod memberships;
 pub mod migrate;
@@ -33,6 +39,7 @@ pub mod session_clients;
 pub mod sessions;
 pub mod signing_keys;
 mod snapshot;
+pub mod statistics;
 pub mod suggestions;
 pub mod tickets;
 pub mod users;

@@ -237,6 +237,24 @@ pub async fn revive(client: &impl GenericClient, id: i64, now: DateTime<Utc>) ->
     Ok(client.execute(&statement, &[&id, &now]).await? == 1)
 }
 
+/// Lets every dead row be tried again from `now`, as an operator asks. Gives how many there were.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn revive_all(client: &impl GenericClient, now: DateTime<Utc>) -> Result<u64, Error> {
+    let statement = client
+        .prepare_cached(
+            "UPDATE identite_outbox
+             SET
+               dead_at = NULL,
+               attempts = 0,
+               next_attempt_at = $1
+             WHERE dead_at IS NOT NULL AND delivered_at IS NULL",
+        )
+        .await?;
+    Ok(client.execute(&statement, &[&now]).await?)
+}
+
 /// How the outbox is doing at `now`. Reads partial indexes only: the delivered are not counted.
 ///
 /// # Errors
@@ -274,11 +292,77 @@ pub async fn purge(client: &impl GenericClient, before: DateTime<Utc>, limit: i6
                SELECT id
                FROM identite_outbox
                WHERE delivered_at < $1
-               ORDER BY id
+               ORDER BY delivered_at
                LIMIT $2
                FOR UPDATE SKIP LOCKED
              )",
         )
         .await?;
     Ok(client.execute(&statement, &[&before, &limit]).await?)
+}
+
+/// Deletes at most `limit` rows that were given up before `before`. Gives how many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn purge_dead(
+    client: &impl GenericClient,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<u64, Error> {
+    let statement = client
+        .prepare_cached(
+            "DELETE FROM identite_outbox
+             WHERE id IN (
+               SELECT id
+               FROM identite_outbox
+               WHERE dead_at < $1
+               ORDER BY dead_at
+               LIMIT $2
+               FOR UPDATE SKIP LOCKED
+             )",
+        )
+        .await?;
+    Ok(client.execute(&statement, &[&before, &limit]).await?)
+}
+
+/// A row that was given up, without what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub id: i64,
+    pub kind: String,
+    pub created_at: DateTime<Utc>,
+    pub dead_at: DateTime<Utc>,
+    pub attempts: i32,
+    /// Bounded, without secrets.
+    pub last_error: Option<String>,
+}
+
+/// The `limit` rows that were given up last, the latest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn dead_letters(client: &impl GenericClient, limit: i64) -> Result<Vec<DeadLetter>, Error> {
+    let statement = client
+        .prepare_cached(
+            "SELECT id, kind, created_at, dead_at, attempts, last_error
+             FROM identite_outbox
+             WHERE dead_at IS NOT NULL
+             ORDER BY dead_at DESC, id DESC
+             LIMIT $1",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&limit]).await?;
+    let mut letters = Vec::with_capacity(rows.len());
+    for row in rows {
+        letters.push(DeadLetter {
+            id: row.try_get(0)?,
+            kind: row.try_get(1)?,
+            created_at: row.try_get(2)?,
+            dead_at: row.try_get(3)?,
+            attempts: row.try_get(4)?,
+            last_error: row.try_get(5)?,
+        });
+    }
+    Ok(letters)
 }

@@ -3,7 +3,7 @@
 /// Six to the power of five.
 pub const WORD_COUNT: usize = 7776;
 
-/// One word a line, in alphabetical order. Source: the package `xkcdpass` of PyPI, by `script/diceware-words`.
+/// One word a line, in alphabetical order. Source: the package `xkcdpass` of `PyPI`, by `script/diceware-words`.
 const WORDS: &str = include_str!("diceware/words.txt");
 
 /// The word that the throw `index` stands for; the empty text beyond the last one.

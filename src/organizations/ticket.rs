@@ -96,20 +96,19 @@ impl Carrier for TicketCarrier {
         let Some(progress) = known else {
             return Ok(());
         };
-        let (conversation, is_message_sent) = match progress {
-            Some(progress) => (progress.ticket_id, progress.is_message_sent),
-            None => {
-                let conversation = crisp
-                    .open_conversation()
-                    .await
-                    .map_err(|error| undelivered(&error))?;
-                let transaction = client.transaction().await.map_err(|error| transient(&error))?;
-                db::tickets::opened(&transaction, ticket.moderation, &conversation)
-                    .await
-                    .map_err(|error| transient(&error))?;
-                transaction.commit().await.map_err(|error| transient(&error))?;
-                (conversation, false)
-            }
+        let (conversation, is_message_sent) = if let Some(progress) = progress {
+            (progress.ticket_id, progress.is_message_sent)
+        } else {
+            let conversation = crisp
+                .open_conversation()
+                .await
+                .map_err(|error| undelivered(&error))?;
+            let transaction = client.transaction().await.map_err(|error| transient(&error))?;
+            db::tickets::opened(&transaction, ticket.moderation, &conversation)
+                .await
+                .map_err(|error| transient(&error))?;
+            transaction.commit().await.map_err(|error| transient(&error))?;
+            (conversation, false)
         };
         crisp
             .describe(&conversation, &ticket.email, &ticket.subject())

@@ -7,6 +7,7 @@ use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use identite_actors::clock::SharedClock;
+use identite_actors::housekeeping::Housekeeping;
 use identite_actors::instrumentation::Instruments;
 use identite_actors::keys::{InvalidKeys, Keys};
 use identite_actors::outbox::{Outbox, OutboxSettings};
@@ -22,8 +23,10 @@ use url::Url;
 
 use super::accounts::{self, Foundations};
 use super::carriers::Carriers;
+use super::insight::DatabaseInsight;
 use super::registers::{self, Registers};
-use super::{ServeError, mfa, organizations, ports, probes, signing_keys};
+use super::reload::Reloadable;
+use super::{ServeError, housekeeping, key_age, mfa, organizations, ports, probes, signing_keys};
 use crate::accounts::{Accounts, SessionTable};
 use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
@@ -35,12 +38,12 @@ use crate::mfa::Mfa;
 use crate::oidc::signing_keys::SigningKeys;
 use crate::oidc::{LogoutMessenger, Nonces, Oidc, OidcSettings, ProviderMetrics, PublishedKeys};
 use crate::organizations::{ModerationTicket, Organizations};
-use crate::telemetry::AccessLog;
+use crate::telemetry::{AccessLog, Telemetry};
 use crate::testing::Mocks;
 use crate::web::app::{App, WebSettings};
 use crate::web::assets::Assets;
 use crate::web::cookies::CookieJarRules;
-use crate::web::operator::{HttpMetrics, Operator, Readiness};
+use crate::web::operator::{HttpMetrics, Operator, OperatorToken, Readiness};
 use crate::web::render::Renderer;
 use crate::web::security_headers::SecurityHeaders;
 
@@ -55,8 +58,8 @@ pub(super) struct House {
     pub(super) mocks: Option<Mocks>,
     pub(super) operator: Data<Operator>,
     pub(super) outbox: Outbox,
-    pub(super) pool: Pool,
-    pub(super) clock: SharedClock,
+    /// It stops with the house.
+    pub(super) _housekeeping: Housekeeping,
 }
 
 /// What every worker's [`App`] is made from.
@@ -113,6 +116,30 @@ impl Rooms {
     }
 }
 
+impl Rooms {
+    /// What the operators' pages stand on.
+    fn operator(
+        &self,
+        config: &Config,
+        outbox: &Outbox,
+        instruments: Instruments,
+        readiness: Readiness,
+        telemetry: &Telemetry,
+    ) -> Operator {
+        let insight = DatabaseInsight::new(self.pool.clone(), self.clock.clone(), outbox.clone());
+        let token = OperatorToken::default();
+        token.replace(config.server.operator_token.clone());
+        Operator {
+            instruments: Arc::new(instruments),
+            readiness,
+            provider: self.provider_metrics.clone(),
+            insight: Arc::new(insight),
+            telemetry: telemetry.clone(),
+            token,
+        }
+    }
+}
+
 /// The state port, of which a worker can have a connection of its own.
 #[derive(Clone)]
 enum SharedState {
@@ -137,7 +164,12 @@ impl SharedState {
 }
 
 impl House {
-    pub(super) async fn build(config: &Config, clock: SharedClock, io: &Handle) -> Result<Self, ServeError> {
+    pub(super) async fn build(
+        config: &Config,
+        clock: SharedClock,
+        io: &Handle,
+        telemetry: &Telemetry,
+    ) -> Result<Self, ServeError> {
         let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
         let pool = pool(config, io)?;
         let shared_state = state_store(config, &clock, io).await?;
@@ -163,6 +195,7 @@ impl House {
             RateLimiterSettings::default(),
         );
         let hasher = hasher(config, &instruments)?;
+        let housekeeping = housekeeping::start(config, &pool, &clock, &instruments, io)?;
         let http = accounts::http_client(config, io, &clock, &instruments)?;
         let outbox = outbox(
             config,
@@ -194,7 +227,6 @@ impl House {
             .map_err(|error| ServeError::Pages(error.to_string()))?;
         let readiness = Readiness::new(probes::all(&pool, &state));
         refuse_public_secrets(config, &pool).await?;
-        let provider = ProviderMetrics::register(instruments.registry())?;
         let rooms = Rooms {
             settings: Arc::new(web_settings(config)?),
             renderer: Arc::new(renderer),
@@ -210,27 +242,27 @@ impl House {
             state: shared_state,
             keys,
             oidc_settings: oidc_settings(config),
-            provider_metrics: provider.clone(),
+            provider_metrics: ProviderMetrics::register(instruments.registry())?,
             published_keys: PublishedKeys::new(ClientKeyDocuments::new(&http)),
             connections_per_worker: connections_per_worker(config),
             pool: pool.clone(),
             clock: clock.clone(),
         };
-        let token = config.server.operator_token.clone();
-        let operator = Operator {
-            instruments: Arc::new(instruments),
-            readiness,
-            provider,
-            token,
-        };
+        key_age::watch(
+            rooms.keys.clone(),
+            rooms.pool.clone(),
+            rooms.clock.clone(),
+            instruments.registry(),
+            io,
+        )?;
+        let operator = rooms.operator(config, &outbox, instruments, readiness, telemetry);
         Ok(Self {
             rooms,
             assets,
             mocks: config.deploy_env.is_localhost().then(|| Mocks::new(mails)),
             operator: Data::new(operator),
             outbox,
-            pool,
-            clock,
+            _housekeeping: housekeeping,
         })
     }
 }
@@ -273,6 +305,19 @@ fn oidc_settings(config: &Config) -> OidcSettings {
         offers_mutual_tls: oidc.client_certificate_header.is_some(),
         dpop_nonces: Nonces::derived_from(config.secrets.symmetric_encryption_key.expose()),
         ..OidcSettings::new(&config.server.host)
+    }
+}
+
+impl House {
+    /// What `SIGHUP` can change.
+    pub(super) fn reloadable(&self, config: &Config, telemetry: Telemetry) -> Reloadable {
+        Reloadable {
+            access_log: self.rooms.access_log.clone(),
+            telemetry,
+            cookies: self.rooms.settings.cookies.clone(),
+            operator_token: self.operator.token.clone(),
+            settings: config.describe().to_vec(),
+        }
     }
 }
 

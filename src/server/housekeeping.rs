@@ -1,48 +1,142 @@
-//! What is deleted when its time is over: the history of accounts, sessions that ended, mails that were delivered. Every node
-//! looks now and then; rows that another one is deleting are passed over.
+//! What the house throws away, and when: the chores of the housekeeping actor over the tables.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use identite_actors::clock::SharedClock;
+use identite_actors::housekeeping::{Batch, ChoreError, Chores, Housekeeping, HousekeepingSettings, Round};
+use identite_actors::instrumentation::Instruments;
+use tokio::runtime::Handle;
 
-use crate::config::HousekeepingConfig;
+use super::ServeError;
+use super::house::delta;
+use crate::config::{Config, HousekeepingConfig};
 use crate::db::{self, Pool};
 
-/// Sessions stay on record this long after their end, for whoever asks what happened.
-const SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
-/// Delivered mails, whose content is gone already.
-const DELIVERED_MAILS_KEPT: TimeDelta = TimeDelta::days(7);
-/// Rows that one statement deletes: none holds locks for long.
-const BATCH: i64 = 1_000;
-/// Statements of one round and table; what is left waits for the next round.
-const BATCHES_PER_ROUND: usize = 100;
+const SESSIONS: &str = "sessions";
+const PENDING_PASSWORDS: &str = "pending_passwords";
+const TOTP_ENROLMENTS: &str = "totp_enrolments";
+const EVENTS: &str = "events";
+const BROWSERS: &str = "browsers";
+const DELIVERED_MAILS: &str = "delivered_mails";
+const DEAD_LETTERS: &str = "dead_letters";
+const IMPORTS: &str = "imports";
+const AUDIT: &str = "audit";
+const CONNECTION_ADDRESSES: &str = "connection_addresses";
 
-/// Deletes what is over, round after round. Ends with its task.
-pub(super) async fn keep_house(pool: Pool, clock: SharedClock, settings: HousekeepingConfig) {
-    loop {
-        tokio::time::sleep(settings.every).await;
-        if let Err(error) = round(&pool, clock.now(), settings.history_kept).await {
-            tracing::warn!(%error, "what is over was not deleted; the next round tries again");
+/// Starts the actor over the tables of `pool`.
+pub(super) fn start(
+    config: &Config,
+    pool: &Pool,
+    clock: &SharedClock,
+    instruments: &Instruments,
+    io: &Handle,
+) -> Result<Housekeeping, ServeError> {
+    let tables = Tables {
+        // One connection besides those of the other actors, opened for a round and closed after it.
+        pool: pool.for_worker(1, io),
+        clock: clock.clone(),
+        config: config.housekeeping.clone(),
+    };
+    let settings = HousekeepingSettings {
+        every: config.housekeeping.interval,
+        ..HousekeepingSettings::default()
+    };
+    Ok(Housekeeping::start(
+        Arc::new(tables),
+        clock.clone(),
+        instruments,
+        settings,
+        io.clone(),
+    )?)
+}
+
+struct Tables {
+    pool: Pool,
+    clock: SharedClock,
+    config: HousekeepingConfig,
+}
+
+#[async_trait]
+impl Chores for Tables {
+    fn names(&self) -> Vec<&'static str> {
+        let mut names = vec![
+            PENDING_PASSWORDS,
+            TOTP_ENROLMENTS,
+            SESSIONS,
+            EVENTS,
+            BROWSERS,
+            DELIVERED_MAILS,
+            DEAD_LETTERS,
+            IMPORTS,
+            AUDIT,
+        ];
+        if self.config.connection_addresses.is_some() {
+            names.push(CONNECTION_ADDRESSES);
         }
+        names
+    }
+
+    async fn begin(&self) -> Result<Option<Box<dyn Round>>, ChoreError> {
+        let lock = db::housekeeping::Lock::take(&self.pool).await?;
+        Ok(lock.map(|lock| -> Box<dyn Round> {
+            Box::new(TablesRound {
+                lock,
+                now: self.clock.now(),
+                config: self.config.clone(),
+            })
+        }))
     }
 }
 
-async fn round(pool: &Pool, now: DateTime<Utc>, history_kept: Duration) -> Result<(), db::Error> {
-    let client = pool.get().await?;
-    let history_kept = TimeDelta::from_std(history_kept).unwrap_or(TimeDelta::days(365));
-    let mut deleted = 0;
-    for _ in 0..BATCHES_PER_ROUND {
-        let events = db::events::purge(&client, now - history_kept, BATCH).await?;
-        let sessions = db::sessions::purge(&client, now - SESSIONS_KEPT, BATCH).await?;
-        let mails = db::outbox::purge(&client, now - DELIVERED_MAILS_KEPT, BATCH).await?;
-        deleted += events + sessions + mails;
-        if events + sessions + mails == 0 {
-            break;
-        }
+/// A round of the node that holds the lock.
+struct TablesRound {
+    lock: db::housekeeping::Lock,
+    now: DateTime<Utc>,
+    config: HousekeepingConfig,
+}
+
+#[async_trait]
+impl Round for TablesRound {
+    async fn batch(&mut self, chore: &'static str) -> Result<Batch, ChoreError> {
+        let (client, config, now) = (self.lock.client(), &self.config, self.now);
+        let limit = config.batch_size;
+        let removed = match chore {
+            PENDING_PASSWORDS => db::housekeeping::purge_pending_passwords(client, now, limit).await?,
+            TOTP_ENROLMENTS => db::housekeeping::purge_totp_enrolments(client, now, limit).await?,
+            SESSIONS => db::sessions::purge(client, now - delta(config.sessions), limit).await?,
+            EVENTS => db::events::purge(client, now - delta(config.events), limit).await?,
+            BROWSERS => db::housekeeping::purge_browsers(client, now - delta(config.browsers), limit).await?,
+            DELIVERED_MAILS => db::outbox::purge(client, now - delta(config.delivered_mails), limit).await?,
+            DEAD_LETTERS => db::outbox::purge_dead(client, now - delta(config.dead_letters), limit).await?,
+            IMPORTS => db::housekeeping::purge_imports(client, now - delta(config.imports), limit).await?,
+            AUDIT => db::audit::purge(client, now - delta(config.audit), limit).await?,
+            CONNECTION_ADDRESSES => return self.anonymise_connections().await,
+            unknown => return Err(format!("no such chore: {unknown}").into()),
+        };
+        Ok(Batch {
+            removed,
+            is_last: i64::try_from(removed).is_ok_and(|removed| removed < limit),
+        })
     }
-    if deleted > 0 {
-        tracing::info!(rows = deleted, "what is over was deleted");
+}
+
+impl TablesRound {
+    async fn anonymise_connections(&self) -> Result<Batch, ChoreError> {
+        let Some(retention) = self.config.connection_addresses else {
+            return Ok(Batch {
+                removed: 0,
+                is_last: true,
+            });
+        };
+        let before = self.now - delta(retention);
+        let walk =
+            db::housekeeping::anonymise_connections(self.lock.client(), before, self.config.batch_size)
+                .await?;
+        Ok(Batch {
+            removed: walk.emptied,
+            is_last: !walk.goes_on,
+        })
     }
-    Ok(())
 }

@@ -4,11 +4,15 @@ mod accounts;
 mod carriers;
 mod house;
 mod housekeeping;
+mod insight;
+mod key_age;
 mod mfa;
 mod organizations;
 mod ports;
 mod probes;
+mod register;
 mod registers;
+mod reload;
 mod signing_keys;
 
 use std::net::TcpListener;
@@ -23,7 +27,10 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::house::{House, workers};
+pub use self::register::register;
+pub use self::reload::ReadConfig;
 use crate::config::Config;
+use crate::telemetry::Telemetry;
 use crate::testing;
 use crate::web::{access_log, operator, routes};
 
@@ -50,15 +57,32 @@ pub enum ServeError {
     Refused(String),
 }
 
-/// Serves until a stop signal, then stops in order. `io` drives the connections that all threads share.
+/// What the process brings along, besides its configuration.
+pub struct Process {
+    pub clock: SharedClock,
+    /// It drives the connections that all threads share.
+    pub io: Handle,
+    /// The log, whose threshold may change.
+    pub telemetry: Telemetry,
+    /// What `SIGHUP` re-reads.
+    pub read_config: ReadConfig,
+}
+
+/// Serves until a stop signal, then stops in order.
 ///
 /// # Errors
 /// When something that serving needs cannot be had: a port, a usable setting, a secret that is not public.
-pub async fn serve(config: Config, clock: SharedClock, io: Handle) -> Result<(), ServeError> {
+pub async fn serve(config: Config, process: Process) -> Result<(), ServeError> {
     let public = listen(("0.0.0.0", config.server.port))?;
     let private = listen(config.server.operator_listen)?;
     let deadline = config.server.shutdown_deadline;
-    let house = House::build(&config, clock, &io).await?;
+    let house = House::build(&config, process.clock, &process.io, &process.telemetry).await?;
+    let reloadable = house.reloadable(&config, process.telemetry);
+    actix_web::rt::spawn(async move {
+        if let Err(error) = reloadable.at_each_hangup(process.read_config).await {
+            tracing::warn!(%error, "SIGHUP is not listened to");
+        }
+    });
 
     let public_address = public.local_addr()?;
     let people = people_server(&config, &house, public, deadline)?;
@@ -71,18 +95,19 @@ pub async fn serve(config: Config, clock: SharedClock, io: Handle) -> Result<(),
     );
     tracing::info!(host = %config.server.host, operators = %config.server.operator_listen, "ready");
 
-    let housekeeping = actix_web::rt::spawn(housekeeping::keep_house(
-        house.pool.clone(),
-        house.clock.clone(),
-        config.housekeeping,
-    ));
     let people_handle = people.handle();
     let operators_handle = operators.handle();
     let running = actix_web::rt::spawn(people);
     let watching = actix_web::rt::spawn(operators);
     stop_signal().await?;
-    housekeeping.abort();
-    house.stop(people_handle, operators_handle, deadline).await;
+    house
+        .stop(
+            people_handle,
+            operators_handle,
+            config.server.shutdown_notice,
+            deadline,
+        )
+        .await;
     for ended in [running.await, watching.await] {
         ended.map_err(|error| ServeError::Io(std::io::Error::other(error)))??;
     }
@@ -92,10 +117,17 @@ pub async fn serve(config: Config, clock: SharedClock, io: Handle) -> Result<(),
 
 impl House {
     /// Stops in order: no new requests, running requests finish, current mails leave, what is noted is written.
-    async fn stop(&self, people: ServerHandle, operators: ServerHandle, deadline: Duration) {
+    async fn stop(
+        &self,
+        people: ServerHandle,
+        operators: ServerHandle,
+        notice: Duration,
+        deadline: Duration,
+    ) {
         tracing::info!("stopping");
-        let give_up_at = Instant::now() + deadline;
         self.operator.readiness.stop();
+        tokio::time::sleep(notice).await;
+        let give_up_at = Instant::now() + deadline;
         people.stop(true).await;
         let rest = give_up_at
             .saturating_duration_since(Instant::now())
@@ -125,12 +157,6 @@ fn people_server(
 ) -> Result<actix_web::dev::Server, ServeError> {
     let (rooms, assets) = (house.rooms.clone(), house.assets.clone());
     let mocks = house.mocks.clone();
-    let reopening = rooms.access_log.clone();
-    actix_web::rt::spawn(async move {
-        if let Err(error) = reopening.reopen_on_hangup().await {
-            tracing::warn!(%error, "SIGHUP is not listened to");
-        }
-    });
     let mut server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(Data::new(rooms.for_this_worker()))

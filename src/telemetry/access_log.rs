@@ -10,8 +10,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::access_entry::AccessEntry;
 use crate::config::{LogFormat, LogsConfig};
 
@@ -97,18 +95,6 @@ impl AccessLog {
         if sent {
             let _ = finished.recv();
         }
-    }
-
-    /// Reopens the file at each `SIGHUP`, for as long as the process lives.
-    ///
-    /// # Errors
-    /// The signal cannot be listened to.
-    pub async fn reopen_on_hangup(self) -> io::Result<()> {
-        let mut hangups = signal(SignalKind::hangup())?;
-        while hangups.recv().await.is_some() {
-            self.reopen();
-        }
-        Ok(())
     }
 }
 

@@ -67,7 +67,7 @@ async fn describe(
     Json(meta): Json<Value>,
 ) -> HttpResponse {
     change(&request, &path.1, "updated", |conversation| {
-        conversation.meta = meta
+        conversation.meta = meta;
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod annuaires;
 mod api_entreprise;
+pub mod collection;
 mod crisp;
 mod debounce;
 pub mod faults;

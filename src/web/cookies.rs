@@ -4,6 +4,8 @@
 //! Format of the reference, so that cookies survive the switch: `s:<value>.<HMAC-SHA256 of the value>`, the signature in standard
 //! base64 without padding (spec/accounts.md §2.1). The first secret signs, all verify.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use actix_web::cookie::time::OffsetDateTime;
 use actix_web::cookie::{Cookie, SameSite};
 use base64::Engine as _;
@@ -38,7 +40,9 @@ impl CookieJarRules {
     #[must_use]
     pub fn new(secrets: Vec<SecretString>, secure: bool) -> Self {
         Self {
-            signer: Signer { secrets },
+            signer: Signer {
+                secrets: Arc::new(RwLock::new(secrets.into())),
+            },
             secure,
         }
     }
@@ -51,8 +55,17 @@ impl CookieJarRules {
 
     /// The secrets: the first signs, all verify.
     #[must_use]
-    pub fn secrets(&self) -> &[SecretString] {
-        &self.signer.secrets
+    pub fn secrets(&self) -> Arc<[SecretString]> {
+        self.signer.secrets()
+    }
+
+    /// From now on these are the secrets, wherever these rules were cloned to.
+    pub fn replace_secrets(&self, secrets: Vec<SecretString>) {
+        *self
+            .signer
+            .secrets
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = secrets.into();
     }
 
     /// Whether cookies carry the attribute `Secure`.
@@ -149,18 +162,25 @@ fn percent_encode(value: &str) -> String {
         .replace("%5F", "_")
 }
 
-/// Signs values and verifies signed values.
+/// Signs values and verifies signed values. Clones share the secrets, which may be replaced while the process runs.
 #[derive(Debug, Clone)]
 pub struct Signer {
-    secrets: Vec<SecretString>,
+    secrets: Arc<RwLock<Arc<[SecretString]>>>,
 }
 
 impl Signer {
+    fn secrets(&self) -> Arc<[SecretString]> {
+        self.secrets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// `s:<value>.<signature>` with the first secret.
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
         let signature = self
-            .secrets
+            .secrets()
             .first()
             .map(|secret| mac(secret, value).finalize().into_bytes());
         format!(
@@ -174,7 +194,7 @@ impl Signer {
     pub fn verify<'a>(&self, signed: &'a str) -> Option<&'a str> {
         let (value, signature) = signed.strip_prefix("s:")?.rsplit_once('.')?;
         let signature = STANDARD_NO_PAD.decode(signature).ok()?;
-        self.secrets
+        self.secrets()
             .iter()
             .any(|secret| mac(secret, value).verify_slice(&signature).is_ok())
             .then_some(value)

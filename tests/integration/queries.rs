@@ -348,7 +348,12 @@ async fn past_sessions_are_purged_by_portions() {
         1
     );
     assert_eq!(
-        sessions::purge(&client, noon() + minutes(61), 1).await.unwrap(),
+        sessions::purge(&client, noon() + minutes(90), 10).await.unwrap(),
+        0,
+        "sessions that could be prolonged are left alone"
+    );
+    assert_eq!(
+        sessions::purge(&client, noon() + minutes(91), 1).await.unwrap(),
         1
     );
     assert_eq!(database.count("SELECT count(*) FROM identite_sessions").await, 1);

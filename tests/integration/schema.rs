@@ -86,10 +86,14 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
     assert_eq!(
         additions,
         [
+            "identite_audit",
             "identite_browsers",
             "identite_client_settings",
             "identite_credentials",
             "identite_events",
+            "identite_housekeeping",
+            "identite_imports",
+            "identite_key_sightings",
             "identite_outbox",
             "identite_pending_passwords",
             "identite_recovery_codes",
@@ -134,14 +138,14 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
 }
 
 #[tokio::test]
-async fn there_is_nothing_but_tables() {
+async fn there_is_nothing_but_tables_and_what_guards_ours() {
     let database = TestDatabase::create().await;
     let others = database
         .count(
             "SELECT
                (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm', 'f'))
-               + (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal)
-               + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)
+               + (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text NOT LIKE 'identite%')
+               + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'identite%')
                + (SELECT count(*) FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd'))
                + (SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql')",
         )

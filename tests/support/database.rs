@@ -75,6 +75,23 @@ impl TestDatabase {
         Self::create_from("template0").await
     }
 
+    /// A database with the migrations and the development data on another server, whose maintenance database `url` names.
+    pub async fn create_on(url: &str) -> Self {
+        let name = format!("identite_own_{}", std::process::id());
+        let maintenance = connect_to(url).await;
+        maintenance
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .expect("a database");
+        let mut url = url::Url::parse(url).expect("a URL");
+        url.set_path(&name);
+        let url = url.to_string();
+        let pool = pool_to(&url);
+        migrate(&pool).await.expect("migrated");
+        fixtures::load(&pool).await.expect("loaded");
+        Self { url, name, pool }
+    }
+
     async fn create_from(template: &str) -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let name = format!(
@@ -205,8 +222,13 @@ async fn administer(statement: &str) {
 
 /// A connection to the maintenance database, driven by the runtime of the pools.
 async fn connect() -> tokio_postgres::Client {
-    let connecting = runtime().spawn(async {
-        let (client, connection) = tokio_postgres::connect(maintenance_url(), NoTls)
+    connect_to(maintenance_url()).await
+}
+
+async fn connect_to(url: &str) -> tokio_postgres::Client {
+    let url = url.to_owned();
+    let connecting = runtime().spawn(async move {
+        let (client, connection) = tokio_postgres::connect(&url, NoTls)
             .await
             .expect("a PostgreSQL server");
         tokio::spawn(connection);

@@ -32,6 +32,7 @@ pub use franceconnect::{FakeFranceConnect, Script};
 pub use npm::npm_packages;
 pub use packages::{debian_packages, python_with};
 pub use page::{Form, Page};
+pub use postgres::{as_server_user as server_user_command, program as server_program};
 pub use process::Process;
 pub use receiver::Receiver;
 pub use redis::TestRedis;

@@ -101,7 +101,7 @@ fn wait_until_it_answers(folder: &Path, port: u16) {
 }
 
 /// `program`, run by the user that the server may run as.
-fn as_server_user(program: &Path) -> Command {
+pub fn as_server_user(program: &Path) -> Command {
     if we_are_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(program);
@@ -121,7 +121,7 @@ fn free_port() -> u16 {
 }
 
 /// The newest `name` of Debian's packages, else the one in the search path.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let mut installed: Vec<(u32, PathBuf)> = fs::read_dir(DEBIAN_PROGRAMS)
         .into_iter()
         .flatten()

@@ -97,9 +97,28 @@ impl TestServer {
         server
     }
 
-    fn spawn_on(database: TestDatabase, options: Options) -> Self {
-        let mailbox = Mailbox::start();
+    /// Starts a server whose working directory has a file `.env.development.local` with this text.
+    pub async fn start_in_directory(options: Options, environment: &str) -> Self {
         let directory = tempfile::tempdir().expect("a working directory");
+        std::fs::write(directory.path().join(".env.development.local"), environment)
+            .expect("the file is written");
+        let mut server = Self::spawn_in(directory, TestDatabase::create().await, options);
+        server.wait_until("readyz").await;
+        server
+    }
+
+    /// The working directory of the server.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn spawn_on(database: TestDatabase, options: Options) -> Self {
+        let directory = tempfile::tempdir().expect("a working directory");
+        Self::spawn_in(directory, database, options)
+    }
+
+    fn spawn_in(directory: TempDir, database: TestDatabase, options: Options) -> Self {
+        let mailbox = Mailbox::start();
         let base_url = loopback_url(free_port());
         let operator_url = loopback_url(free_port());
         let mut command = command(
@@ -124,8 +143,11 @@ impl TestServer {
 
     /// Starts one more node: same public origin, database, mailbox and secrets, ports of its own.
     pub async fn start_node(&self) -> Node {
-        let base_url = loopback_url(free_port());
-        let operator_url = loopback_url(free_port());
+        self.start_node_on(loopback_url(free_port()), loopback_url(free_port()))
+            .await
+    }
+
+    async fn start_node_on(&self, base_url: Url, operator_url: Url) -> Node {
         let mut command = command(
             &self.base_url,
             &base_url,
@@ -142,6 +164,12 @@ impl TestServer {
             operator_url,
             process,
         }
+    }
+
+    /// Starts a node again at the addresses of one that has ended.
+    pub async fn start_node_at(&self, ended: &Node) -> Node {
+        self.start_node_on(ended.base_url.clone(), ended.operator_url.clone())
+            .await
     }
 
     /// The database under the server, to prepare rows and look at results.

@@ -10,6 +10,10 @@ use crate::domain::{Email, EmailDomainType, LinkVerificationType, ModerationId, 
 
 /// Somebody who wants to act for an organization, and what is known of both.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that the specification names"
+)]
 pub struct Candidacy<'a> {
     pub siret: &'a Siret,
     /// Whether the establishment is open, when known.

@@ -163,7 +163,7 @@ pub(super) fn is_bound(app: &App, request: &HttpRequest, name: &str, uid: &str) 
     let (Some(value), Some(signature)) = (cookie(name), cookie(&format!("{name}{SIGNATURE_SUFFIX}"))) else {
         return false;
     };
-    value == uid && is_signed(app.settings.cookies.secrets(), name, &value, &signature)
+    value == uid && is_signed(&app.settings.cookies.secrets(), name, &value, &signature)
 }
 
 /// The cookies that bind the interaction `uid` to a browser until `expires_at`.

@@ -1,24 +1,29 @@
 //! What operators see, on a listener of their own: metrics, actors, health.
 
 mod health;
+mod insight;
 mod live;
 mod metrics;
 
 pub use health::{Probe, Readiness};
+pub use insight::{DeadLetter, Figures, Insight, Letters, Minute, OutboxFigures, SharedInsight, Statement};
 pub use metrics::HttpMetrics;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{Data, ServiceConfig, get, resource, scope};
+use actix_web::web::{Data, ServiceConfig, get, post, resource, scope};
 use actix_web::{Error, HttpResponse, body::BoxBody, body::MessageBody};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use identite_actors::instrumentation::Instruments;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::oidc::ProviderMetrics;
+use crate::telemetry::Telemetry;
 
 /// What the operator pages read from.
 pub struct Operator {
@@ -26,8 +31,40 @@ pub struct Operator {
     pub readiness: Readiness,
     /// What relying parties were answered.
     pub provider: ProviderMetrics,
-    /// Bearer token that pages other than health ask for.
-    pub token: Option<SecretString>,
+    pub insight: SharedInsight,
+    pub telemetry: Telemetry,
+    pub token: OperatorToken,
+}
+
+/// The token that pages other than health ask for. It may change while the process runs.
+#[derive(Clone, Default)]
+pub struct OperatorToken(Arc<RwLock<Option<SecretString>>>);
+
+impl OperatorToken {
+    /// From now on this token is asked for, or none.
+    pub fn replace(&self, token: Option<SecretString>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// Whether the header `authorization` opens the pages: no token is asked for, or it carries the token, as a bearer token or
+    /// as the password that a browser asks for.
+    fn admits(&self, authorization: &str) -> bool {
+        let expected = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(expected) = expected.as_ref() else {
+            return true;
+        };
+        let is_it = |given: &[u8]| bool::from(given.ct_eq(expected.expose_secret().as_bytes()));
+        if let Some(token) = authorization.strip_prefix("Bearer ") {
+            return is_it(token.as_bytes());
+        }
+        let credentials = authorization
+            .strip_prefix("Basic ")
+            .and_then(|encoded| STANDARD.decode(encoded).ok());
+        credentials.is_some_and(|credentials| {
+            let mut parts = credentials.splitn(2, |byte| *byte == b':');
+            parts.nth(1).is_some_and(is_it)
+        })
+    }
 }
 
 /// Mounts the operator pages.
@@ -43,7 +80,13 @@ pub fn mount(config: &mut ServiceConfig) {
                 .service(resource("/live.css").route(get().to(live::style)))
                 .service(resource("/metrics").route(get().to(metrics::metrics)))
                 .service(resource("/clients").route(get().to(live::clients)))
-                .service(resource("/actors").route(get().to(live::actors))),
+                .service(resource("/actors").route(get().to(live::actors)))
+                .service(resource("/figures").route(get().to(insight::figures)))
+                .service(resource("/gauges").route(get().to(insight::gauges)))
+                .service(resource("/problems").route(get().to(insight::problems)))
+                .service(resource("/outbox/retry").route(post().to(insight::retry_all)))
+                .service(resource("/outbox/{id}/retry").route(post().to(insight::retry_one)))
+                .service(resource("/log-level").route(post().to(insight::set_log_level))),
         );
 }
 
@@ -51,22 +94,21 @@ async fn authorize<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let expected = request
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let is_admitted = request
         .app_data::<Data<Operator>>()
-        .and_then(|operator| operator.token.clone());
-    if let Some(expected) = expected {
-        let given = request
-            .headers()
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let token = given.strip_prefix("Bearer ").unwrap_or_default();
-        if !bool::from(token.as_bytes().ct_eq(expected.expose_secret().as_bytes())) {
-            let answer = HttpResponse::Unauthorized()
-                .insert_header(("www-authenticate", "Bearer"))
-                .finish();
-            return Ok(request.into_response(answer));
-        }
+        .is_some_and(|operator| operator.token.admits(given));
+    if !is_admitted {
+        let answer = HttpResponse::Unauthorized()
+            .append_header((WWW_AUTHENTICATE, "Bearer"))
+            // Browsers ask for a password: any user name, the token.
+            .append_header((WWW_AUTHENTICATE, "Basic realm=\"identite\", charset=\"UTF-8\""))
+            .finish();
+        return Ok(request.into_response(answer));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }

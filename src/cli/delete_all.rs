@@ -1,0 +1,71 @@
+//! `identite delete-all`
+
+use clap::Args;
+use serde_json::json;
+
+use super::database::pool;
+use super::tool::operator;
+use super::{CommandError, load_config, shared_runtime};
+use crate::config::DeployEnv;
+use crate::db::{self, audit, deletion};
+
+/// Does nothing unless `ENABLE_DATABASE_DELETION` is `True`; refused in production.
+#[derive(Debug, Args)]
+pub(super) struct DeleteAll {
+    /// Tell how many rows would go, and delete nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The name of the database, in proof of knowing which one it is; needed unless `DEPLOY_ENV` is localhost.
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
+    let config = load_config()?;
+    if !config.tools.enable_database_deletion {
+        println!("nothing deleted: ENABLE_DATABASE_DELETION is not True");
+        return Ok(());
+    }
+    if config.deploy_env == DeployEnv::Production {
+        return Err(CommandError::Refused(
+            "production data is not deleted by this command".to_owned(),
+        ));
+    }
+    let runtime = shared_runtime()?;
+    let pool = pool(&config, runtime.handle())?;
+    runtime.block_on(async {
+        let mut client = pool.get().await?;
+        let transaction = client.transaction().await.map_err(db::Error::from)?;
+        transaction
+            .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
+            .await
+            .map_err(db::Error::from)?;
+        let name = deletion::database_name(&transaction).await?;
+        let is_named = arguments.database.as_deref() == Some(name.as_str());
+        if !is_named && (arguments.database.is_some() || !config.deploy_env.is_localhost()) {
+            return Err(CommandError::Refused(format!(
+                "this is the database {name}: say --database {name} if that is the one to be emptied"
+            )));
+        }
+        let counts = deletion::counts(&transaction).await?;
+        for (table, rows) in &counts {
+            println!("{table}: {rows}");
+        }
+        if arguments.dry_run {
+            println!("nothing deleted");
+            return Ok(());
+        }
+        deletion::delete_all(&transaction).await?;
+        let entry = audit::NewEntry {
+            actor: &operator(),
+            action: "database.delete_all",
+            subject: Some(("database", &name)),
+            detail: json!({ "rows": counts.into_iter().collect::<std::collections::BTreeMap<_, _>>() }),
+        };
+        audit::record(&transaction, &entry, chrono::Utc::now()).await?;
+        transaction.commit().await.map_err(db::Error::from)?;
+        println!("everything deleted");
+        Ok(())
+    })
+}

@@ -1,0 +1,110 @@
+//! `identite mock-data …`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+
+use super::{CommandError, load_config, shared_runtime};
+use crate::domain::Siret;
+use crate::testing::collection::{ApiEntreprise, Collection};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MockDataCommand {
+    /// Fetch an establishment from API Entreprise and keep its record.
+    Establishment(Establishment),
+    /// Fetch the town halls of a commune from the directory and keep their records.
+    TownHalls(TownHalls),
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The top folder of the sources.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    root: PathBuf,
+    /// Fetch and tell, and keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Establishment {
+    siret: String,
+    /// The address of the service; `ENTREPRISE_API_URL` if absent.
+    #[arg(long)]
+    url: Option<String>,
+    /// The tracking context; `ENTREPRISE_API_TRACKING_CONTEXT` if absent.
+    #[arg(long)]
+    context: Option<String>,
+    /// The tracking recipient; `ENTREPRISE_API_TRACKING_RECIPIENT` if absent.
+    #[arg(long)]
+    recipient: Option<String>,
+    /// The token; `ENTREPRISE_API_TOKEN` if absent.
+    #[arg(long)]
+    token: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TownHalls {
+    /// INSEE's code of the commune.
+    code: String,
+    /// The address of the directory; `ANNUAIRE_SERVICE_PUBLIC_API_URL` if absent.
+    #[arg(long)]
+    url: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+pub(super) fn run(command: MockDataCommand) -> Result<(), CommandError> {
+    let config = load_config()?;
+    let runtime = shared_runtime()?;
+    let refused =
+        |error: crate::testing::collection::CollectionError| CommandError::Refused(error.to_string());
+    match command {
+        MockDataCommand::Establishment(asked) => {
+            let siret: Siret = asked
+                .siret
+                .parse()
+                .map_err(|error: crate::domain::siret::InvalidSiret| {
+                    CommandError::Refused(error.to_string())
+                })?;
+            let defaults = &config.connectors.api_entreprise;
+            let api = ApiEntreprise {
+                url: asked.url.unwrap_or_else(|| defaults.url.clone()),
+                token: asked
+                    .token
+                    .map_or_else(|| defaults.token.clone(), SecretString::from),
+                context: asked.context.unwrap_or_else(|| defaults.tracking_context.clone()),
+                recipient: asked
+                    .recipient
+                    .unwrap_or_else(|| defaults.tracking_recipient.clone()),
+            };
+            let collection = collection(asked.place);
+            let name = runtime
+                .block_on(collection.add_establishment(&api, &siret))
+                .map_err(refused)?;
+            println!("{siret}: {name}");
+        }
+        MockDataCommand::TownHalls(asked) => {
+            let url = asked
+                .url
+                .unwrap_or_else(|| config.connectors.annuaires.service_public_url.clone());
+            let collection = collection(asked.place);
+            let count = runtime
+                .block_on(collection.add_town_halls(&url, &asked.code))
+                .map_err(refused)?;
+            println!("{}: {count} town hall(s)", asked.code);
+        }
+    }
+    Ok(())
+}
+
+fn collection(place: Place) -> Collection {
+    Collection {
+        root: place.root,
+        dry_run: place.dry_run,
+    }
+}

@@ -1,0 +1,59 @@
+//! What the tools have in common: who runs them, how far they are, how they end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::CommandError;
+
+/// Who runs this command, for the trail.
+pub(super) fn operator() -> String {
+    let user = ["SUDO_USER", "LOGNAME", "USER"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "somebody".to_owned());
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("command line of {user}@{}", machine.trim())
+}
+
+/// A bar on the terminal, with rate and remaining time; nothing where no terminal is.
+pub(super) fn bar(total: u64, unit: &str) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let template =
+        format!("{{bar:30}} {{percent:>3}} %  {{msg}}  {{elapsed_precise}}, {{eta_precise}} left ({unit})");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// A flag that `SIGINT` and `SIGTERM` set: what runs ends after its current step.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CommandError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signals = signal(kind)?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                stop.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+    Ok(stop)
+}
+
+/// Writes a report for programs: JSON, to a file or (`-`) to the standard output.
+#[expect(clippy::print_stdout, reason = "a report is what the command is asked for")]
+pub(super) fn write_report(destination: &Path, report: &impl Serialize) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(report).map_err(std::io::Error::other)?;
+    if destination == Path::new("-") {
+        println!("{text}");
+    } else {
+        std::fs::write(destination, text + "\n")?;
+    }
+    Ok(())
+}

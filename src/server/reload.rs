@@ -1,0 +1,96 @@
+//! `SIGHUP`: what can be re-read while the process runs is re-read.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, ConfigError, Setting};
+use crate::telemetry::{AccessLog, Telemetry};
+use crate::web::cookies::CookieJarRules;
+use crate::web::operator::OperatorToken;
+
+/// The variables that take effect without a restart. The access log is reopened besides.
+const EFFECTIVE: [&str; 3] = ["LOG_LEVEL", "SESSION_COOKIE_SECRET", "OPERATOR_TOKEN"];
+
+/// Reads the configuration again, as the start did.
+pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
+
+/// What can be changed while the process runs.
+pub(super) struct Reloadable {
+    pub(super) access_log: AccessLog,
+    pub(super) telemetry: Telemetry,
+    pub(super) cookies: CookieJarRules,
+    pub(super) operator_token: OperatorToken,
+    /// The configuration as it was read last.
+    pub(super) settings: Vec<Setting>,
+}
+
+impl Reloadable {
+    /// Does its work at each `SIGHUP`, for as long as the process lives.
+    ///
+    /// # Errors
+    /// The signal cannot be listened to.
+    pub(super) async fn at_each_hangup(self, read: ReadConfig) -> std::io::Result<()> {
+        let mut hangups = signal(SignalKind::hangup())?;
+        while hangups.recv().await.is_some() {
+            self.access_log.reopen();
+            match read() {
+                Ok(config) => self.take(&config),
+                Err(error) => {
+                    tracing::error!(%error, "the configuration was not re-read: everything stays as it is");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&self, config: &Config) {
+        self.cookies
+            .replace_secrets(config.secrets.cookie_secrets.clone());
+        self.operator_token.replace(config.server.operator_token.clone());
+        self.telemetry.set_level(config.logs.level);
+        let waiting = waiting_for_restart(&self.settings, config.describe());
+        tracing::info!(re_read = EFFECTIVE.join(", "), "the configuration was re-read");
+        if !waiting.is_empty() {
+            tracing::warn!(
+                variables = waiting.join(", "),
+                "these variables have changed and wait for a restart"
+            );
+        }
+    }
+}
+
+/// The variables whose values, as they may be shown, differ and take effect at a start only.
+fn waiting_for_restart(before: &[Setting], now: &[Setting]) -> Vec<&'static str> {
+    now.iter()
+        .filter(|setting| !EFFECTIVE.contains(&setting.variable))
+        .filter(|setting| !before.contains(setting))
+        .map(|setting| setting.variable)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(variable: &'static str, value: &str) -> Setting {
+        Setting {
+            variable,
+            value: value.to_owned(),
+            is_default: false,
+        }
+    }
+
+    #[test]
+    fn what_a_restart_is_needed_for_is_told() {
+        let before = [
+            setting("PORT", "1"),
+            setting("LOG_LEVEL", "info"),
+            setting("HOST", "a"),
+        ];
+        let now = [
+            setting("PORT", "2"),
+            setting("LOG_LEVEL", "debug"),
+            setting("HOST", "a"),
+        ];
+        assert_eq!(waiting_for_restart(&before, &now), ["PORT"]);
+    }
+}

@@ -1,0 +1,89 @@
+//! `SIGHUP`: what is re-read while the server runs.
+
+use std::time::Duration;
+
+use crate::support::{EMAIL, Options, PASSWORD, TestServer};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn wait_for_log(server: &TestServer, text: &str, times: usize) {
+    let waiting = async {
+        while server.process_output().matches(text).count() < times {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+        panic!("{text:?} is not in the log:\n{}", server.process_output());
+    }
+}
+
+fn generated_keys() -> String {
+    use secrecy::ExposeSecret as _;
+    let keys = identite_actors::keys::generate().expect("keys");
+    keys.expose_secret().to_owned()
+}
+
+/// The same secrets as the server under test keeps, in a file that the test may change.
+fn write_environment(server: &TestServer, lines: &[(&str, &str)]) {
+    let text: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .collect();
+    std::fs::write(server.directory().join(".env.development.local"), text).expect("the file is written");
+}
+
+#[tokio::test]
+async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
+    let keys = generated_keys();
+    let mut server = TestServer::start_in_directory(
+        Options::default().without("LOG_LEVEL"),
+        &format!("SESSION_COOKIE_SECRET=one\nJWKS='{keys}'\n"),
+    )
+    .await;
+    server.database().make_sign_in_cheap().await;
+    let visitor = server.visitor();
+    visitor.sign_in_as(EMAIL, PASSWORD).await;
+    let other = server.visitor();
+    other.sign_in_as(EMAIL, PASSWORD).await;
+
+    write_environment(
+        &server,
+        &[
+            ("SESSION_COOKIE_SECRET", "two,one"),
+            ("JWKS", &keys),
+            ("OPERATOR_TOKEN", "a new token"),
+            ("LOG_LEVEL", "debug"),
+            ("SECURITY_HISTORY_IN_DAYS", "7"),
+        ],
+    );
+    server.process().signal("HUP");
+    wait_for_log(&server, "the configuration was re-read", 1).await;
+
+    assert_eq!(
+        visitor.get("/personal-information").await.status,
+        200,
+        "still signed in"
+    );
+    let metrics = reqwest::get(server.operator_url.join("metrics").expect("a path"));
+    assert_eq!(metrics.await.expect("an answer").status(), 401);
+    let log = server.process_output();
+    assert!(
+        log.contains("wait for a restart") && log.contains("SECURITY_HISTORY_IN_DAYS"),
+        "{log}"
+    );
+
+    // Without the first secret, what it signed proves nothing any more.
+    write_environment(&server, &[("SESSION_COOKIE_SECRET", "two"), ("JWKS", &keys)]);
+    server.process().signal("HUP");
+    wait_for_log(&server, "the configuration was re-read", 2).await;
+    let page = other.get("/personal-information").await;
+    assert_eq!(page.url.path(), "/users/start-sign-in", "{}", page.text());
+
+    // What makes no sense changes nothing.
+    write_environment(&server, &[("LOG_LEVEL", "loud")]);
+    server.process().signal("HUP");
+    wait_for_log(&server, "the configuration was not re-read", 1).await;
+    let health = server.operator_url.join("healthz").expect("a path");
+    assert_eq!(reqwest::get(health).await.expect("an answer").status(), 200);
+    server.expect_discreet_log(&["a new token"]).await;
+}

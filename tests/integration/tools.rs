@@ -1,0 +1,16 @@
+//! The command-line tools: imports, the deletion of everything, the copy for statistics.
+
+#[path = "tools/delete_all.rs"]
+mod delete_all;
+#[path = "tools/import_accounts.rs"]
+mod import_accounts;
+#[path = "tools/import_domains.rs"]
+mod import_domains;
+#[path = "tools/migrate_check.rs"]
+mod migrate_check;
+#[path = "tools/mock_data.rs"]
+mod mock_data;
+#[path = "tools/statistics.rs"]
+mod statistics;
+#[path = "tools/tool.rs"]
+mod tool;
