@@ -9,10 +9,6 @@ use crate::domain::organization::OrganizationProfile;
 use crate::domain::{Email, EmailDomainType, LinkVerificationType, ModerationId, Siret};
 
 /// Somebody who wants to act for an organization, and what is known of both.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each a step of the specification"
-)]
 #[derive(Debug, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
