@@ -1,7 +1,7 @@
 //! Several processes behind a balancer, one PostgreSQL, one Redis: what people and relying parties notice when requests hop
 //! from node to node, and when parts of it all fail under load. Every test prints figures.
 //!
-//! HAProxy must be installed (`script/bootstrap --tests`).
+//! `HAProxy` must be installed (`script/bootstrap --tests`).
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! HAProxy in front of the nodes: the next request goes to the next node.
+//! `HAProxy` in front of the nodes: the next request goes to the next node.
 
 use std::fmt::Write as _;
 use std::process::Command;

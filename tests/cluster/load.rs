@@ -12,7 +12,7 @@ use super::figures::Figures;
 use super::person::{Person, redeem};
 
 /// How long mails may take to arrive once everything works: a lease of a node that died must pass.
-const MAIL_PATIENCE: Duration = Duration::from_secs(60);
+const MAIL_PATIENCE: Duration = Duration::from_mins(1);
 
 /// People under way.
 pub struct Load {

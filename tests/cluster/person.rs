@@ -10,7 +10,7 @@ use super::figures::Figures;
 use crate::support::{ORGANIZATION, PASSWORD, Page, RelyingParty, Visitor, parameter};
 
 /// Nobody insists for longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(100);
 
 const START: &str = "/users/start-sign-in";

@@ -13,7 +13,7 @@ const GOOD: &str = "last_name,first_name,email,sub,siret
 Dupont,Camille, Camille@exemple.fr ,sub-1,21340126800130 130 025 265 00013
 Martin,Lou,lou@exemple.fr,sub-2,
 ";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The second number of the first row is written with blanks, which separate numbers: it is none.
 fn good() -> String {
