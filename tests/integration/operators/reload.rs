@@ -12,9 +12,12 @@ async fn wait_for_log(server: &TestServer, text: &str, times: usize) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        panic!("{text:?} is not in the log:\n{}", server.process_output());
-    }
+    let is_there = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+    assert!(
+        is_there,
+        "{text:?} is not in the log:\n{}",
+        server.process_output()
+    );
 }
 
 fn generated_keys() -> String {
@@ -25,10 +28,11 @@ fn generated_keys() -> String {
 
 /// The same secrets as the server under test keeps, in a file that the test may change.
 fn write_environment(server: &TestServer, lines: &[(&str, &str)]) {
-    let text: String = lines
+    let lines: Vec<String> = lines
         .iter()
-        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .map(|(name, value)| format!("{name}='{value}'"))
         .collect();
+    let text = lines.join("\n");
     std::fs::write(server.directory().join(".env.development.local"), text).expect("the file is written");
 }
 
