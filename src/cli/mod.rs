@@ -8,6 +8,7 @@ mod delete_all;
 mod import;
 mod keys;
 mod mock_data;
+mod organizations;
 mod serve;
 mod statistics;
 mod tool;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
+use self::organizations::OrganizationsCommand;
 use crate::config::{Config, ConfigError};
 
 /// `ProConnect Identité`: the `OpenID Connect` identity server for professionals.
@@ -63,6 +65,9 @@ enum Command {
     /// Relying parties.
     #[command(subcommand)]
     Clients(clients::ClientsCommand),
+    /// What the register says of organizations.
+    #[command(subcommand)]
+    Organizations(OrganizationsCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +131,9 @@ pub fn run() -> ExitCode {
         Command::DeleteAll(arguments) => delete_all::run(&arguments),
         Command::Statistics(command) => statistics::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Organizations(OrganizationsCommand::Refresh(arguments)) => {
+            organizations::refresh(&arguments)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,8 +26,17 @@ pub struct ApiEntrepriseSettings {
     pub context: String,
     /// `ENTREPRISE_API_TRACKING_RECIPIENT`
     pub recipient: String,
-    /// `FEATURE_PARTIALLY_MOCK_EXTERNAL_API`: records of the mock are answered without a call.
-    pub plays: bool,
+    pub play: Play,
+}
+
+/// Which numbers are answered from the records of the mock, in the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Play {
+    Nothing,
+    /// Those that are there; others are asked about (`FEATURE_PARTIALLY_MOCK_EXTERNAL_API`).
+    Known,
+    /// All: what is not there is unknown.
+    Everything,
 }
 
 /// The line to API Entreprise. Cheap to clone.
@@ -77,13 +86,13 @@ impl ApiEntreprise {
     /// # Errors
     /// When there is no usable answer: nothing is known then.
     pub async fn establishment(&self, siret: &Siret) -> Result<EstablishmentAnswer, CallError> {
-        if let Some(record) = self
-            .settings
-            .plays
-            .then(|| played::establishment(siret.as_str()))
-            .flatten()
-        {
-            return Ok(found(record));
+        let play = self.settings.play;
+        if play != Play::Nothing {
+            match played::establishment(siret.as_str()) {
+                Some(record) => return Ok(found(record)),
+                None if play == Play::Everything => return Ok(EstablishmentAnswer::Unknown),
+                None => {}
+            }
         }
         let path = ["v3", "insee", "sirene", "etablissements", siret.as_str()];
         once_more(async || {

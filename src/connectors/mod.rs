@@ -24,7 +24,7 @@ mod retry;
 
 pub use annuaire_education_nationale::{AnnuaireEducationNationale, SchoolAnswer};
 pub use annuaire_service_public::AnnuaireServicePublic;
-pub use api_entreprise::{ApiEntreprise, ApiEntrepriseSettings, EstablishmentAnswer};
+pub use api_entreprise::{ApiEntreprise, ApiEntrepriseSettings, EstablishmentAnswer, Play};
 pub use call::CallError;
 pub use circuit::{Circuit, CircuitSettings};
 pub use crisp::{Crisp, CrispSettings};

@@ -6,6 +6,7 @@ mod joining;
 mod membership;
 mod moderation;
 mod official_contact;
+pub mod refresh;
 mod suggestions;
 mod ticket;
 

@@ -15,6 +15,8 @@ mod registers;
 mod reload;
 mod signing_keys;
 
+pub use registers::register_for_refresh;
+
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 

@@ -12,13 +12,16 @@ use identite_actors::sirene_cache::{
     Finding, Quota, Shelf, Shelved, SireneCache, SireneCacheMetrics, SireneCacheSettings, Source, SourceError,
 };
 
+use tokio::runtime::Handle;
+
 use super::ServeError;
 use super::accounts::{Foundations, url};
 use super::house::delta;
 use crate::config::{Config, ConnectorsConfig};
 use crate::connectors::{
     AnnuaireEducationNationale, AnnuaireServicePublic, ApiEntreprise, ApiEntrepriseSettings, CallError,
-    EstablishmentAnswer, HttpClient, Insee, InseeSettings, RechercheEntreprises, SchoolAnswer, SearchTerms,
+    EstablishmentAnswer, HttpClient, Insee, InseeSettings, Play, RechercheEntreprises, SchoolAnswer,
+    SearchTerms,
 };
 use crate::db::{self, Pool};
 use crate::domain::official_contact::town_hall_addresses;
@@ -67,7 +70,7 @@ pub(super) fn registers(
     let connectors = &config.connectors;
     let http = foundations.http;
     let fresh_for = config.organizations.info_fresh_for;
-    let sirene = api_entreprise(connectors, http)?;
+    let sirene = api_entreprise(connectors, http, usual_play(connectors))?;
     let establishments = stand.cache(
         "establishments",
         sirene.clone(),
@@ -166,10 +169,39 @@ fn replacement(config: &Config) -> Result<Option<Email>, ServeError> {
     })
 }
 
+fn usual_play(connectors: &ConnectorsConfig) -> Play {
+    if connectors.partially_mock_external_api {
+        Play::Known
+    } else {
+        Play::Nothing
+    }
+}
+
+/// The line that the command `organizations refresh` asks: with `is_mock` the records of the development data.
+///
+/// # Errors
+/// When a setting of that line is unusable.
+pub fn register_for_refresh(
+    config: &Config,
+    io: &Handle,
+    clock: &SharedClock,
+    is_mock: bool,
+) -> Result<ApiEntreprise, ServeError> {
+    let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
+    let http = super::accounts::http_client(config, io, clock, &instruments)?;
+    let play = if is_mock {
+        Play::Everything
+    } else {
+        usual_play(&config.connectors)
+    };
+    api_entreprise(&config.connectors, &http, play)
+}
+
 /// The line to API Entreprise.
 pub(super) fn api_entreprise(
     connectors: &ConnectorsConfig,
     http: &HttpClient,
+    play: Play,
 ) -> Result<ApiEntreprise, ServeError> {
     let api = &connectors.api_entreprise;
     let settings = ApiEntrepriseSettings {
@@ -177,7 +209,7 @@ pub(super) fn api_entreprise(
         token: api.token.clone(),
         context: api.tracking_context.clone(),
         recipient: api.tracking_recipient.clone(),
-        plays: connectors.partially_mock_external_api,
+        play,
     };
     Ok(ApiEntreprise::new(http, settings))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use identite::connectors::{
     AnnuaireEducationNationale, AnnuaireServicePublic, ApiEntreprise, ApiEntrepriseSettings, CallError,
-    EstablishmentAnswer, Insee, InseeSettings, RechercheEntreprises, SchoolAnswer, SearchTerms,
+    EstablishmentAnswer, Insee, InseeSettings, Play, RechercheEntreprises, SchoolAnswer, SearchTerms,
 };
 use identite::domain::Siret;
 use secrecy::SecretString;
@@ -31,7 +31,7 @@ fn api_entreprise(mocks: &Url, timeout: Duration, plays: bool) -> ApiEntreprise 
         token: SecretString::from("token"),
         context: "ProConnect Identité".to_owned(),
         recipient: "13002526500013".to_owned(),
-        plays,
+        play: if plays { Play::Known } else { Play::Nothing },
     };
     ApiEntreprise::new(&client(timeout), settings)
 }

@@ -3,6 +3,7 @@
 
 mod connectors;
 mod look_up;
+mod refresh;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,0 +1,172 @@
+//! `identite organizations refresh`
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use clap::{Args, Subcommand};
+use identite_actors::clock::{SharedClock, SystemClock};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{CommandError, database, load_config, shared_runtime};
+use crate::config::Config;
+use crate::organizations::refresh::{Refresh, RefreshRules, RefreshSummary, Refreshed};
+use crate::server;
+
+/// How long the register is left alone when it asks for it.
+const PAUSE: Duration = Duration::from_secs(15);
+const BAR: &str = "{bar:40} {pos}/{len} ({per_sec}, {eta} left) {msg}";
+/// Redrawn at most as often as this per second.
+const DRAWS_PER_SECOND: u8 = 5;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrganizationsCommand {
+    /// Fetch organizations from the register: those never fetched, or also old ones. Ends with 0 when all were looked at, 1
+    /// when the register or the database is down, 130 when stopped (SIGINT, SIGTERM); started again, it goes on.
+    Refresh(RefreshArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RefreshArguments {
+    /// Ask the records of the development data instead of API Entreprise.
+    #[arg(long)]
+    mock: bool,
+    /// Calls per second at most; 0 for what ENTREPRISE_API_QUOTA_PER_MINUTE grants, which is the limit in any case (none with --mock).
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = rate)]
+    rate: f64,
+    /// Also fetch organizations again that were fetched longer ago than this.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
+    older_than: Option<u32>,
+    /// Ask, but write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
+        _ => Err("expected a number, 0 or more".to_owned()),
+    }
+}
+
+impl RefreshArguments {
+    /// Calls per second at most; `None` for no limit.
+    fn per_second(&self, config: &Config) -> Option<f64> {
+        let asked = (self.rate > 0.0).then_some(self.rate);
+        if self.mock {
+            return asked;
+        }
+        let granted = f64::from(config.connectors.api_entreprise.quota_per_minute) / 60.0;
+        Some(asked.map_or(granted, |asked| asked.min(granted)))
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> {
+    let config = load_config()?;
+    let runtime = shared_runtime()?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let pool = database::pool(&config, runtime.handle())?;
+    let register = server::register_for_refresh(&config, runtime.handle(), &clock, arguments.mock)?;
+    let rules = RefreshRules {
+        per_second: arguments.per_second(&config),
+        older_than: arguments.older_than.map(|days| TimeDelta::days(i64::from(days))),
+        is_dry_run: arguments.dry_run,
+        pause: PAUSE,
+    };
+    let summary = runtime.block_on(async {
+        let refresh = Refresh {
+            pool,
+            clock,
+            register,
+            rules,
+            stop: stop_signal()?,
+        };
+        let bar = progress_bar();
+        let summary = refresh
+            .run(|organization, outcome, summary| {
+                bar.set_length(summary.due);
+                bar.set_position(summary.done());
+                if let Some(reason) = reason(outcome) {
+                    let siret = &organization.siret;
+                    bar.suspend(|| println!("organization {}, {siret:?}: {reason}", organization.id));
+                }
+            })
+            .await?;
+        bar.finish_and_clear();
+        Ok::<_, CommandError>(summary)
+    })?;
+    conclude(&summary, arguments.dry_run)
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+fn conclude(summary: &RefreshSummary, is_dry_run: bool) -> Result<(), CommandError> {
+    let fetched = if is_dry_run {
+        "would be refreshed"
+    } else {
+        "refreshed"
+    };
+    println!(
+        "{} of {} due: {} {fetched}, {} unknown to the register, {} without a SIRET, {} without an answer",
+        summary.done(),
+        summary.due,
+        summary.fetched,
+        summary.unknown,
+        summary.invalid,
+        summary.outages
+    );
+    if summary.gave_up {
+        return Err(CommandError::Refused(
+            "the register does not answer: start again later to go on".to_owned(),
+        ));
+    }
+    if summary.was_stopped {
+        return Err(CommandError::Interrupted(
+            "stopped: start again to go on".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn reason(outcome: &Refreshed) -> Option<String> {
+    match outcome {
+        Refreshed::Fetched | Refreshed::Stopped => None,
+        Refreshed::Unknown => Some("unknown to the register".to_owned()),
+        Refreshed::NoSiret => Some("not a SIRET".to_owned()),
+        Refreshed::Outage(error) => Some(error.to_string()),
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress_bar() -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND)
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    match ProgressStyle::with_template(BAR) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Becomes true with the first signal to stop.
+fn stop_signal() -> Result<watch::Receiver<bool>, std::io::Error> {
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Whoever waits for it may have ended.
+        let _ = stop.send(true);
+        std::future::pending::<()>().await;
+    });
+    Ok(stopped)
+}
