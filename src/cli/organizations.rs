@@ -34,7 +34,7 @@ pub(super) struct RefreshArguments {
     /// Ask the records of the development data instead of API Entreprise.
     #[arg(long)]
     mock: bool,
-    /// Calls per second at most; 0 for what ENTREPRISE_API_QUOTA_PER_MINUTE grants, which is the limit in any case (none with --mock).
+    /// Calls per second at most; 0 for what `ENTREPRISE_API_QUOTA_PER_MINUTE` grants, which is the limit in any case (none with --mock).
     #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = rate)]
     rate: f64,
     /// Also fetch organizations again that were fetched longer ago than this.

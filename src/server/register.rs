@@ -2,12 +2,10 @@
 
 use async_trait::async_trait;
 use identite_actors::clock::SharedClock;
-use identite_actors::instrumentation::Instruments;
 use tokio::runtime::Handle;
 
 use super::ServeError;
-use super::accounts::http_client;
-use super::registers::api_entreprise;
+use super::registers::register_for_refresh;
 use crate::config::Config;
 use crate::connectors::{ApiEntreprise, EstablishmentAnswer};
 use crate::domain::Siret;
@@ -22,9 +20,9 @@ pub fn register(
     clock: &SharedClock,
     io: &Handle,
 ) -> Result<Box<dyn Establishments>, ServeError> {
-    let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
-    let http = http_client(config, io, clock, &instruments)?;
-    Ok(Box::new(Register(api_entreprise(&config.connectors, &http)?)))
+    Ok(Box::new(Register(register_for_refresh(
+        config, io, clock, false,
+    )?)))
 }
 
 struct Register(ApiEntreprise);
