@@ -158,15 +158,18 @@ async fn a_town_hall_hands_on_a_code_without_script() {
     browse_with(Script::Off, async |browser| {
         sign_in(&browser, &server, "jean.libre@gmail.com").await;
         join(&browser, &server, TOWN_OF_TWO).await;
-        look_at(&browser, "Confirmer le rattachement - ProConnect", "join-confirm").await;
+        browser
+            .expect_title("Confirmer le rattachement - ProConnect")
+            .await;
+        browser.screenshots("join-confirm").await;
         browser.click_caption("Continuer avec cet email").await;
-        look_at(&browser, "Vérifier votre email - ProConnect", "contact-ask").await;
+        browser.screenshots("contact-ask").await;
         browser.click_caption("mairie-beaumont@lahague.com").await;
         browser.click_caption("Valider").await;
         browser
             .expect_text("email officielle de votre mairie : mairie-beaumont@lahague.com")
             .await;
-        look_at(&browser, "Vérifier votre email - ProConnect", "contact-code").await;
+        browser.screenshots("contact-code").await;
         let mail = server
             .mailbox
             .wait_for("mairie-beaumont@lahague.com", CONTACT_MAIL)
@@ -182,7 +185,8 @@ async fn a_town_hall_hands_on_a_code_without_script() {
         let code = text.lines().find(is_code).expect("two words").trim();
         browser.type_into_label("Insérer le code à 2 mots", code).await;
         browser.click_caption("Valider").await;
-        look_at(&browser, WELCOME, "welcome-organization").await;
+        browser.expect_title(WELCOME).await;
+        browser.screenshots("welcome-organization").await;
         browser.click_caption("Continuer").await;
         browser.expect_title(HOME).await;
     })
