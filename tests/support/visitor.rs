@@ -42,6 +42,8 @@ impl Visitor {
         let client = Client::builder()
             .cookie_provider(Arc::clone(&cookies))
             .timeout(TIMEOUT)
+            // The server closes connections that idle for five seconds: they are not used again shortly before.
+            .pool_idle_timeout(Duration::from_secs(2))
             .redirect(Policy::custom(move |attempt: Attempt<'_>| {
                 if attempt.url().origin() != origin {
                     return attempt.stop();
