@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # what is set here is read by the scripts that source this
 # Functions shared by the scripts. Sourced, never run; the caller has done `set -euo pipefail`.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -139,7 +140,7 @@ process_is_gone() {
 
 # Folder of the newest PostgreSQL server that is recent enough; empty if there is none.
 postgres_programs() {
-  local folder version newest= newest_version=0
+  local folder version newest="" newest_version=0
   for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin "$(dirname "$(command -v pg_ctl || printf /nowhere/x)")"; do
     [ -x "$folder/pg_ctl" ] && [ -x "$folder/initdb" ] || continue
     version=$("$folder/pg_ctl" --version | sed 's/[^0-9]*\([0-9][0-9]*\).*/\1/')

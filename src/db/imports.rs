@@ -179,8 +179,8 @@ pub async fn note(
         .prepare_cached(
             "UPDATE identite_imports
              SET
-               updated_at = $2,
-               finished_at = CASE WHEN $3 THEN $2 END,
+               updated_at = $2::timestamptz,
+               finished_at = CASE WHEN $3 THEN $2::timestamptz END,
                records = $4,
                input_offset = $5,
                line = $6,

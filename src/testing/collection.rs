@@ -1,11 +1,12 @@
 //! Adds to the records that are played: fetches one from the real service and keeps it with the others.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::domain::Siret;
@@ -134,9 +135,10 @@ impl Collection {
             path: path.display().to_string(),
             cause,
         };
-        let mut records: Map<String, Value> =
+        let mut records: BTreeMap<String, Value> =
             serde_json::from_slice(&std::fs::read(&path)?).map_err(unreadable)?;
         records.insert(key.to_owned(), record);
+        records.values_mut().for_each(Value::sort_all_objects);
         if self.dry_run {
             return Ok(());
         }
@@ -145,7 +147,7 @@ impl Collection {
 }
 
 /// In the order of keys and with one blank a level, as the files are kept.
-fn write(path: &Path, records: &Map<String, Value>) -> Result<(), serde_json::Error> {
+fn write(path: &Path, records: &BTreeMap<String, Value>) -> Result<(), serde_json::Error> {
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
     records.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;

@@ -259,7 +259,7 @@ mod tests {
             .map(|notification| notification.code)
             .collect();
         assert_eq!(codes.len(), NOTIFICATIONS.len());
-        assert_eq!(NOTIFICATIONS.len(), 44);
+        assert_eq!(NOTIFICATIONS.len(), 45);
     }
 
     #[test]

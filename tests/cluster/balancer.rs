@@ -38,7 +38,7 @@ impl Balancer {
         let url = Url::parse(&format!("http://127.0.0.1:{port}/users/start-sign-in")).expect("a URL");
         loop {
             assert!(process.is_running(), "HAProxy ended while starting");
-            if reqwest::get(url.clone())
+            if crate::support::http_get(url.clone())
                 .await
                 .is_ok_and(|answer| answer.status().is_success())
             {

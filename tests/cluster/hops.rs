@@ -40,7 +40,7 @@ async fn journeys_hop_from_node_to_node_at_every_request() {
     let mut urls = vec![cluster.first.operator_url.clone()];
     urls.extend(cluster.others.iter().map(|node| node.operator_url.clone()));
     for url in urls {
-        let text = reqwest::get(url.join("metrics").expect("a path"))
+        let text = crate::support::http_get(url.join("metrics").expect("a path"))
             .await
             .expect("an answer")
             .text()

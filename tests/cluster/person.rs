@@ -160,7 +160,7 @@ fn code_in(page: &Page) -> Option<String> {
 
 /// The relying party's part: the code becomes a token, the token claims. `None` when it has to send the person back.
 pub async fn redeem(client: &RelyingParty, base_url: &Url, code: &str, figures: &Figures) -> Option<String> {
-    let http = reqwest::Client::new();
+    let http = crate::support::http_client();
     let started = Instant::now();
     let token = loop {
         figures.count(|figures| &figures.requests);

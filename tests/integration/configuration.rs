@@ -234,7 +234,7 @@ async fn a_restart_on_a_development_machine_signs_nobody_out() {
     let visitor = server.visitor();
     visitor.sign_in_as(EMAIL, PASSWORD).await;
     let jwks = server.base_url.join("oauth/jwks").expect("a path");
-    let keys = reqwest::get(jwks.clone())
+    let keys = crate::support::http_get(jwks.clone())
         .await
         .expect("keys")
         .text()
@@ -256,7 +256,7 @@ async fn a_restart_on_a_development_machine_signs_nobody_out() {
         answer.status, 200,
         "with the volatile state in memory, a fresh page has a good form"
     );
-    let again = reqwest::get(jwks)
+    let again = crate::support::http_get(jwks)
         .await
         .expect("keys")
         .text()

@@ -171,7 +171,14 @@ async fn what_is_no_mail_is_kept_and_holds_nothing_up() {
         .await;
     commit(server.database(), "the next one").await;
     server.mailbox.wait_for(RECIPIENT, "the next one").await;
-    wait_for_rows(server.database(), 4, "dead_at IS NOT NULL").await;
+    wait_for_rows(server.database(), 3, "kind = 'mail' AND dead_at IS NOT NULL").await;
+    // A newer version on another node may know it.
+    wait_for_rows(
+        server.database(),
+        1,
+        "kind = 'pigeon' AND dead_at IS NULL AND attempts = 1 AND claimed_until IS NULL",
+    )
+    .await;
     for mail in server.mailbox.wait_for_count(2).await {
         assert_eq!(mail.recipients.len(), 1, "no header makes a recipient");
         assert!(mail.header("Bcc").is_none());

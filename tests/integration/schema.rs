@@ -94,6 +94,7 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
             "identite_housekeeping",
             "identite_imports",
             "identite_key_sightings",
+            "identite_official_contacts",
             "identite_outbox",
             "identite_pending_passwords",
             "identite_recovery_codes",
@@ -103,6 +104,7 @@ async fn an_empty_database_gets_exactly_the_published_schema_and_our_own_tables(
             "identite_totp_enrolments",
             "identite_totp_steps",
             "identite_signing_keys",
+            "identite_tickets",
         ]
         .map(String::from)
         .into()

@@ -132,7 +132,7 @@ impl RelyingParty {
         let mut form: Vec<(&str, &str)> = usual.to_vec();
         form.retain(|(name, _)| changes.iter().all(|(changed, _)| name != changed));
         form.extend(changes.iter().filter(|(_, value)| !value.is_empty()));
-        let answer = reqwest::Client::new()
+        let answer = crate::support::http_client()
             .post(base_url.join("oauth/token").expect("a path"))
             .form(&form)
             .send()

@@ -282,7 +282,7 @@ impl Node {
 /// Waits until an operator page answers with success.
 async fn wait_until(process: &mut Process, operator_url: &Url, page: &str) {
     let page = operator_url.join(page).expect("a path");
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let deadline = Instant::now() + START_PATIENCE;
     loop {
         assert!(process.is_running(), "the server ended while starting");

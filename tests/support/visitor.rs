@@ -6,9 +6,10 @@ use std::time::Duration;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::REFERER;
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use url::Url;
 
+use super::http::http_client_builder;
 use super::page::Page;
 
 /// Redirects followed in a row: more is a loop.
@@ -39,7 +40,7 @@ impl Visitor {
 
     fn with_cookies(base_url: &Url, cookies: Arc<Jar>) -> Self {
         let origin = base_url.origin();
-        let client = Client::builder()
+        let client = http_client_builder()
             .cookie_provider(Arc::clone(&cookies))
             .timeout(TIMEOUT)
             // The server closes connections that idle for five seconds: they are not used again shortly before.
@@ -112,6 +113,12 @@ impl Visitor {
 
     /// Fills in the form of `page` that is sent to `action` and submits it: `values` replace or extend its own fields.
     pub async fn submit(&self, from: &Page, action: &str, values: &[(&str, &str)]) -> Page {
+        let request = self.fill_in(from, action, values);
+        page(request.send().await.expect("an answer")).await
+    }
+
+    /// Fills in a form as [`Visitor::submit`] does, and does not send it yet.
+    pub fn fill_in(&self, from: &Page, action: &str, values: &[(&str, &str)]) -> RequestBuilder {
         let form = from.form(action);
         let mut fields = form.fields;
         fields.retain(|(name, _)| values.iter().all(|(replaced, _)| name != replaced));
@@ -120,7 +127,7 @@ impl Visitor {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let request = if form.method == "GET" {
+        if form.method == "GET" {
             let mut target = form.action;
             target.query_pairs_mut().clear().extend_pairs(&fields);
             self.client.get(target)
@@ -129,8 +136,7 @@ impl Visitor {
                 .post(form.action)
                 .form(&fields)
                 .header(REFERER, from.url.as_str())
-        };
-        page(request.send().await.expect("an answer")).await
+        }
     }
 
     /// Types an e-mail address on the first sign-in page.

@@ -29,7 +29,7 @@ async fn collected(server: &TestServer) -> Vec<(String, String)> {
 
 /// A client that stays where it is sent.
 fn patient() -> reqwest::Client {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = crate::support::http_client_builder().redirect(reqwest::redirect::Policy::none());
     client.build().expect("a client")
 }
 

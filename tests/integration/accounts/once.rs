@@ -47,16 +47,19 @@ impl House {
     /// Sends the form that `path` shows from as many browsers at the same moment; each in turn to another node. Gives the
     /// statuses of the pages that they lead to.
     async fn submit_at_once(&self, path: &str, values: &[(&str, &str)]) -> Vec<u16> {
-        // All pages at once, too: a connection that waits for long is closed.
-        let ready = join_all((0..AT_ONCE).map(async |number| {
-            let visitor = self.somewhere(&self.server.visitor(), number);
-            let page = visitor.get(path).await;
-            (visitor, page)
-        }))
-        .await;
-        join_all(ready.iter().map(async |(visitor, page)| {
-            let action = page.url.path().to_owned();
-            visitor.submit(page, &action, values).await.status.as_u16()
+        let visitors: Vec<_> = (0..AT_ONCE)
+            .map(|number| self.somewhere(&self.server.visitor(), number))
+            .collect();
+        let pages = join_all(visitors.iter().map(|visitor| visitor.get(path))).await;
+        // Filled in before the first one leaves: what is computed in between would hold up all others.
+        let requests: Vec<_> = visitors
+            .iter()
+            .zip(&pages)
+            .map(|(visitor, page)| visitor.fill_in(page, page.url.path(), values))
+            .collect();
+        join_all(requests.into_iter().map(async |request| {
+            let answer = request.send().await.expect("an answer");
+            answer.status().as_u16()
         }))
         .await
     }

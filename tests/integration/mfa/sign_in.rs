@@ -215,7 +215,7 @@ async fn one_session_that_sends_a_code_many_times_is_strengthened_once() {
     let page = visitor.get("/users/2fa-sign-in").await;
     let (token, cookies) = (page.form_token(), visitor.cookies_for("/"));
     let code = TotpApplication::new(TotpApplication::KEY).code_at(0);
-    let client = reqwest::Client::builder()
+    let client = crate::support::http_client_builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();

@@ -29,7 +29,9 @@ fn value(text: &str, name: &str) -> String {
 }
 
 async fn published(base: &url::Url) -> Vec<String> {
-    let answer = reqwest::get(base.join("oauth/jwks").unwrap()).await.unwrap();
+    let answer = crate::support::http_get(base.join("oauth/jwks").unwrap())
+        .await
+        .unwrap();
     let jwks: Value = answer.json().await.unwrap();
     let keys = jwks["keys"].as_array().unwrap();
     keys.iter()
@@ -317,7 +319,7 @@ async fn figures_are_told_by_client() {
     visitor
         .get(client.authorization_url(&server, &[("max_age", "x")]).as_str())
         .await;
-    let answer = reqwest::get(server.operator_url.join("clients").unwrap())
+    let answer = crate::support::http_get(server.operator_url.join("clients").unwrap())
         .await
         .unwrap();
     let figures: Value = answer.json().await.unwrap();
@@ -348,7 +350,7 @@ async fn a_certificate_counts_only_where_its_header_is_believed() {
                 &json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "rp.example"}),
             )
             .await;
-        let answer = reqwest::Client::new()
+        let answer = crate::support::http_client()
             .post(server.base_url.join("oauth/token").unwrap())
             .header(HEADER, super::encryption::certificate_header("rp.example"))
             .form(&[

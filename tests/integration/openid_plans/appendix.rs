@@ -109,7 +109,7 @@ async fn a_complete_sign_in_looks_on_the_wire_as_it_always_did() {
 #[tokio::test]
 async fn the_resumption_clears_its_cookie_and_works_once() {
     let stage = Stage::set_signed_in().await;
-    let client = reqwest::Client::builder()
+    let client = crate::support::http_client_builder()
         .redirect(Policy::none())
         .build()
         .unwrap();
@@ -169,7 +169,7 @@ enum Expected {
 
 async fn check(server: &TestServer, client: &RelyingParty, changes: &[(&str, &str)], expected: Expected) {
     let url = client.authorization_url(server, changes);
-    let http = reqwest::Client::builder()
+    let http = crate::support::http_client_builder()
         .redirect(Policy::none())
         .build()
         .unwrap();

@@ -142,7 +142,7 @@ async fn token_replay() {
     let issuer = stage.server.issuer().to_owned();
     let now = chrono::Utc::now;
     let code = stage.code(&[]).await;
-    let http = reqwest::Client::new();
+    let http = crate::support::http_client();
     let answer = http
         .post(stage.server.base_url.join("oauth/token").unwrap())
         .header(

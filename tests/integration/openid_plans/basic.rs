@@ -43,7 +43,7 @@ async fn oidcc_userinfo_get_post_header_and_post_body() {
     let tokens = stage.tokens(&stage.code(&[]).await).await;
     let token = tokens["access_token"].as_str().unwrap();
     let url = stage.server.base_url.join("oauth/userinfo").unwrap();
-    let http = reqwest::Client::new();
+    let http = crate::support::http_client();
     let requests = [
         http.get(url.clone()).bearer_auth(token),
         http.post(url.clone()).bearer_auth(token),
@@ -297,7 +297,7 @@ async fn oidcc_server_client_secret_post_and_basic() {
     let code = stage.code(&[]).await;
     let encoded: String =
         url::form_urlencoded::byte_serialize(stage.client.client_secret.as_bytes()).collect();
-    let answer = reqwest::Client::new()
+    let answer = crate::support::http_client()
         .post(stage.server.base_url.join("oauth/token").unwrap())
         .basic_auth(&stage.client.client_id, Some(encoded))
         .form(&[

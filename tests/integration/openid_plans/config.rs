@@ -64,7 +64,7 @@ async fn oidcc_discovery_endpoint_verification() {
 #[tokio::test]
 async fn oidcc_discovery_jwks_uri_keys() {
     let stage = Stage::set().await;
-    let answer = reqwest::get(stage.server.base_url.join("oauth/jwks").unwrap())
+    let answer = crate::support::http_get(stage.server.base_url.join("oauth/jwks").unwrap())
         .await
         .unwrap();
     assert_eq!(

@@ -128,7 +128,7 @@ impl Stage {
 
     /// A JSON document of the server.
     pub(super) async fn json(&self, path: &str) -> Value {
-        let answer = reqwest::get(self.server.base_url.join(path).unwrap())
+        let answer = crate::support::http_get(self.server.base_url.join(path).unwrap())
             .await
             .unwrap();
         answer.json().await.unwrap()
@@ -136,7 +136,7 @@ impl Stage {
 
     /// What userinfo answers to a GET with this token.
     pub(super) async fn userinfo(&self, token: &str) -> (u16, Value) {
-        let answer = reqwest::Client::new()
+        let answer = crate::support::http_client()
             .get(self.server.base_url.join("oauth/userinfo").unwrap())
             .bearer_auth(token)
             .send()

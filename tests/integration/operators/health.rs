@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 async fn get(server: &TestServer, page: &str) -> (u16, Value) {
     let url = server.operator_url.join(page).expect("a path");
-    let answer = reqwest::get(url).await.expect("an answer");
+    let answer = crate::support::http_get(url).await.expect("an answer");
     (answer.status().as_u16(), answer.json().await.expect("JSON"))
 }
 
@@ -85,7 +85,7 @@ async fn a_server_says_that_postgresql_is_away_and_recovers_by_itself() {
     page.expect_error(503, "momentanément indisponible");
     assert!(page.header("retry-after").parse::<u32>().expect("seconds") >= 1);
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
-    let answer = reqwest::Client::new()
+    let answer = crate::support::http_client()
         .post(server.base_url.join("oauth/token").expect("a path"))
         .form(&[
             ("client_id", "x"),
@@ -121,7 +121,7 @@ async fn a_server_starts_while_postgresql_is_away() {
 async fn a_token_protects_what_operators_see_but_not_the_health() {
     let token = "a token of the operators";
     let server = TestServer::start_with(Options::default().with("OPERATOR_TOKEN", token)).await;
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let bearer = format!("Bearer {token}");
     for page in ["metrics", "actors", "", "live.js", "live.css"] {
         let url = server.operator_url.join(page).expect("a path");

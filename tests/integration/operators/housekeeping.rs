@@ -102,7 +102,7 @@ async fn housekeeping_removes_what_has_had_its_time_and_nothing_else() {
         ["192.0.2.2"]
     );
     let metrics = server.operator_url.join("metrics").expect("a path");
-    let metrics = reqwest::get(metrics)
+    let metrics = crate::support::http_get(metrics)
         .await
         .expect("an answer")
         .text()
@@ -128,7 +128,7 @@ async fn one_node_at_a_time_cleans_up() {
     let elsewhere = async {
         loop {
             let metrics = server.operator_url.join("metrics").expect("a path");
-            let text = reqwest::get(metrics)
+            let text = crate::support::http_get(metrics)
                 .await
                 .expect("an answer")
                 .text()

@@ -21,7 +21,7 @@ const LETTERS: &str = "
 
 async fn json(server: &TestServer, page: &str) -> Value {
     let url = server.operator_url.join(page).expect("a path");
-    let answer = reqwest::get(url).await.expect("an answer");
+    let answer = crate::support::http_get(url).await.expect("an answer");
     assert_eq!(answer.status(), 200, "{page}");
     assert_eq!(answer.headers()["cache-control"], "no-store", "{page}");
     answer.json().await.expect("JSON")
@@ -29,7 +29,7 @@ async fn json(server: &TestServer, page: &str) -> Value {
 
 async fn act(server: &TestServer, page: &str, body: Option<&str>, says_so: bool) -> (u16, Value) {
     let url = server.operator_url.join(page).expect("a path");
-    let mut request = reqwest::Client::new().post(url);
+    let mut request = crate::support::http_client().post(url);
     if says_so {
         request = request.header("x-operator-action", "1");
     }
@@ -213,7 +213,7 @@ async fn a_problem_is_found_by_the_name_of_its_request() {
 #[tokio::test]
 async fn the_page_asks_nobody_else_and_a_browser_can_give_the_token() {
     let server = TestServer::start_with(Options::default().with("OPERATOR_TOKEN", "a token")).await;
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let answer = client
         .get(server.operator_url.clone())
         .basic_auth("anybody", Some("a token"))

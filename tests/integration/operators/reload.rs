@@ -68,7 +68,7 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
         200,
         "still signed in"
     );
-    let metrics = reqwest::get(server.operator_url.join("metrics").expect("a path"));
+    let metrics = crate::support::http_get(server.operator_url.join("metrics").expect("a path"));
     assert_eq!(metrics.await.expect("an answer").status(), 401);
     let log = server.process_output();
     assert!(
@@ -88,6 +88,12 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
     server.process().signal("HUP");
     wait_for_log(&server, "the configuration was not re-read", 1).await;
     let health = server.operator_url.join("healthz").expect("a path");
-    assert_eq!(reqwest::get(health).await.expect("an answer").status(), 200);
+    assert_eq!(
+        crate::support::http_get(health)
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
     server.expect_discreet_log(&["a new token"]).await;
 }

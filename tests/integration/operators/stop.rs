@@ -34,7 +34,7 @@ async fn a_graceful_stop_finishes_running_requests_and_takes_no_new_ones() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(server.process().is_running(), "it waits for the request");
 
-    let readiness = reqwest::get(server.operator_url.join("readyz").expect("a path")).await;
+    let readiness = crate::support::http_get(server.operator_url.join("readyz").expect("a path")).await;
     let readiness = readiness.expect("operators are answered to the end");
     assert_eq!(readiness.status(), 503);
     assert!(
@@ -44,7 +44,7 @@ async fn a_graceful_stop_finishes_running_requests_and_takes_no_new_ones() {
             .expect("JSON")
             .contains("the process is stopping")
     );
-    let refused = reqwest::Client::new()
+    let refused = crate::support::http_client()
         .get(server.base_url.clone())
         .timeout(Duration::from_secs(2));
     assert!(refused.send().await.is_err(), "nobody is let in any more");

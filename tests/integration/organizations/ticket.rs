@@ -27,7 +27,7 @@ async fn conversations(server: &TestServer, email: &str) -> Vec<Value> {
         .base_url
         .join("___testing___/api.crisp.chat/conversations")
         .unwrap();
-    let all: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let all: Vec<Value> = crate::support::http_get(url).await.unwrap().json().await.unwrap();
     all.into_iter()
         .filter(|conversation| conversation["meta"]["email"] == email)
         .collect()

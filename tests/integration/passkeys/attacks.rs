@@ -211,7 +211,7 @@ async fn of_fifty_parallel_uses_of_one_answer_one_succeeds() {
 /// Sends one answer fifty times at once, each in a browser with the same cookies, and counts those that went on to the account.
 async fn successes(visitor: &Visitor, path: &str, token: &str, answer: &str) -> usize {
     let cookies = visitor.cookies_for("/");
-    let client = reqwest::Client::builder()
+    let client = crate::support::http_client_builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .unwrap();

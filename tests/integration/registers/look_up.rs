@@ -28,7 +28,7 @@ fn mocks(server: &TestServer) -> Url {
 }
 
 async fn ask(server: &TestServer, path: &str) -> (u16, Value) {
-    ask_with(&reqwest::Client::new(), server, path).await
+    ask_with(&crate::support::http_client(), server, path).await
 }
 
 async fn ask_with(client: &reqwest::Client, server: &TestServer, path: &str) -> (u16, Value) {
@@ -51,7 +51,7 @@ async fn look_up(server: &TestServer, siret: &str) -> (u16, Value) {
 
 /// The answers to `count` look-ups at the same time.
 async fn crowd(server: &TestServer, count: usize) -> Vec<u16> {
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let path = format!("api/sirene/organization-info/{TOWN_HALL}");
     let asked = (0..count).map(|_| ask_with(&client, server, &path));
     futures::future::join_all(asked)
@@ -62,7 +62,7 @@ async fn crowd(server: &TestServer, count: usize) -> Vec<u16> {
 }
 
 async fn metric(server: &TestServer, line: &str) -> f64 {
-    let page = reqwest::get(server.operator_url.join("metrics").unwrap())
+    let page = crate::support::http_get(server.operator_url.join("metrics").unwrap())
         .await
         .unwrap();
     let metrics = page.text().await.unwrap();

@@ -26,7 +26,7 @@ async fn mend(mocks: &Url) {
 }
 
 async fn control(mocks: &Url, method: Method, path: &str, body: Option<Value>) {
-    let client = reqwest::Client::new();
+    let client = crate::support::http_client();
     let mut request = client.request(method, mocks.join(path).unwrap());
     if let Some(body) = body {
         request = request

@@ -139,7 +139,7 @@ async fn relying_parties_are_told_to_come_back_while_redis_is_away() {
         (503, Some("temporarily_unavailable"))
     );
     assert!(began.elapsed() < LONGEST_WAIT, "{:?}", began.elapsed());
-    let readiness = reqwest::get(server.operator_url.join("readyz").expect("a path"))
+    let readiness = crate::support::http_get(server.operator_url.join("readyz").expect("a path"))
         .await
         .expect("an answer");
     assert_eq!(readiness.status(), 200, "signed-in people are served");
