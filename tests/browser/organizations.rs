@@ -164,7 +164,7 @@ async fn a_town_hall_hands_on_a_code_without_script() {
         browser.screenshots("join-confirm").await;
         browser.click_caption("Continuer avec cet email").await;
         browser.screenshots("contact-ask").await;
-        browser.click_caption("mairie-beaumont@lahague.com").await;
+        browser.click_label("mairie-beaumont@lahague.com").await;
         browser.click_caption("Valider").await;
         browser
             .expect_text("email officielle de votre mairie : mairie-beaumont@lahague.com")

@@ -178,6 +178,13 @@ impl Browser {
         self.find_by(By::XPath(path), text).await
     }
 
+    /// Clicks the label of a field, as one that is ticked has it beside.
+    pub async fn click_label(&self, text: &str) {
+        let path = format!("//label[contains(normalize-space(.), {})]", xpath_literal(text));
+        let label = self.find_by(By::XPath(path), text).await;
+        label.click().await.expect("the label can be clicked");
+    }
+
     async fn find_by(&self, by: By, description: &str) -> WebElement {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -218,13 +225,7 @@ impl Browser {
 
     /// Clicks the label with this text and types into the field that gets the focus.
     pub async fn type_into_label(&self, label: &str, text: &str) {
-        let quoted = xpath_literal(label);
-        let path = format!("//label[contains(normalize-space(.), {quoted})]");
-        self.find_by(By::XPath(path), label)
-            .await
-            .click()
-            .await
-            .expect("a click");
+        self.click_label(label).await;
         self.type_text(text).await;
     }
 
