@@ -5,6 +5,9 @@
 //! with a hint when to try again, so that a flood of sign-ins never starves the rest. Work whose caller has gone
 //! away (its future was dropped) is skipped.
 //!
+//! The threads run at a lower priority than the rest of the process: what costs microseconds goes before what costs
+//! milliseconds.
+//!
 //! Upgrades of old hashes wait in a lane of their own: they are done when no sign-in waits, and never on the last
 //! free thread when there is more than one.
 //!

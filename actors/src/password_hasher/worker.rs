@@ -12,6 +12,10 @@ use super::{Argon2Cost, Decoy, HashingError, NewHashes, Pace};
 use crate::instrumentation::ActorMeter;
 use crate::supervision::panic_text;
 
+/// How much nicer than the rest of the process a hashing thread is (Linux counts per thread). When all cores are busy, it gets a
+/// tenth of what a worker of the web gets: pages, tokens and refusals do not wait behind passwords.
+const NICENESS: i32 = 10;
+
 /// "There is something in the lanes." The lanes decide what comes first.
 pub struct Next;
 
@@ -95,6 +99,13 @@ impl Worker {
 
 impl Actor for Worker {
     type Context = SyncContext<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        // Where the priority stays, hashing competes with the rest at eye level; that is no reason not to hash.
+        if let Err(error) = rustix::process::nice(NICENESS) {
+            tracing::warn!(%error, "the hashing thread keeps its priority");
+        }
+    }
 }
 
 impl Handler<Next> for Worker {

@@ -369,5 +369,7 @@ async fn a_panic_on_the_way_is_not_for_ever() {
         "{answers:?}"
     );
     stand.register.becomes(Mood::Well);
-    assert_eq!(stand.value("a").await, Ok((2, false)));
+    // A question that arrives after the panic is a flight of its own: between one and three calls have failed.
+    let answer = stand.value("a").await;
+    assert!(matches!(answer, Ok((2..=4, false))), "{answer:?}");
 }
