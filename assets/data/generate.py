@@ -3,16 +3,23 @@
 
     assets/data/generate.py free-email-domains     domains of public mailbox providers, from an npm package
     assets/data/generate.py legal-categories       from tests/vectors/legal_categories.json
-    assets/data/generate.py administrations        from the "Liste des administrations" and the list of State operators
+    assets/data/generate.py administrations [--operators] [--search-infra DIRECTORY] [--prune]
+                                                   from the list of State operators and the "Liste des administrations"
     assets/data/generate.py --check                fail when a list is not in the form that look-ups depend on
 
 Every list is UTF-8 text: one entry a line, sorted by the bytes of its key, without repetition. The key ends at the first
 comma. Review what changes before it is committed: who is on a list decides who may join an organization unasked.
 
-administrations needs access to github.com and grist.numerique.gouv.fr; entries that are already in a list and that the
-source does not name any more are removed only with --prune.
+State operators are those of the annex "Opérateurs de l'État" of the finance law. The team of annuaire-entreprises.data.gouv.fr
+publishes their SIREN in its repository search-infra (MIT), which is read over the network or, with --search-infra DIRECTORY, from a
+clone of it; the date of the snapshot is told, and belongs into assets/data/README.md. The "Liste des administrations" is the Grist
+document of the same team; --operators leaves it alone.
+
+administrations needs access to github.com (unless there is a clone) and grist.numerique.gouv.fr; entries that are already in a list
+and that the source does not name any more are removed only with --prune.
 """
 
+import argparse
 import json
 import os
 import re
@@ -30,9 +37,8 @@ DATA = ROOT / "assets" / "data"
 FREE_EMAIL_PACKAGE = os.environ.get("FREE_EMAIL_PACKAGE", "is-disposable-email-domain@1.0.7")
 FREE_EMAIL_FILES = ("package/data/free.txt", "package/data/disposable.txt")
 
-STATE_OPERATORS = (
-    "https://raw.githubusercontent.com/annuaire-entreprises-data-gouv-fr/search-infra/main/helpers/labels/operateurs_lolf.json"
-)
+SEARCH_INFRA = "https://raw.githubusercontent.com/annuaire-entreprises-data-gouv-fr/search-infra/main"
+STATE_OPERATORS = "helpers/labels/operateurs_lolf.json"
 GRIST = "https://grist.numerique.gouv.fr/api/docs/1e4iraESY7dQ/tables"
 
 LISTS = (
@@ -107,8 +113,20 @@ def csv_rows(name):
     return [tuple(line.split(",", 1)) for line in lines]
 
 
-def administrations(prune):
-    siren_list("state_operators.csv", fetched(STATE_OPERATORS).items(), prune)
+def from_search_infra(path, clone):
+    """The JSON file `path` of search-infra: of its main branch, or of what is checked out in `clone`."""
+    if clone is None:
+        return fetched(f"{SEARCH_INFRA}/{path}")
+    git = ["git", "-C", clone]
+    commit = subprocess.run([*git, "log", "-1", "--format=%cs %H", "--", path], check=True, capture_output=True, text=True)
+    print(f"{path}: as of {commit.stdout.strip()}")
+    return json.loads(subprocess.run([*git, "show", f"HEAD:{path}"], check=True, capture_output=True, text=True).stdout)
+
+
+def administrations(only_operators, clone, prune):
+    siren_list("state_operators.csv", from_search_infra(STATE_OPERATORS, clone).items(), prune)
+    if only_operators:
+        return
     tables = {re.sub("[^a-z]", "", table["id"].lower()): table["id"] for table in fetched(GRIST)["tables"]}
     for word, name in (("whitelist", "named_public_services.csv"), ("blacklist", "named_private_companies.csv")):
         table = next(identifier for key, identifier in tables.items() if word in key)
@@ -132,10 +150,13 @@ def main(arguments):
             free_email_domains()
         case ["legal-categories"]:
             legal_categories()
-        case ["administrations"]:
-            administrations(prune=False)
-        case ["administrations", "--prune"]:
-            administrations(prune=True)
+        case ["administrations", *options]:
+            parser = argparse.ArgumentParser(prog="generate.py administrations")
+            parser.add_argument("--operators", action="store_true")
+            parser.add_argument("--search-infra", metavar="DIRECTORY")
+            parser.add_argument("--prune", action="store_true")
+            chosen = parser.parse_args(options)
+            administrations(chosen.operators, chosen.search_infra, chosen.prune)
         case ["--check"]:
             check()
         case _:

@@ -19,6 +19,8 @@ use crate::server;
 /// How long the register is left alone when it asks for it.
 const PAUSE: Duration = Duration::from_secs(15);
 const BAR: &str = "{bar:40} {pos}/{len} ({per_sec}, {eta} left) {msg}";
+/// Without a terminal, a line follows each of so many establishments.
+const TOLD_EVERY: u64 = 1_000;
 /// Redrawn at most as often as this per second.
 const DRAWS_PER_SECOND: u8 = 5;
 
@@ -94,6 +96,9 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
                     let siret = &organization.siret;
                     bar.suspend(|| println!("organization {}, {siret:?}: {reason}", organization.id));
                 }
+                if bar.is_hidden() && summary.done().is_multiple_of(TOLD_EVERY) {
+                    println!("{} of {}", summary.done(), summary.due);
+                }
             })
             .await?;
         bar.finish_and_clear();
@@ -140,7 +145,7 @@ fn reason(outcome: &Refreshed) -> Option<String> {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A bar on a terminal; elsewhere lines tell how far it has come.
 fn progress_bar() -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND)

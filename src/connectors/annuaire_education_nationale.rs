@@ -7,7 +7,7 @@ use url::Url;
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::retry::once_more;
-use crate::domain::Siret;
+use crate::domain::{Email, Siret};
 
 /// The line to the directory. Cheap to clone.
 #[derive(Clone)]
@@ -19,9 +19,9 @@ pub struct AnnuaireEducationNationale {
 /// What the directory says of a school.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchoolAnswer {
-    /// It is listed with this text where its address should be.
-    Listed(String),
-    /// It is listed without an address.
+    /// It is listed with this address.
+    Listed(Email),
+    /// It is listed without an address, or with something else in its place.
     WithoutAddress,
     /// No school has the number.
     Unknown,
@@ -94,7 +94,9 @@ fn read(document: Document) -> SchoolAnswer {
         .map(|entry| entry.record.fields.mail)
     {
         None => SchoolAnswer::Unknown,
-        Some(Value::String(address)) => SchoolAnswer::Listed(address),
+        Some(Value::String(text)) => {
+            Email::parse(&text).map_or(SchoolAnswer::WithoutAddress, SchoolAnswer::Listed)
+        }
         Some(_) => SchoolAnswer::WithoutAddress,
     }
 }
@@ -102,22 +104,44 @@ fn read(document: Document) -> SchoolAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::vectors::cases;
+    use crate::domain::vectors::{SCHOOLS, text};
 
     #[test]
     fn the_first_record_wins() {
-        for case in cases("education_nationale", &["siret", "mails"]) {
+        for case in SCHOOLS.cases() {
             let records: Vec<Value> = case["mails"]
                 .as_array()
-                .unwrap()
-                .iter()
+                .into_iter()
+                .flatten()
                 .map(|mail| serde_json::json!({ "record": { "fields": { "mail": mail } } }))
                 .collect();
             let document = serde_json::from_value(serde_json::json!({ "records": records })).unwrap();
-            let expected = case["email"].as_str().map_or(SchoolAnswer::Unknown, |email| {
-                SchoolAnswer::Listed(email.to_owned())
-            });
+            let expected = match (text(&case, "email"), text(&case, "error")) {
+                (Some(email), _) => SchoolAnswer::Listed(Email::parse(email).unwrap()),
+                (None, Some("ApiAnnuaireInvalidEmailError")) => SchoolAnswer::WithoutAddress,
+                (None, _) => SchoolAnswer::Unknown,
+            };
             assert_eq!(read(document), expected, "{}", case["case"]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_none() {
+        for (mail, expected) in [
+            (
+                serde_json::json!(" Lycee@Ac-Paris.FR "),
+                Some("lycee@ac-paris.fr"),
+            ),
+            (serde_json::json!("non renseigné"), None),
+            (serde_json::json!(["lycee@ac-paris.fr"]), None),
+            (Value::Null, None),
+        ] {
+            let records = serde_json::json!({ "records": [{ "record": { "fields": { "mail": mail } } }] });
+            let answer = read(serde_json::from_value(records).unwrap());
+            let expected = expected.map_or(SchoolAnswer::WithoutAddress, |address| {
+                SchoolAnswer::Listed(Email::parse(address).unwrap())
+            });
+            assert_eq!(answer, expected);
         }
     }
 }

@@ -39,9 +39,9 @@ pub struct OrganizationLink {
     pub created_at: DateTime<Utc>,
 }
 
-/// A sub-select that gives the memberships of `person.id` as one JSON array, in the order in which the person joined.
+/// A sub-select that gives the memberships of `person.id` as one JSON array, the organization that is known longest first.
 pub(super) const LINKS_OF_PERSON: &str = "(
-  SELECT coalesce(json_agg(membership ORDER BY membership.created_at, membership.id), '[]')
+  SELECT coalesce(json_agg(membership ORDER BY membership.organization_created_at, membership.id), '[]')
   FROM (
     SELECT
       organization.id,
@@ -60,7 +60,8 @@ pub(super) const LINKS_OF_PERSON: &str = "(
       link.is_external,
       link.has_been_greeted,
       link.needs_official_contact_email_verification,
-      link.created_at
+      link.created_at,
+      organization.created_at AS organization_created_at
     FROM users_organizations AS link
     JOIN organizations AS organization ON organization.id = link.organization_id
     WHERE link.user_id = person.id
@@ -70,7 +71,7 @@ pub(super) const LINKS_OF_PERSON: &str = "(
 static LINKS_OF_USER: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {LINKS_OF_PERSON} FROM (SELECT $1::integer AS id) AS person"));
 
-/// The organizations of a person, in the order in which they joined.
+/// The organizations of a person, the one that is known longest first.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -137,8 +137,6 @@ pub fn is_allowed(siret: &Siret, domain: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::domain::Email;
     use crate::domain::vectors::{cases, flag, text};
@@ -174,9 +172,10 @@ mod tests {
             let domain = text(&case, "domain").unwrap();
             assert_eq!(is_allowed(&siret, domain), flag(&case, "allowed"), "{case}");
         }
-        for case in cases("email_domain", &["email", "domain"]) {
-            let email = text(&case, "email").map(Email::parse).unwrap();
-            assert_eq!(Value::from(email.unwrap().domain()), case["domain"]);
+        for case in cases("email_domain", &["email"]) {
+            let email = text(&case, "email").and_then(|address| Email::parse(address).ok());
+            let domain = email.as_ref().map(Email::domain);
+            assert_eq!(domain, text(&case, "domain"), "{case}");
         }
     }
 

@@ -125,6 +125,29 @@ mod tests {
     }
 
     #[test]
+    fn the_lists_are_whole_and_in_the_form_that_look_ups_need() {
+        for (list, count) in [
+            (STATE_OPERATORS, 426),
+            (NAMED_PUBLIC_SERVICES, 46),
+            (NAMED_PRIVATE_COMPANIES, 2),
+        ] {
+            let numbers: Vec<&str> = list
+                .lines()
+                .filter_map(|line| Some(line.split_once(',')?.0))
+                .collect();
+            assert_eq!(numbers.len(), count);
+            assert!(numbers.is_sorted_by(|earlier, later| earlier < later));
+            assert!(
+                numbers
+                    .iter()
+                    .all(|siren| siren.len() == 9 && siren.bytes().all(|byte| byte.is_ascii_digit()))
+            );
+            assert!(numbers.iter().all(|siren| list.contains(siren)));
+        }
+        assert_eq!(PUBLIC_LEGAL_CATEGORIES.lines().count(), 78);
+    }
+
+    #[test]
     fn towns_are_known_by_their_label() {
         assert!(is_commune(Some("Commune et commune nouvelle")));
         assert!(!is_commune(Some("Communauté de communes")));

@@ -41,7 +41,7 @@ pub struct Person {
     pub credentials_changed_at: Option<DateTime<Utc>>,
     /// When `FranceConnect` last told the identity; `None` when it never did.
     pub franceconnect_updated_at: Option<DateTime<Utc>>,
-    /// In the order in which the person joined.
+    /// The organization that is known longest first.
     pub links: Vec<Link>,
     /// What the session acts for; may point to an organization that the person has left.
     pub selected_organization: Option<OrganizationId>,

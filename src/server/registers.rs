@@ -291,10 +291,7 @@ impl Source<Email, SchoolAbsence> for AnnuaireEducationNationale {
         Ok(match self.school(&siret).await.map_err(|error| outage(&error))? {
             SchoolAnswer::Unknown => Finding::Absent(SchoolAbsence::Unknown),
             SchoolAnswer::WithoutAddress => Finding::Absent(SchoolAbsence::Unusable),
-            SchoolAnswer::Listed(address) => match Email::parse(&address) {
-                Ok(address) => Finding::Present(Arc::new(address)),
-                Err(_) => Finding::Absent(SchoolAbsence::Unusable),
-            },
+            SchoolAnswer::Listed(address) => Finding::Present(Arc::new(address)),
         })
     }
 }

@@ -6,7 +6,7 @@ use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
 /// An answer that the visitor stopped at: a page, or a redirect to another site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     pub url: Url,
     pub status: StatusCode,

@@ -54,7 +54,8 @@ export function offerSearch(choose) {
     option.dataset.siret = result.siret;
     option.append(
       line('organization-search-name', result.libelle),
-      line('organization-search-place', `${result.adresse} - SIRET ${result.siret}`),
+      line('organization-search-place', result.adresse),
+      line('organization-search-place', `SIRET ${result.siret}`),
     );
     // Before the field loses the focus, which closes the list.
     option.addEventListener('mousedown', (event) => {

@@ -6,7 +6,10 @@ use super::address::one_line;
 use super::labels::{libelle_activite_principale, libelle_tranche_effectif, nom_complet};
 use super::*;
 use crate::domain::legal_category::director_source;
-use crate::domain::vectors::{cases, text};
+use crate::domain::vectors::{
+    ESTABLISHMENTS, PAYLOADS, PREDICATES as PREDICATE_CASES, PUBLIC_LEGAL_CATEGORIES, PUBLIC_SERVICES, cases,
+    text,
+};
 
 /// A headcount code of an absent member: it is none of the known ones, and not `NULL` either.
 const UNDEFINED: &str = "undefined";
@@ -128,7 +131,7 @@ fn service_public(profile: &OrganizationProfile<'_>) -> Value {
 
 #[test]
 fn establishments_are_mapped_and_classified() {
-    for case in cases("establishments", &["in", "organization", "true_predicates"]) {
+    for case in ESTABLISHMENTS.cases() {
         let info = OrganizationInfo::from(&record(&case["in"]));
         assert_eq!(columns(&info), case["organization"], "{}", info.siret);
 
@@ -139,8 +142,8 @@ fn establishments_are_mapped_and_classified() {
             .collect();
         let mut expected: Vec<&str> = case["true_predicates"]
             .as_array()
-            .unwrap()
-            .iter()
+            .into_iter()
+            .flatten()
             .filter_map(Value::as_str)
             .collect();
         expected.sort_by_key(|name| PREDICATES.iter().position(|known| known == name));
@@ -157,7 +160,7 @@ fn establishments_are_mapped_and_classified() {
 
 #[test]
 fn payloads_become_columns_and_addresses() {
-    for case in cases("cases", &["in", "address", "organization"]) {
+    for case in PAYLOADS.cases() {
         let record = record(&case["in"]);
         assert_eq!(
             Some(one_line(&record.adresse).as_str()),
@@ -209,7 +212,7 @@ fn labels_are_built_as_the_vectors_say() {
 
 #[test]
 fn rules_hold_on_single_columns() {
-    for case in cases("cases", &["predicate", "org", "expected"]) {
+    for case in PREDICATE_CASES.cases() {
         let org = &case["org"];
         let profile = OrganizationProfile {
             siret: text(org, "siret"),
@@ -230,10 +233,7 @@ fn rules_hold_on_single_columns() {
 
 #[test]
 fn public_services_are_told_with_their_kind() {
-    for case in cases(
-        "cases",
-        &["siret", "categorie_juridique", "etat_administratif", "expected"],
-    ) {
+    for case in PUBLIC_SERVICES.cases() {
         let profile = OrganizationProfile {
             siret: text(&case, "siret"),
             categorie_juridique: text(&case, "categorie_juridique"),
@@ -242,7 +242,7 @@ fn public_services_are_told_with_their_kind() {
         };
         assert_eq!(service_public(&profile), case["expected"], "{}", case["case"]);
     }
-    for case in cases("service_public", &["code", "administration_etat"]) {
+    for case in PUBLIC_LEGAL_CATEGORIES.cases() {
         let profile = OrganizationProfile {
             categorie_juridique: text(&case, "code"),
             ..OrganizationProfile::default()

@@ -347,3 +347,115 @@ async fn a_mailbox_that_anybody_can_have_is_never_approved() {
     let approved = "SELECT count(*) FROM email_domains WHERE domain = 'gmail.com'";
     assert_eq!(text(server.database(), approved).await, "0");
 }
+
+/// Scenarios 8.10 and 8.11, number by number: what somebody with anybody's address, or with one of the State, is told.
+#[tokio::test]
+async fn each_kind_of_organization_has_its_answer() {
+    const PUBLIC_ONLY: &str = "Email non autorisé - ProConnect";
+    const PENDING: &str = "Rattachement en cours - ProConnect";
+    let server = TestServer::start_with(by_the_lists()).await;
+    let (visitor, _) = newcomer_as(&server, FREE, &[]).await;
+    let small_public_establishments = [
+        "20000713600019",
+        "20008142000024",
+        "24590007100029",
+        "25280033900019",
+        "25320098400016",
+        "25800404300026",
+        "26090012100013",
+        "26290359400014",
+        "13001270100020",
+        "20004969000023",
+    ];
+    let small = [
+        "84226400400016",
+        "41782415800014",
+        "80894789900015",
+        "33156427800017",
+        "83932047000017",
+        "79271377800019",
+    ];
+    let public_services = [
+        "13003004200019",
+        "18750901300012",
+        "11009001600053",
+        STATE,
+        "15700001900461",
+        "20004542500085",
+        "38529030900454",
+    ];
+    let of = |sirets: &[&'static str], title| -> Vec<(&str, &str)> {
+        sirets.iter().map(|siret| (*siret, title)).collect()
+    };
+    let told = [
+        of(&public_services, PUBLIC_ONLY),
+        of(&small_public_establishments, PENDING),
+        of(&small, WELCOME),
+        of(&["11000201100044"], "Accès restreint - ProConnect"),
+        of(&[TOWN], "Confirmer le rattachement - ProConnect"),
+    ];
+    for (siret, title) in told.concat() {
+        assert_eq!(join(&visitor, siret).await.title(), title, "{siret}");
+    }
+
+    let (visitor, _) = newcomer_as(&server, "jean@vip.gouv.fr", &[]).await;
+    for siret in ["31723624800017", ONE_PERSON] {
+        let page = join(&visitor, siret).await;
+        assert_eq!(
+            page.url.path(),
+            "/users/access-restricted-to-private-sector-email",
+            "{siret}"
+        );
+    }
+    for siret in ["20000713600019", "26090012100013", "26290359400014"] {
+        assert_eq!(join(&visitor, siret).await.title(), PENDING, "{siret}");
+    }
+    add_domain(server.database(), STATE, "vip.gouv.fr", "verified").await;
+    assert_eq!(join(&visitor, STATE).await.title(), WELCOME);
+}
+
+/// Ten people, ten windows each, an establishment that no register has told of.
+#[tokio::test]
+async fn a_hundred_joins_at_once_ask_the_register_once_and_link_everybody_once() {
+    let over_http = Options::default()
+        .with("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "False")
+        .with("FEATURE_BYPASS_MODERATION", "True");
+    let server = TestServer::start_with(over_http).await;
+    let forget = "UPDATE organizations SET organization_info_fetched_at = NULL";
+    server.database().execute(forget).await;
+    let mocks = server.base_url.join("___testing___/").unwrap();
+    let mut windows = Vec::new();
+    for rank in 0..10 {
+        let (visitor, _) = newcomer_as(&server, &format!("agent{rank}@exemple.fr"), &[]).await;
+        let form = visitor.get(FORM).await;
+        windows.extend((0..10).map(|_| (visitor.clone(), form.clone())));
+    }
+    let slow = serde_json::json!({ "fault": "slow", "milliseconds": 1_000 });
+    crate::registers::order(&mocks, crate::registers::API_ENTREPRISE, slow).await;
+    let sent = windows.iter().map(|(visitor, form)| async move {
+        visitor
+            .submit(form, "/users/join-organization", &[("siret", BIG_COMPANY)])
+            .await
+    });
+    for page in futures::future::join_all(sent).await {
+        assert!(page.status.is_success(), "{}: {}", page.status, page.text());
+    }
+    let metrics = reqwest::get(server.operator_url.join("metrics").unwrap())
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let calls = "identite_actor_sirene_cache_upstream_duration_seconds_count{cache=\"establishments\"}";
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with(calls))
+        .expect("the calls");
+    assert!(line.ends_with(" 1"), "{line}");
+    let links = format!(
+        "SELECT count(*) || ' ' || count(DISTINCT user_id) FROM users_organizations
+         WHERE organization_id = (SELECT id FROM organizations WHERE siret = '{BIG_COMPANY}')
+           AND user_id IN (SELECT id FROM users WHERE email LIKE 'agent%@exemple.fr')"
+    );
+    assert_eq!(text(server.database(), &links).await, "10 10");
+}

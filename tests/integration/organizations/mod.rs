@@ -4,6 +4,7 @@ mod contact;
 mod join;
 mod manage;
 mod moderation;
+mod outages;
 mod suggestions;
 mod ticket;
 

@@ -5,20 +5,22 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{BANK, EMAIL, FORM, join, newcomer, text};
+use crate::registers::{mend, order, status};
 use crate::support::{Options, TestServer};
 
 const PENDING: &str = "Rattachement en cours - ProConnect";
 
-/// A server whose support desk is its own mock.
+/// A support desk, which is the server's own mock.
+fn with_desk() -> Options {
+    Options::default()
+        .with("CRISP_WEBSITE_ID", "site-1")
+        .with("CRISP_IDENTIFIER", "plugin")
+        .with("CRISP_KEY", "desk-secret-key")
+        .with("CRISP_RESOLVE_DELAY", "50")
+}
+
 async fn server_with_desk() -> TestServer {
-    TestServer::start_with(
-        Options::default()
-            .with("CRISP_WEBSITE_ID", "site-1")
-            .with("CRISP_IDENTIFIER", "plugin")
-            .with("CRISP_KEY", "desk-secret-key")
-            .with("CRISP_RESOLVE_DELAY", "50"),
-    )
-    .await
+    TestServer::start_with(with_desk()).await
 }
 
 /// What the mocked desk was told for `email`.
@@ -34,7 +36,7 @@ async fn conversations(server: &TestServer, email: &str) -> Vec<Value> {
 }
 
 async fn wait_for_ticket(server: &TestServer) -> String {
-    for _ in 0..100 {
+    for _ in 0..300 {
         let ticket = text(
             server.database(),
             "SELECT string_agg(moderation.ticket_id, ',') FROM moderations AS moderation
@@ -149,4 +151,57 @@ async fn what_was_done_is_not_done_again_and_what_was_withdrawn_not_at_all() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("what was withdrawn still waits");
+}
+
+/// Whatever step the desk fails at, and however: the person waits for nothing, and the ticket is one in the end.
+#[tokio::test]
+async fn a_desk_in_trouble_gets_one_ticket_in_the_end() {
+    let faults = [
+        (status(500), "conversation"),
+        (status(429), "meta"),
+        (serde_json::json!({ "fault": "malformed" }), "message"),
+        (serde_json::json!({ "fault": "hang" }), "state"),
+    ];
+    let server = server_with_desk().await;
+    let mocks = server.base_url.join("___testing___/").unwrap();
+    // Slow is not away: it is waited for, by nobody but the outbox.
+    let slow = serde_json::json!({ "fault": "slow", "milliseconds": 500 });
+    order(&mocks, "api.crisp.chat", slow).await;
+    let (visitor, _) = super::newcomer_as(&server, "lent@exemple.fr", &[]).await;
+    assert_eq!(join(&visitor, BANK).await.title(), PENDING);
+    wait_for_ticket(&server).await;
+    let failed = "SELECT attempts > 0 AND dead_at IS NULL AND delivered_at IS NULL AND last_error IS NOT NULL
+                  FROM identite_outbox WHERE kind = 'moderation_ticket'";
+    for (rank, (mut fault, step)) in faults.into_iter().enumerate() {
+        server
+            .database()
+            .execute("DELETE FROM identite_outbox WHERE kind = 'moderation_ticket'; DELETE FROM moderations")
+            .await;
+        fault["path"] = step.into();
+        order(&mocks, "api.crisp.chat", fault.clone()).await;
+        let email = format!("agent{rank}@exemple.fr");
+        let (visitor, _) = super::newcomer_as(&server, &email, &[]).await;
+        assert_eq!(join(&visitor, BANK).await.title(), PENDING, "{fault}");
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while text(server.database(), failed).await != "true" {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{fault} at {step} is not noticed"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        mend(&mocks).await;
+        let now = "UPDATE identite_outbox SET next_attempt_at = now(), claimed_until = NULL WHERE kind = 'moderation_ticket'";
+        server.database().execute(now).await;
+        let ticket = wait_for_ticket(&server).await;
+        let told = conversations(&server, &email).await;
+        assert_eq!(told.len(), 1, "{fault} at {step}");
+        assert_eq!(told[0]["session_id"], ticket.as_str());
+        assert_eq!(
+            told[0]["messages"].as_array().unwrap().len(),
+            1,
+            "{fault} at {step}"
+        );
+        assert_eq!(told[0]["state"], "resolved");
+    }
 }

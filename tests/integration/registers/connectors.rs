@@ -7,7 +7,7 @@ use identite::connectors::{
     AnnuaireEducationNationale, AnnuaireServicePublic, ApiEntreprise, ApiEntrepriseSettings, CallError,
     EstablishmentAnswer, Insee, InseeSettings, Play, RechercheEntreprises, SchoolAnswer, SearchTerms,
 };
-use identite::domain::Siret;
+use identite::domain::{Email, Siret};
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
@@ -224,7 +224,7 @@ async fn schools_are_listed() {
     for (number, expected) in [
         (
             "19750663700010",
-            SchoolAnswer::Listed("lycee-chaptal@ecoles.example.org".to_owned()),
+            SchoolAnswer::Listed(Email::parse("lycee-chaptal@ecoles.example.org").unwrap()),
         ),
         ("21920023500063", SchoolAnswer::WithoutAddress),
         (NOBODY, SchoolAnswer::Unknown),

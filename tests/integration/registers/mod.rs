@@ -2,6 +2,7 @@
 //! refreshes organizations.
 
 mod connectors;
+mod directory;
 mod look_up;
 mod refresh;
 
@@ -13,15 +14,15 @@ use url::Url;
 const TOWN_HALL: &str = "21370261600011";
 /// A SIRET that nobody has.
 const NOBODY: &str = "99999999999999";
-const API_ENTREPRISE: &str = "entreprise.api.gouv.fr";
+pub const API_ENTREPRISE: &str = "entreprise.api.gouv.fr";
 
 /// Tells the mocks at `mocks` to let `system` misbehave.
-async fn order(mocks: &Url, system: &str, fault: Value) {
+pub async fn order(mocks: &Url, system: &str, fault: Value) {
     control(mocks, Method::PUT, &format!("faults/{system}"), Some(fault)).await;
 }
 
 /// All mocks are well again.
-async fn mend(mocks: &Url) {
+pub async fn mend(mocks: &Url) {
     control(mocks, Method::DELETE, "faults", None).await;
 }
 
@@ -37,6 +38,6 @@ async fn control(mocks: &Url, method: Method, path: &str, body: Option<Value>) {
 }
 
 /// `status`, as a fault.
-fn status(status: u16) -> Value {
+pub fn status(status: u16) -> Value {
     json!({ "fault": "status", "status": status })
 }

@@ -1,9 +1,15 @@
 //! `identite organizations refresh`: to its end, stopped and started again, while the register is down.
 
+use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use actix_web::web::{Data, Path, get};
+use actix_web::{App, HttpResponse, HttpServer};
+
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{API_ENTREPRISE, mend, order, status};
@@ -199,4 +205,123 @@ async fn the_pace_is_kept() {
     );
     let refused = run(&server, &["--rate", "-1"]).await;
     assert_eq!(refused.status.code(), Some(2));
+}
+
+/// A register that knows every number, and how many calls each second of its life brought.
+#[derive(Clone)]
+struct Register {
+    started: Instant,
+    record: Arc<Value>,
+    calls: Arc<Mutex<BTreeMap<u64, u64>>>,
+}
+
+impl Register {
+    /// Serves it, and gives it with its base URL.
+    fn serve() -> (Self, String) {
+        let records: Value = serde_json::from_str(include_str!(
+            "../../../fixtures/api/api-entreprise-etablissements.json"
+        ))
+        .unwrap();
+        let register = Self {
+            started: Instant::now(),
+            record: Arc::new(records[super::TOWN_HALL].clone()),
+            calls: Arc::default(),
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shared = register.clone();
+        std::thread::spawn(move || {
+            let server = HttpServer::new(move || {
+                App::new()
+                    .app_data(Data::new(shared.clone()))
+                    .route("/v3/insee/sirene/etablissements/{siret}", get().to(Self::answer))
+            })
+            .workers(1)
+            .listen(listener);
+            actix_web::rt::System::new().block_on(server.unwrap().run())
+        });
+        (register, url)
+    }
+
+    async fn answer(register: Data<Self>, siret: Path<String>) -> HttpResponse {
+        let second = register.started.elapsed().as_secs();
+        *register.calls.lock().unwrap().entry(second).or_default() += 1;
+        let mut record = Value::clone(&register.record);
+        record["data"]["siret"] = siret.as_str().into();
+        HttpResponse::Ok().json(record)
+    }
+
+    /// The calls of the busiest second, and of all.
+    fn calls(&self) -> (u64, u64) {
+        let calls = self.calls.lock().unwrap();
+        (
+            calls.values().copied().max().unwrap_or_default(),
+            calls.values().sum(),
+        )
+    }
+}
+
+/// `cargo test --test integration a_hundred_thousand -- --ignored --nocapture`; `ORGANIZATIONS` and `PER_SECOND` for other sizes.
+#[tokio::test]
+#[ignore = "takes minutes: the figures are in docs/PERFORMANCE.md"]
+async fn a_hundred_thousand_organizations_are_refreshed_within_the_quota_stopped_and_gone_on_with() {
+    let setting = |name: &str, usual: u64| {
+        let value = std::env::var(name).ok();
+        value.map_or(usual, |value| value.parse().expect("a number"))
+    };
+    let count = setting("ORGANIZATIONS", 100_000);
+    let per_second = setting("PER_SECOND", 500);
+    let server = TestServer::start().await;
+    let database = server.database();
+    database
+        .execute(&format!(
+            "DELETE FROM users_organizations; DELETE FROM organizations;
+             INSERT INTO organizations (siret)
+             SELECT to_char(10000000000000 + rank, 'FM00000000000000') FROM generate_series(1, {count}) AS rank"
+        ))
+        .await;
+    let (register, url) = Register::serve();
+    let start = || {
+        let (mut command, directory) = refresh(&server, &[]);
+        command
+            .env("ENTREPRISE_API_URL", &url)
+            .env("ENTREPRISE_API_QUOTA_PER_MINUTE", (per_second * 60).to_string());
+        (command.spawn().unwrap(), directory)
+    };
+    let began = Instant::now();
+    let (child, _directory) = start();
+    while database.count(FETCHED).await < i64::try_from(count / 3).unwrap() {
+        assert!(began.elapsed() < Duration::from_secs(600), "it does not come on");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let stop = Instant::now();
+    let interrupted = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.unwrap().success());
+    let first = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(first.status.code(), Some(130));
+    println!(
+        "stopped within {:?}: {}",
+        stop.elapsed(),
+        told(&first).lines().last().unwrap()
+    );
+
+    let (child, _directory) = start();
+    let second = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap();
+    let elapsed = began.elapsed();
+    assert!(second.status.success(), "{second:?}");
+    assert!(told(&second).contains("1000 of "), "it tells how far it has come");
+    println!("gone on with: {}", told(&second).lines().last().unwrap());
+    assert_eq!(database.count(FETCHED).await, i64::try_from(count).unwrap());
+    let (busiest, calls) = register.calls();
+    println!(
+        "{count} organizations in {elapsed:?}, {calls} calls, {busiest} in the busiest second, {per_second} granted"
+    );
+    assert_eq!(calls, count, "nothing is asked twice");
+    assert!(busiest <= per_second + per_second / 10, "{busiest}");
 }

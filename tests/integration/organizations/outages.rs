@@ -1,0 +1,255 @@
+//! What people are told while a register, a directory or the support desk is away: every row of spec/organizations.md §6
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    BANK, EMAIL, FORM, ONE_PERSON, SCHOOL, TOWN, by_the_lists, join, join_with, link, link_type, newcomer,
+    newcomer_as, organization_of, place, text,
+};
+use crate::registers::{API_ENTREPRISE, mend, order, status};
+use crate::support::{Options, TestServer, Visitor};
+
+const TOWN_HALLS: &str = "api-lannuaire.service-public.fr";
+const SCHOOLS: &str = "data.education.gouv.fr";
+const PENDING: &str = "Rattachement en cours - ProConnect";
+const WELCOME: &str = "Compte créé - ProConnect";
+const FREE: &str = "jean.libre@gmail.com";
+const DIRECTORY_AWAY: &str = "/users/join-organization?notification=api_annuaire_error";
+
+/// Connectors speak HTTP to the mocks, and lose patience soon.
+fn over_http(options: Options) -> Options {
+    options
+        .with("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "False")
+        .with("HTTP_CLIENT_TIMEOUT", "1500")
+}
+
+fn mocks(server: &TestServer) -> Url {
+    server.base_url.join("___testing___/").unwrap()
+}
+
+/// Every way in which a system fails to answer.
+fn faults() -> Vec<Value> {
+    vec![
+        status(500),
+        json!({ "fault": "malformed" }),
+        json!({ "fault": "hang" }),
+        json!({ "fault": "slow", "milliseconds": 4_000 }),
+        status(429),
+    ]
+}
+
+/// No register has told of `siret` yet.
+async fn forget(server: &TestServer, siret: &str) {
+    let statement = format!(
+        "UPDATE organizations SET organization_info_fetched_at = NULL, cached_est_active = NULL WHERE siret = '{siret}'"
+    );
+    server.database().execute(&statement).await;
+}
+
+/// The outage is told as one, with what was typed, so that sending it again is all there is to do.
+async fn expect_outage(visitor: &Visitor, siret: &str, fault: &Value) {
+    let page = join(visitor, siret).await;
+    assert_eq!(
+        place(&page),
+        format!("/users/join-organization?notification=insee_unexpected_error&siret_hint={siret}"),
+        "{fault}"
+    );
+    assert_eq!(page.title(), "Erreur - Rejoindre une organisation - ProConnect");
+    assert!(page.text().contains("Réessayez dans quelques minutes"), "{fault}");
+    assert!(!page.text().contains("SIRET invalide"), "{fault}");
+    assert_eq!(page.attributes("[name=siret]", "value"), [siret]);
+}
+
+#[tokio::test]
+async fn a_register_that_is_away_is_no_invalid_siret() {
+    for fault in faults() {
+        let server = TestServer::start_with(over_http(Options::default())).await;
+        forget(&server, ONE_PERSON).await;
+        let (visitor, user) = newcomer(&server).await;
+        order(&mocks(&server), API_ENTREPRISE, fault.clone()).await;
+        expect_outage(&visitor, ONE_PERSON, &fault).await;
+        assert_eq!(link_type(server.database(), user, ONE_PERSON).await, "");
+        if fault == status(429) {
+            // It asked for a pause, and gets it.
+            continue;
+        }
+        mend(&mocks(&server)).await;
+        let page = visitor.get(&format!("{FORM}&siret_hint={ONE_PERSON}")).await;
+        let page = visitor.submit(&page, "/users/join-organization", &[]).await;
+        assert_eq!(page.title(), WELCOME, "the same form, sent again: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_at_the_register_are_an_outage_too() {
+    let server = TestServer::start_with(over_http(Options::default())).await;
+    forget(&server, BANK).await;
+    let (visitor, _) = newcomer(&server).await;
+    for code in [401, 403, 502] {
+        order(&mocks(&server), API_ENTREPRISE, status(code)).await;
+        expect_outage(&visitor, BANK, &status(code)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_is_joined_while_the_register_is_away() {
+    let server = TestServer::start_with(over_http(Options::default())).await;
+    let (visitor, user) = newcomer(&server).await;
+    let (known, _) = newcomer_as(&server, "avant@exemple.fr", &[]).await;
+    assert_eq!(join(&known, ONE_PERSON).await.title(), WELCOME);
+    order(&mocks(&server), API_ENTREPRISE, json!({ "fault": "hang" })).await;
+    assert_eq!(join(&visitor, ONE_PERSON).await.title(), WELCOME);
+    assert_eq!(
+        link_type(server.database(), user, ONE_PERSON).await,
+        "no_verification_means_for_entreprise_unipersonnelle"
+    );
+}
+
+#[tokio::test]
+async fn what_the_register_does_not_know_is_an_invalid_siret() {
+    let server = TestServer::start_with(over_http(Options::default())).await;
+    let (visitor, _) = newcomer(&server).await;
+    for siret in ["99999999999999", "12345678901234"] {
+        let page = join(&visitor, siret).await;
+        assert_eq!(
+            place(&page),
+            format!("/users/join-organization?notification=invalid_siret&siret_hint={siret}")
+        );
+        assert!(page.text().contains("SIRET invalide"));
+    }
+}
+
+/// A closed establishment is kept as such; one whose legal unit has ceased is joined, and is no public service any more.
+#[tokio::test]
+async fn what_is_closed_is_told_from_what_has_ceased() {
+    let mut server = TestServer::start_with(by_the_lists()).await;
+    let (visitor, _) = newcomer_as(&server, FREE, &[]).await;
+    let closed = "21850292000018";
+    let page = join(&visitor, closed).await;
+    assert!(page.text().contains("SIRET invalide") && page.text().contains("cet établissement est fermé"));
+    let row = format!("SELECT cached_est_active FROM organizations WHERE siret = '{closed}'");
+    assert_eq!(text(server.database(), &row).await, "false");
+
+    let state = "13002526500013";
+    let page = join(&visitor, state).await;
+    assert_eq!(page.url.path(), "/users/access-restricted-to-public-sector-email");
+    let ceased = format!(
+        "UPDATE organizations SET cached_etat_administratif = 'C', organization_info_fetched_at = now() WHERE siret = '{state}'"
+    );
+    server.database().execute(&ceased).await;
+    // Nothing is remembered but by the table.
+    server.stop().await;
+    server.start_again().await;
+    let page = join(&visitor, state).await;
+    assert_eq!(page.url.path(), "/users/join-organization-confirm");
+}
+
+#[tokio::test]
+async fn who_keeps_their_particulars_back_is_joined_without_them() {
+    let server = TestServer::start().await;
+    let (visitor, user) = newcomer(&server).await;
+    let hidden = "94957325700019";
+    assert_eq!(join(&visitor, hidden).await.title(), WELCOME);
+    let row = format!(
+        "SELECT concat_ws(';', cached_libelle, cached_nom_complet, cached_tranche_effectifs IS NULL, cached_enseigne)
+         FROM organizations WHERE siret = '{hidden}'"
+    );
+    assert_eq!(text(server.database(), &row).await, "Nom inconnu;Nom inconnu;t;");
+    assert_ne!(link_type(server.database(), user, hidden).await, "");
+}
+
+#[tokio::test]
+async fn a_directory_of_town_halls_that_is_away_leaves_the_decision_to_somebody() {
+    for fault in faults() {
+        let server = TestServer::start_with(over_http(by_the_lists())).await;
+        let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+        order(&mocks(&server), TOWN_HALLS, fault.clone()).await;
+        let page = join_with(&visitor, &[("siret", TOWN), ("confirmed", "true")]).await;
+        assert_eq!(page.title(), PENDING, "{fault}");
+        assert_eq!(link_type(server.database(), user, TOWN).await, "");
+    }
+}
+
+/// Whoever has joined, and waits for a code, is told that there is none for the time being.
+#[tokio::test]
+async fn a_directory_that_is_away_sends_no_code_and_says_so() {
+    let mut server = TestServer::start_with(over_http(by_the_lists())).await;
+    for (system, siret, email) in [(TOWN_HALLS, TOWN, FREE), (SCHOOLS, SCHOOL, EMAIL)] {
+        let (visitor, user) = newcomer_as(&server, email, &[]).await;
+        assert_eq!(
+            join_with(&visitor, &[("siret", siret), ("confirmed", "true")])
+                .await
+                .title(),
+            "Vérifier votre email - ProConnect"
+        );
+        // The code has died, and nobody remembers what the directory said.
+        server
+            .database()
+            .execute(&format!(
+                "UPDATE users_organizations SET official_contact_email_verification_sent_at = now() - interval '2 hours' WHERE user_id = {user}"
+            ))
+            .await;
+        server.stop().await;
+        server.start_again().await;
+        order(&mocks(&server), system, status(500)).await;
+        let organization = organization_of(server.database(), siret).await;
+        for page in [
+            "official-contact-email-verification",
+            "official-contact-ask-which-email",
+        ] {
+            let page = visitor.get(&format!("/users/{page}/{organization}")).await;
+            assert_eq!(place(&page), DIRECTORY_AWAY, "{system}");
+            assert!(page.text().contains("Réessayez dans quelques minutes"));
+        }
+        mend(&mocks(&server)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_directory_of_schools_that_is_away_or_empty_leaves_the_decision_to_somebody() {
+    for fault in faults() {
+        let server = TestServer::start_with(over_http(Options::default())).await;
+        let (visitor, user) = newcomer(&server).await;
+        order(&mocks(&server), SCHOOLS, fault.clone()).await;
+        assert_eq!(join(&visitor, SCHOOL).await.title(), PENDING, "{fault}");
+        assert_eq!(link_type(server.database(), user, SCHOOL).await, "");
+    }
+    let server = TestServer::start().await;
+    let (visitor, _) = newcomer(&server).await;
+    // A school of which the directory has no address.
+    assert_eq!(join(&visitor, "21920023500063").await.title(), PENDING);
+}
+
+/// A domain is as good as ever when a directory is away.
+#[tokio::test]
+async fn a_known_domain_needs_no_directory() {
+    let server = TestServer::start_with(over_http(Options::default())).await;
+    super::add_domain(server.database(), TOWN, "exemple.fr", "verified").await;
+    let (visitor, user) = newcomer(&server).await;
+    order(&mocks(&server), TOWN_HALLS, status(500)).await;
+    assert_eq!(join(&visitor, TOWN).await.title(), WELCOME);
+    assert_eq!(link_type(server.database(), user, TOWN).await, "domain");
+}
+
+/// Nobody acts for an organization that they were made to leave, whoever did it.
+#[tokio::test]
+async fn a_membership_that_somebody_ended_is_not_acted_upon() {
+    let server = TestServer::start().await;
+    let (visitor, user) = newcomer_as(&server, EMAIL, &[]).await;
+    link(server.database(), user, 1, "domain").await;
+    visitor.select_organization(1).await;
+    server
+        .database()
+        .execute(&format!("DELETE FROM users_organizations WHERE user_id = {user}"))
+        .await;
+    let selected =
+        format!("SELECT selected_organization_id IS NULL FROM identite_sessions WHERE user_id = {user}");
+    assert_eq!(
+        text(server.database(), &selected).await,
+        "true",
+        "the table says so itself"
+    );
+    let page = visitor.get("/users/select-organization").await;
+    assert_eq!(page.url.path(), "/users/join-organization");
+}
