@@ -10,6 +10,8 @@ mod support;
 mod accounts;
 #[path = "browser/identity.rs"]
 mod identity;
+#[path = "browser/memberships.rs"]
+mod memberships;
 #[path = "browser/organizations.rs"]
 mod organizations;
 #[path = "browser/passkeys.rs"]

@@ -5,21 +5,21 @@ use thirtyfour::Key;
 use crate::harness::{Browser, Script, browse, browse_with};
 use crate::support::{Options, TestServer};
 
-const SIGN_IN: &str = "Accéder au compte - ProConnect";
-const HOME: &str = "Accueil - ProConnect";
-const JOIN: &str = "Rejoindre une organisation - ProConnect";
-const PENDING: &str = "Rattachement en cours - ProConnect";
-const WELCOME: &str = "Compte créé - ProConnect";
-const MANAGE: &str = "Organisations - ProConnect";
-const LABEL: &str = "SIRET de l’organisation que vous représentez";
-const CONTACT_MAIL: &str = "[ProConnect] Authentifier un email sur ProConnect";
+pub const SIGN_IN: &str = "Accéder au compte - ProConnect";
+pub const HOME: &str = "Accueil - ProConnect";
+pub const JOIN: &str = "Rejoindre une organisation - ProConnect";
+pub const PENDING: &str = "Rattachement en cours - ProConnect";
+pub const WELCOME: &str = "Compte créé - ProConnect";
+pub const MANAGE: &str = "Organisations - ProConnect";
+pub const LABEL: &str = "SIRET de l’organisation que vous représentez";
+pub const CONTACT_MAIL: &str = "[ProConnect] Authentifier un email sur ProConnect";
 
-const BANK: &str = "66204244933106";
-const TOWN: &str = "21340126800130";
+pub const BANK: &str = "66204244933106";
+pub const TOWN: &str = "21340126800130";
 const TOWN_OF_TWO: &str = "20006541500016";
 
 /// An account with the password `password123`, named Jean User, whose address is proven.
-async fn insert_account(server: &TestServer, email: &str) {
+pub async fn insert_account(server: &TestServer, email: &str) {
     let statement = format!(
         "INSERT INTO users (
            email, encrypted_password, email_verified, email_verified_at, given_name, family_name, created_at, updated_at
@@ -30,11 +30,11 @@ async fn insert_account(server: &TestServer, email: &str) {
     server.database().execute(&statement).await;
 }
 
-async fn open(browser: &Browser, server: &TestServer, path: &str) {
+pub async fn open(browser: &Browser, server: &TestServer, path: &str) {
     browser.open(&server.base_url.join(path).expect("a path")).await;
 }
 
-async fn sign_in(browser: &Browser, server: &TestServer, email: &str) {
+pub async fn sign_in(browser: &Browser, server: &TestServer, email: &str) {
     insert_account(server, email).await;
     open(browser, server, "/users/start-sign-in").await;
     browser.retype("[name=login]", email).await;
@@ -49,7 +49,7 @@ async fn sign_in(browser: &Browser, server: &TestServer, email: &str) {
     browser.expect_title(HOME).await;
 }
 
-async fn join(browser: &Browser, server: &TestServer, siret: &str) {
+pub async fn join(browser: &Browser, server: &TestServer, siret: &str) {
     open(
         browser,
         server,
@@ -62,13 +62,13 @@ async fn join(browser: &Browser, server: &TestServer, siret: &str) {
 }
 
 /// Looks at the page: title, accessibility, pictures.
-async fn look_at(browser: &Browser, title: &str, name: &str) {
+pub async fn look_at(browser: &Browser, title: &str, name: &str) {
     browser.expect_title(title).await;
     browser.expect_accessible().await;
     browser.screenshots(name).await;
 }
 
-fn by_the_lists() -> Options {
+pub fn by_the_lists() -> Options {
     Options::default().with("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_NON_FREE", "False")
 }
 
@@ -295,7 +295,7 @@ async fn a_refused_request_is_corrected() {
     .await;
 }
 
-/// Scenario 8.5: the address is confirmed; scenario 8.9 is one of the integration tests.
+/// Scenario 8.5: the address is confirmed.
 #[tokio::test]
 async fn an_address_is_corrected_before_a_request() {
     let server = TestServer::start_with(by_the_lists()).await;
