@@ -10,7 +10,7 @@ use crate::organizations::{
     BANK, CONTACT_MAIL, HOME, JOIN, LABEL, MANAGE, PENDING, SIGN_IN, TOWN, WELCOME, by_the_lists,
     insert_account, join, look_at, open, sign_in,
 };
-use crate::support::{Options, RelyingParty, TestServer};
+use crate::support::{Options, RelyingParty, TestServer, http_client};
 
 const START: &str = "S'inscrire ou se connecter - ProConnect";
 const SELECT: &str = "Choisir une organisation - ProConnect";
@@ -301,7 +301,7 @@ async fn a_register_that_is_away_is_waited_for() {
     server.database().execute(forget).await;
     let faults = server.base_url.join("___testing___/faults/").expect("a path");
     let register = faults.join("entreprise.api.gouv.fr").expect("a path");
-    let client = reqwest::Client::new();
+    let client = http_client();
     let order = client
         .put(register.clone())
         .header("content-type", "application/json")

@@ -4,7 +4,7 @@ use super::{
     BANK, BIG_COMPANY, EMAIL, FORM, ONE_PERSON, STATE, TOWN, add_domain, by_the_lists, join, join_with, link,
     link_type, newcomer, newcomer_as, organization_of, place, request_to_join, text,
 };
-use crate::support::{Options, TestServer};
+use crate::support::{Options, TestServer, http_get};
 
 const WELCOME: &str = "Compte créé - ProConnect";
 const FREE: &str = "jean.libre@gmail.com";
@@ -440,7 +440,7 @@ async fn a_hundred_joins_at_once_ask_the_register_once_and_link_everybody_once()
     for page in futures::future::join_all(sent).await {
         assert!(page.status.is_success(), "{}: {}", page.status, page.text());
     }
-    let metrics = reqwest::get(server.operator_url.join("metrics").unwrap())
+    let metrics = http_get(server.operator_url.join("metrics").unwrap())
         .await
         .unwrap()
         .text()
