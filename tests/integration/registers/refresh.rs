@@ -232,9 +232,10 @@ impl Register {
         let shared = register.clone();
         std::thread::spawn(move || {
             let server = HttpServer::new(move || {
-                App::new()
-                    .app_data(Data::new(shared.clone()))
-                    .route("/v3/insee/sirene/etablissements/{siret}", get().to(Self::answer))
+                App::new().app_data(Data::new(shared.clone())).route(
+                    "/v3/insee/sirene/etablissements/{siret}",
+                    get().to(async |register: Data<Self>, siret: Path<String>| register.answer(&siret)),
+                )
             })
             .workers(1)
             .listen(listener);
@@ -243,11 +244,11 @@ impl Register {
         (register, url)
     }
 
-    async fn answer(register: Data<Self>, siret: Path<String>) -> HttpResponse {
-        let second = register.started.elapsed().as_secs();
-        *register.calls.lock().unwrap().entry(second).or_default() += 1;
-        let mut record = Value::clone(&register.record);
-        record["data"]["siret"] = siret.as_str().into();
+    fn answer(&self, siret: &str) -> HttpResponse {
+        let second = self.started.elapsed().as_secs();
+        *self.calls.lock().unwrap().entry(second).or_default() += 1;
+        let mut record = Value::clone(&self.record);
+        record["data"]["siret"] = siret.into();
         HttpResponse::Ok().json(record)
     }
 
@@ -291,7 +292,7 @@ async fn a_hundred_thousand_organizations_are_refreshed_within_the_quota_stopped
     let began = Instant::now();
     let (child, _directory) = start();
     while database.count(FETCHED).await < i64::try_from(count / 3).unwrap() {
-        assert!(began.elapsed() < Duration::from_secs(600), "it does not come on");
+        assert!(began.elapsed() < Duration::from_mins(10), "it does not come on");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let stop = Instant::now();
