@@ -3,21 +3,25 @@
 //! | relying party | from | what it goes through |
 //! |---|---|---|
 //! | `openid-client` | npm | `run.mjs`: everything of the reference; `advanced.mjs`: PAR, `DPoP`, `private_key_jwt`, JAR, JARM, refreshing, revocation, introspection |
-//! | `express-openid-connect` | npm | `web.mjs`: sign-in with PAR, single sign-on, logout, back-channel logout |
-//! | `mozilla-django-oidc`, `authlib` | `PyPI` | `web.mjs`: sign-in with PKCE, single sign-on, logout |
-//! | `libapache2-mod-auth-openidc` | Debian | `web.mjs`: sign-in with PKCE and signed userinfo, single sign-on, logout, back-channel logout |
-//! | `openidconnect` | crates.io | `examples/relying_party.rs`, in the browser tests |
+//! | `express-openid-connect` | npm | `web.mjs`: sign-in with PAR, with a secret and with `private_key_jwt`, single sign-on, logout, back-channel logout |
+//! | `mozilla-django-oidc` | `PyPI` | `web.mjs`: sign-in with PKCE, single sign-on, logout |
+//! | `authlib` | `PyPI` | `web.mjs`: sign-in with PKCE and `private_key_jwt`, single sign-on, logout |
+//! | `libapache2-mod-auth-openidc` | Debian | `web.mjs`: sign-in with PKCE, `private_key_jwt` and signed userinfo, single sign-on, logout, back-channel logout |
+//! | `openidconnect` | crates.io | `openidconnect.rs`: sign-in with PKCE and signed userinfo, single sign-on, refreshing, introspection, logout; `examples/relying_party.rs`, in the browser tests |
 //!
 //! This starts the server and the relying parties; a Node.js process is the person with the browser.
 
+#[path = "conformance/openidconnect.rs"]
+mod crate_openidconnect;
 mod support;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use josekit::jwk::Jwk;
 use josekit::jwk::alg::ec::EcCurve;
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use josekit::jwk::{Jwk, KeyPair};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -104,17 +108,14 @@ async fn a_certified_client_library_uses_everything_at_once() {
     let server = TestServer::start().await;
     let client = RelyingParty::default();
     client.register(server.database()).await;
-    let mut key = Jwk::generate_ec_key(EcCurve::P256).unwrap();
-    key.set_key_id("advanced");
-    let mut public = key.to_public_key().unwrap();
-    public.set_key_id("advanced");
+    let (key, public) = ec_key("advanced");
     server
         .database()
         .set_for(
             &client.client_id,
             &json!({
                 "token_endpoint_auth_method": "private_key_jwt",
-                "jwks": {"keys": [public.as_ref()]},
+                "jwks": public,
                 "require_pkce": true,
                 "require_pushed_authorization_requests": true,
                 "require_signed_request_object": true,
@@ -159,18 +160,66 @@ async fn go_through(server: &TestServer, parties: Value) {
     run("web.mjs", "WEB", parameters).await;
 }
 
+/// A key of a client: what it signs with, and what is registered.
+fn ec_key(kid: &str) -> (Jwk, Value) {
+    let mut private = Jwk::generate_ec_key(EcCurve::P256).expect("a key");
+    private.set_key_id(kid);
+    let mut public = private.to_public_key().expect("its public half");
+    public.set_key_id(kid);
+    (private, json!({"keys": [public.as_ref()]}))
+}
+
+/// The same for programs that want RSA, as PEM.
+fn rsa_key(kid: &str) -> (Pem, Value) {
+    let pair = RsaKeyPair::generate(2048).expect("a key");
+    let mut public = pair.to_jwk_public_key();
+    public.set_key_id(kid);
+    let text = |pem| String::from_utf8(pem).expect("PEM is text");
+    let pem = Pem {
+        private: text(pair.to_pem_private_key()),
+        public: text(pair.to_pem_public_key()),
+    };
+    (pem, json!({"keys": [public.as_ref()]}))
+}
+
+/// Both halves of a key.
+struct Pem {
+    private: String,
+    public: String,
+}
+
 #[tokio::test]
 async fn express_openid_connect_signs_people_in_and_out() {
+    run_express(None).await;
+}
+
+#[tokio::test]
+async fn express_openid_connect_proves_itself_with_a_key() {
+    run_express(Some(ec_key("express"))).await;
+}
+
+async fn run_express(key: Option<(Jwk, Value)>) {
     let folder = npm_packages("tests/conformance");
     let server = TestServer::start().await;
     let port = free_port();
     let base = format!("http://localhost:{port}");
-    let settings = json!({"backchannel_logout_uri": format!("{base}/backchannel-logout")});
+    let mut settings = json!({
+        "backchannel_logout_uri": format!("{base}/backchannel-logout"),
+        "require_pushed_authorization_requests": true,
+    });
+    if let Some((_, public)) = &key {
+        settings["token_endpoint_auth_method"] = "private_key_jwt".into();
+        settings["jwks"] = public.clone();
+    }
     let client = client_at(&server, port, "/callback", settings).await;
+    let mut described = described(&client);
+    if let Some((private, _)) = &key {
+        described["private_jwk"] = Value::Object(private.as_ref().clone());
+    }
     let mut command = Command::new("node");
     command.arg("express.mjs").current_dir(folder).env(
         "EXPRESS",
-        json!({"port": port, "issuer": server.issuer(), "client": described(&client)}).to_string(),
+        json!({"port": port, "issuer": server.issuer(), "client": described}).to_string(),
     );
     let mut process = Process::start("express-openid-connect", &mut command);
     process.wait_for_line("listening on ", PATIENCE).await;
@@ -193,15 +242,20 @@ async fn the_libraries_of_python_sign_people_in_and_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
     let base = format!("http://localhost:{port}");
-    let pkce = || json!({"require_pkce": true});
-    let mozilla = client_at(&server, port, "/oidc/callback/", pkce()).await;
-    let authlib = client_at(&server, port, "/authlib/callback", pkce()).await;
+    let pkce = json!({"require_pkce": true});
+    let mozilla = client_at(&server, port, "/oidc/callback/", pkce).await;
+    let (key, public) = rsa_key("authlib");
+    let settings =
+        json!({"require_pkce": true, "token_endpoint_auth_method": "private_key_jwt", "jwks": public});
+    let authlib = client_at(&server, port, "/authlib/callback", settings).await;
+    let mut authlib = described(&authlib);
+    authlib["private_key"] = key.private.into();
     let given = json!({
         "port": port,
         "issuer": server.issuer(),
         "folder": folder.path(),
         "mozilla": described(&mozilla),
-        "authlib": described(&authlib),
+        "authlib": authlib,
     });
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/django_app.py");
     let mut command = Command::new(python);
@@ -240,9 +294,12 @@ async fn the_module_of_apache_signs_people_in_and_out() {
     let server = TestServer::start().await;
     let port = free_port();
     let base = format!("http://localhost:{port}");
+    let (key, public) = rsa_key("apache");
     let settings = json!({
         "require_pkce": true,
         "backchannel_logout_uri": format!("{base}/callback?logout=backchannel"),
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": public,
     });
     let signed = RelyingParty {
         id_token_alg: Some("ES256".into()),
@@ -254,6 +311,8 @@ async fn the_module_of_apache_signs_people_in_and_out() {
     let configuration = apache_configuration(&debian, folder.path(), port, server.issuer(), &client);
     let file = folder.path().join("apache.conf");
     std::fs::write(&file, configuration).expect("the configuration");
+    std::fs::write(folder.path().join("key.pem"), key.private).expect("the key");
+    std::fs::write(folder.path().join("public.pem"), key.public).expect("its public half");
     std::fs::write(folder.path().join("after"), "signed out").expect("a page");
     std::fs::write(folder.path().join("page"), "{}").expect("a page");
     // Apache gives up its rights, and reads these files all the same.
@@ -319,8 +378,9 @@ Group nogroup
 DocumentRoot "{folder}"
 OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration
 OIDCClientID "{client_id}"
-OIDCClientSecret "{client_secret}"
-OIDCProviderTokenEndpointAuth client_secret_post
+OIDCPublicKeyFiles "apache#{folder}/public.pem"
+OIDCPrivateKeyFiles "apache#{folder}/key.pem"
+OIDCProviderTokenEndpointAuth private_key_jwt
 OIDCRedirectURI http://localhost:{port}/callback
 OIDCCryptoPassphrase "a secret of this relying party"
 OIDCScope "{scope}"
@@ -340,7 +400,6 @@ OIDCUnAuthAction auth true
 </Location>
 "#,
         client_id = client.client_id,
-        client_secret = client.client_secret,
         scope = client.scope,
     )
 }

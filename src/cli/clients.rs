@@ -5,10 +5,11 @@ use clap::{Args, Subcommand};
 use identite_actors::clock::{Clock, SystemClock};
 use identite_actors::keys::KeySet;
 use secrecy::ExposeSecret;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 use super::database::pool;
+use super::tool::record;
 use super::{CommandError, load_config, shared_runtime};
 use crate::config::Config;
 use crate::db;
@@ -110,6 +111,19 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
                 let told = registry::add(&transaction, &registration, &supported, now)
                     .await
                     .map_err(refused)?;
+                let detail = json!({
+                    "name": registration.name,
+                    "redirect_uris": registration.redirect_uris,
+                    "scope": registration.scope,
+                });
+                record(
+                    &transaction,
+                    "clients.add",
+                    ("client", &told.client_id),
+                    detail,
+                    now,
+                )
+                .await?;
                 transaction.commit().await.map_err(db::Error::from)?;
                 tell(&told);
                 Ok(())
@@ -121,16 +135,29 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
                     registry::rotate_secret(&transaction, &rotation.client_id, overlap, rotation.hash, now)
                         .await
                         .map_err(refused)?;
+                let detail = json!({"overlap_hours": rotation.overlap_hours, "hash": rotation.hash});
+                let subject = ("client", rotation.client_id.as_str());
+                record(&transaction, "clients.rotate-secret", subject, detail, now).await?;
                 transaction.commit().await.map_err(db::Error::from)?;
                 tell(&told);
                 Ok(())
             }
             ClientsCommand::Set(set) => {
                 let changes: Map<String, Value> = set.settings.into_iter().collect();
+                // No setting is secret.
+                let detail = Value::Object(changes.clone());
                 let transaction = database.transaction().await.map_err(db::Error::from)?;
                 registry::set(&transaction, &set.client_id, changes, &supported, now)
                     .await
                     .map_err(refused)?;
+                record(
+                    &transaction,
+                    "clients.set",
+                    ("client", &set.client_id),
+                    detail,
+                    now,
+                )
+                .await?;
                 transaction.commit().await.map_err(db::Error::from)?;
                 Ok(())
             }

@@ -5,8 +5,10 @@ use clap::{Args, Subcommand};
 use identite_actors::clock::{Clock, SystemClock};
 use identite_actors::keys::{KeyStage, SigningAlgorithm};
 use secrecy::ExposeSecret;
+use serde_json::json;
 
 use super::database::pool;
+use super::tool::record;
 use super::{CommandError, load_config, shared_runtime};
 use crate::db;
 use crate::oidc::signing_keys::{ListedKey, SigningKeys, SigningKeysError};
@@ -74,6 +76,8 @@ pub(super) fn run(command: KeysCommand) -> Result<(), CommandError> {
                     .rotate(&transaction, algorithm, published_for, grace, now)
                     .await
                     .map_err(refused)?;
+                let detail = json!({"alg": rotation.alg, "signs_from": now + published_for, "grace_hours": rotation.grace_hours});
+                record(&transaction, "keys.rotate", ("key", &kid), detail, now).await?;
                 transaction.commit().await.map_err(db::Error::from)?;
                 announce(&kid, now + published_for);
             }
@@ -83,6 +87,8 @@ pub(super) fn run(command: KeysCommand) -> Result<(), CommandError> {
                 keys.retire(&transaction, &retirement.kid, grace, now)
                     .await
                     .map_err(refused)?;
+                let detail = json!({"grace_hours": retirement.grace_hours});
+                record(&transaction, "keys.retire", ("key", &retirement.kid), detail, now).await?;
                 transaction.commit().await.map_err(db::Error::from)?;
             }
         }

@@ -4,11 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CommandError;
+use crate::db;
+use crate::db::audit::{self, NewEntry};
 
 /// Who runs this command, for the trail.
 pub(super) fn operator() -> String {
@@ -18,6 +22,26 @@ pub(super) fn operator() -> String {
         .unwrap_or_else(|| "somebody".to_owned());
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("command line of {user}@{}", machine.trim())
+}
+
+/// Adds what an operator did to the trail, in the transaction of what was done. `subject`: a kind and an identifier.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn record(
+    transaction: &db::Transaction<'_>,
+    action: &str,
+    subject: (&str, &str),
+    detail: Value,
+    now: DateTime<Utc>,
+) -> Result<(), CommandError> {
+    let entry = NewEntry {
+        actor: &operator(),
+        action,
+        subject: Some(subject),
+        detail,
+    };
+    Ok(audit::record(transaction, &entry, now).await?)
 }
 
 /// A bar on the terminal, with rate and remaining time; nothing where no terminal is.

@@ -173,7 +173,10 @@ impl Oidc {
             let realm = credentials
                 .came_in_header
                 .then_some(self.settings.issuer.as_str());
-            EndpointError::invalid_client(realm)
+            EndpointError {
+                unproven_client: Some(fingerprint(&credentials.client_id)),
+                ..EndpointError::invalid_client(realm)
+            }
         };
         let client = match self.registered(row) {
             Registered::Known(client) => client,

@@ -77,6 +77,10 @@ impl Oidc {
             "prompt_values_supported": Prompt::ALL.map(Prompt::as_str),
             "ui_locales_supported": ["fr"],
         });
+        for endpoint in ["introspection", "revocation"] {
+            document[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(authentication);
+            document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(foreign);
+        }
         if self.settings.offers_mutual_tls {
             document["tls_client_certificate_bound_access_tokens"] = json!(true);
         }

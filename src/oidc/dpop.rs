@@ -271,5 +271,31 @@ mod tests {
             };
             prop_assert!(read_proof(&text, &context).is_err());
         }
+
+        /// What is signed is believed only where every claim is as it should be.
+        #[test]
+        fn no_claim_of_another_value_passes(
+            (name, value) in prop_oneof![
+                ("jti", "[ -~]{0,8}".prop_map(Value::from)),
+                ("htm", "[A-Z]{0,6}".prop_map(Value::from)),
+                ("htu", ".{0,40}".prop_map(Value::from)),
+                ("iat", any::<i64>().prop_map(Value::from)),
+                ("iat", any::<f64>().prop_map(Value::from)),
+                ("iat", ".{0,12}".prop_map(Value::from)),
+            ],
+        ) {
+            let outcome = proof(&json!({}), &json!({name.as_str(): value}), false, None);
+            let is_fine = match name.as_str() {
+                "jti" => value != "",
+                "htm" => value == "POST",
+                "htu" => value.as_str().is_some_and(|htu| is_same_place(htu, URL)),
+                _ => value.as_f64().is_some_and(|at| {
+                    #[expect(clippy::cast_precision_loss, reason = "far from the limits of a double")]
+                    let off = at - now().timestamp() as f64;
+                    off.abs() < 302.0
+                }),
+            };
+            prop_assert!(is_fine || outcome.is_err(), "{}: {}", name, value);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Errors of the endpoints that clients call themselves: JSON, with a status and perhaps a challenge (RFC 6750 §3).
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::dpop::PROOF_ALGORITHMS;
 use super::error::{ErrorCode, Fault, ProtocolError};
@@ -15,6 +16,10 @@ pub struct EndpointError {
     pub challenge: Option<String>,
     /// A browser of an origin that has no business here asked: the answer must not be readable for its script.
     pub origin_is_refused: bool,
+    /// The fingerprint of the client that somebody failed to prove to be: such attempts are counted.
+    pub unproven_client: Option<String>,
+    /// The header `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 impl EndpointError {
@@ -26,6 +31,8 @@ impl EndpointError {
             error,
             challenge: None,
             origin_is_refused: false,
+            unproven_client: None,
+            retry_after: None,
         }
     }
 
@@ -44,6 +51,20 @@ impl EndpointError {
         Self {
             challenge,
             ..Self::new(401, error)
+        }
+    }
+
+    /// The answer in the place of [`Self::invalid_client`] to somebody who got it too often. Who shows the right secret is
+    /// never answered so.
+    #[must_use]
+    pub fn too_many_failures(retry_after: Duration) -> Self {
+        let error = ProtocolError::new(
+            ErrorCode::InvalidClient,
+            "client authentication failed too often, try again later",
+        );
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(429, error)
         }
     }
 

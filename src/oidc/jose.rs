@@ -518,6 +518,25 @@ pub(super) mod tests {
             let _ = UnverifiedJwt::parse(&format!("{}.{}.{}", encode(&header), encode(&payload), text));
         }
 
+        /// A character more, less or changed anywhere in a token: it is read as none, or not believed.
+        #[test]
+        fn a_token_that_was_changed_is_not_believed(at in any::<proptest::sample::Index>(), by in any::<char>()) {
+            let key = ec_key("1");
+            let keys = PublicKeys::parse(&json!({"keys": [public(&key)]})).unwrap();
+            let jwt = signed(&key, &json!({"kid": "1"}), &json!({"sub": "somebody"}));
+            let at = at.index(jwt.len());
+            let changed = [
+                format!("{}{by}{}", &jwt[..at], &jwt[at + 1..]),
+                format!("{}{}", &jwt[..at], &jwt[at + 1..]),
+                format!("{}{by}{}", &jwt[..at], &jwt[at..]),
+            ];
+            for text in changed.iter().filter(|text| **text != jwt) {
+                let is_believed = UnverifiedJwt::parse(text)
+                    .is_some_and(|parsed| keys.verify(&parsed, &[SigningAlgorithm::ES256]).is_ok());
+                prop_assert!(!is_believed, "{}", text);
+            }
+        }
+
         #[test]
         fn no_key_makes_the_parser_panic(n in "[A-Za-z0-9_-]{0,400}", kty in "RSA|EC|OKP|oct", crv in "P-256|Ed25519|X25519|x") {
             let jwk = json!({"kty": kty, "crv": crv, "n": n, "e": n, "x": n, "y": n});

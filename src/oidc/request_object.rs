@@ -174,3 +174,92 @@ fn parameters_in(jwt: &UnverifiedJwt<'_>) -> Option<Vec<(String, String)>> {
     }
     Some(pairs)
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A token with these claims, which nobody signed.
+    fn token(claims: &Value) -> String {
+        format!("e30.{}.AA", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    fn read(claims: &Value) -> Option<Vec<(String, String)>> {
+        parameters_in(&UnverifiedJwt::parse(&token(claims)).expect("a token"))
+    }
+
+    #[test]
+    fn parameters_are_read_as_they_would_stand_in_a_query() {
+        let claims = json!({
+            "iss": "client", "aud": "issuer", "exp": 1,
+            "client_id": "client", "max_age": 60, "claims": {"id_token": {"acr": null}}, "unknown": [1],
+        });
+        let mut pairs = read(&claims).unwrap();
+        pairs.sort();
+        let expected = [
+            ("claims", r#"{"id_token":{"acr":null}}"#),
+            ("client_id", "client"),
+            ("max_age", "60"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(pairs, expected);
+    }
+
+    #[test]
+    fn a_parameter_of_another_type_is_none() {
+        for value in [json!(null), json!(true), json!(["x"]), json!({})] {
+            assert_eq!(read(&json!({"state": value})), None, "{value}");
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(any::<String>(), inner, 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever is signed, only parameters that this provider knows are taken, each a text.
+        #[test]
+        fn no_object_makes_the_reader_panic(
+            members in proptest::collection::vec((0..AUTHORIZATION_PARAMETERS.len(), any_value()), 0..8),
+            others in proptest::collection::btree_map("[a-z_]{1,12}", any_value(), 0..4),
+        ) {
+            let mut claims: serde_json::Map<String, Value> = others.into_iter().collect();
+            for (index, value) in members {
+                claims.insert(AUTHORIZATION_PARAMETERS[index].to_owned(), value);
+            }
+            if let Some(pairs) = read(&Value::Object(claims)) {
+                let parameters = Parameters::read(pairs, AUTHORIZATION_PARAMETERS);
+                prop_assert!(parameters.duplicated().is_empty());
+                prop_assert!(!parameters.has("iss") && !parameters.has("exp"));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in any::<String>(), payload in any::<Vec<u8>>()) {
+            let tokens = [text, format!("e30.{}.AA", BASE64_URL_SAFE_NO_PAD.encode(payload))];
+            for token in &tokens {
+                if let Some(jwt) = UnverifiedJwt::parse(token) {
+                    let _ = parameters_in(&jwt);
+                }
+            }
+        }
+    }
+}

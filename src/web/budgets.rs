@@ -62,6 +62,14 @@ pub const SEND_CONTACT_CODE: Limiter = limiter(
 /// Links that sign in.
 pub const SEND_MAGIC_LINK: Limiter =
     limiter("rate-limiter-send-magic-link", 5, Duration::from_mins(15), false);
+/// Proofs of a relying party that failed, whatever the toggles say: by client and network. One that succeeds is not counted,
+/// nor ever refused.
+pub const CLIENT_AUTHENTICATION: Limiter = limiter(
+    "rate-limiter-client-authentication",
+    60,
+    Duration::from_mins(1),
+    true,
+);
 /// Guesses at a code in one session, whatever the toggles say.
 pub const CODES_PER_SESSION: Limiter = limiter(
     "rate-limiter-codes-per-session",
@@ -102,7 +110,7 @@ pub async fn spend_on(app: &App, limiter: Limiter, subject: &str) -> Result<(), 
 }
 
 /// What one subscriber has: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(address: Option<IpAddr>) -> String {
+pub fn network(address: Option<IpAddr>) -> String {
     match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();

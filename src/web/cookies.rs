@@ -284,6 +284,8 @@ impl BrowserName {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::UserId;
 
@@ -372,5 +374,30 @@ mod tests {
         let value = percent_encode(&rules.signer().sign("12"));
         let claim = rules.trusted_browser_of(&value).unwrap();
         assert!(claim.holds_for(UserId(12), None, TimeDelta::days(90), DateTime::UNIX_EPOCH));
+    }
+
+    proptest! {
+        #[test]
+        fn no_cookie_makes_the_reader_panic_or_proves_anything(bytes in any::<Vec<u8>>(), text in any::<String>()) {
+            let rules = rules(&["secret"]);
+            let encoded = percent_encode(&format!("s:{text}.{}", STANDARD_NO_PAD.encode(&bytes)));
+            for value in [&text, &String::from_utf8_lossy(&bytes).into_owned(), &encoded] {
+                prop_assert!(rules.session_of(value).is_none());
+                prop_assert!(rules.trusted_browser_of(value).is_none());
+                prop_assert!(rules.browser_of(value).is_none());
+            }
+        }
+
+        #[test]
+        fn a_cookie_that_was_changed_is_none(at in any::<proptest::sample::Index>(), by in any::<char>()) {
+            let rules = rules(&["secret"]);
+            let sid = Sid("0123456789abcdefghijklmnopqrstuv".to_owned());
+            let value = rules.session(&sid, DateTime::UNIX_EPOCH).value().to_owned();
+            let at = at.index(value.len());
+            let changed = format!("{}{by}{}", &value[..at], &value[at + 1..]);
+            // Hexadecimal digits of an escape may be small or large.
+            prop_assume!(!changed.eq_ignore_ascii_case(&value));
+            prop_assert_eq!(rules.session_of(&changed), None);
+        }
     }
 }

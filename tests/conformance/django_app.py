@@ -45,6 +45,7 @@ settings.configure(
 django.setup()
 
 from authlib.integrations.django_client import OAuth  # noqa: E402
+from authlib.oauth2.rfc7523 import PrivateKeyJWT  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.http import HttpResponseRedirect, JsonResponse  # noqa: E402
@@ -55,9 +56,15 @@ oauth = OAuth()
 oauth.register(
     "provider",
     client_id=given["authlib"]["client_id"],
-    client_secret=given["authlib"]["client_secret"],
+    # A key in the place of a secret: the client proves itself with assertions.
+    client_secret=given["authlib"]["private_key"],
+    client_auth_methods=[PrivateKeyJWT(f"{issuer}/oauth/token")],
     server_metadata_url=f"{issuer}/.well-known/openid-configuration",
-    client_kwargs={"scope": given["authlib"]["scope"], "code_challenge_method": "S256"},
+    client_kwargs={
+        "scope": given["authlib"]["scope"],
+        "code_challenge_method": "S256",
+        "token_endpoint_auth_method": "private_key_jwt",
+    },
 )
 
 

@@ -1,11 +1,20 @@
 // A relying party on express-openid-connect.
 //
 //   EXPRESS='{"port", "issuer", "client": {…}}' node express.mjs
+//
+// A client with a private_jwk proves itself with that key, another one with its secret.
 
 import express from "express";
 import openidConnect from "express-openid-connect";
 
 const { port, issuer, client } = JSON.parse(process.env.EXPRESS);
+const authentication = client.private_jwk
+  ? {
+      clientAuthMethod: "private_key_jwt",
+      clientAssertionSigningKey: client.private_jwk,
+      clientAssertionSigningAlg: "ES256",
+    }
+  : { clientAuthMethod: "client_secret_post", clientSecret: client.client_secret };
 const baseURL = `http://localhost:${port}`;
 
 /** Sessions and notes of logouts, in memory. */
@@ -30,8 +39,7 @@ app.use(
     issuerBaseURL: issuer,
     baseURL,
     clientID: client.client_id,
-    clientSecret: client.client_secret,
-    clientAuthMethod: "client_secret_post",
+    ...authentication,
     secret: "a secret of this relying party, long enough",
     authRequired: false,
     idpLogout: true,

@@ -4,6 +4,8 @@
 mod authorization;
 #[path = "oidc/client_authentication.rs"]
 mod client_authentication;
+#[path = "oidc/client_budget.rs"]
+mod client_budget;
 #[path = "oidc/client_key.rs"]
 pub(crate) mod client_key;
 #[path = "oidc/dpop.rs"]

@@ -8,6 +8,7 @@ use tokio_postgres::Client as Postgres;
 
 use crate::calibration::PasswordCost;
 use crate::error::LoadError;
+use crate::feature::{ClientKey, Feature};
 
 /// The password of every account of the data set.
 pub const PASSWORD: &str = "correct horse battery staple 42";
@@ -45,11 +46,13 @@ impl Account {
     }
 }
 
-/// A registered relying party, by the algorithm that its ID tokens are signed with.
+/// A registered relying party: one by the algorithm that its ID tokens are signed with, or one by the feature that it uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Client {
     Es256,
     Rs256,
+    /// With ES256.
+    With(Feature),
 }
 
 impl Client {
@@ -62,6 +65,7 @@ impl Client {
         match self {
             Self::Es256 => "bench_es256_client_id",
             Self::Rs256 => "bench_rs256_client_id",
+            Self::With(feature) => feature.client_id(),
         }
     }
 
@@ -69,14 +73,23 @@ impl Client {
         match self {
             Self::Es256 => "bench_es256_secret",
             Self::Rs256 => "bench_rs256_secret",
+            Self::With(_) => "bench_feature_secret",
         }
     }
 
     /// JOSE name of the algorithm.
     pub fn algorithm(self) -> &'static str {
         match self {
-            Self::Es256 => "ES256",
+            Self::Es256 | Self::With(_) => "ES256",
             Self::Rs256 => "RS256",
+        }
+    }
+
+    /// What it uses beyond the plain code flow.
+    pub fn feature(self) -> Feature {
+        match self {
+            Self::Es256 | Self::Rs256 => Feature::Plain,
+            Self::With(feature) => feature,
         }
     }
 }
@@ -126,14 +139,27 @@ fn session_id(index: u32) -> String {
 ///
 /// # Errors
 /// The database refuses.
-pub async fn add_accounts(database: &Postgres, cost: &PasswordCost) -> Result<(), LoadError> {
-    for client in Client::ALL {
+pub async fn add_accounts(
+    database: &Postgres,
+    cost: &PasswordCost,
+    key: &ClientKey,
+) -> Result<(), LoadError> {
+    for client in Client::ALL
+        .into_iter()
+        .chain(Feature::ALL.into_iter().map(Client::With))
+    {
+        let userinfo_algorithm = match client.feature() {
+            Feature::SignedUserinfo => "'ES256'",
+            _ => "NULL",
+        };
         let sql = format!(
             "DELETE FROM oidc_clients WHERE client_id = '{id}';
              INSERT INTO oidc_clients
-               (client_name, client_id, client_secret, redirect_uris, scope, id_token_signed_response_alg)
+               (client_name, client_id, client_secret, redirect_uris, scope, id_token_signed_response_alg,
+                userinfo_signed_response_alg)
              VALUES
-               ('Bench {algorithm}', '{id}', '{secret}', ARRAY['{redirect_uri}'], '{scope}', '{algorithm}')",
+               ('Bench {algorithm}', '{id}', '{secret}', ARRAY['{redirect_uri}'], '{scope}', '{algorithm}',
+                {userinfo_algorithm})",
             id = client.id(),
             secret = client.secret(),
             algorithm = client.algorithm(),
@@ -141,6 +167,7 @@ pub async fn add_accounts(database: &Postgres, cost: &PasswordCost) -> Result<()
             scope = Client::SCOPE,
         );
         database.batch_execute(&sql).await?;
+        set(database, client, key).await?;
     }
 
     let hashes = [cost.argon2_hash(PASSWORD)?, PasswordCost::bcrypt_hash(PASSWORD)?];
@@ -169,6 +196,26 @@ pub async fn add_accounts(database: &Postgres, cost: &PasswordCost) -> Result<()
         database.batch_execute(&sql).await?;
     }
     database.batch_execute("ANALYZE").await?;
+    Ok(())
+}
+
+/// Writes what a client has set beyond the columns of its row.
+async fn set(database: &Postgres, client: Client, key: &ClientKey) -> Result<(), LoadError> {
+    let settings = client.feature().settings(key);
+    let Some(settings) = settings.as_object().filter(|settings| !settings.is_empty()) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = settings.keys().map(String::as_str).collect();
+    let names = names.join(", ");
+    // The columns have types: the settings are read as a row of the table.
+    let sql = format!(
+        "INSERT INTO identite_client_settings (oidc_client_id, {names})
+         SELECT oidc_clients.id, {names}
+         FROM oidc_clients, jsonb_populate_record(NULL::identite_client_settings, ($1::text)::jsonb)
+         WHERE client_id = $2"
+    );
+    let settings = serde_json::Value::Object(settings.clone()).to_string();
+    database.execute(&sql, &[&settings, &client.id()]).await?;
     Ok(())
 }
 

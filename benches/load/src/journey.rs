@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::browser::{Browser, Landing, hidden_field};
 use crate::dataset::{Account, Client, PASSWORD, SessionSigner};
 use crate::error::LoadError;
+use crate::feature::ClientKey;
 use crate::relying_party::RelyingParty;
 
 /// Path of the first page of a sign-in.
@@ -47,6 +48,8 @@ pub struct Target {
     /// Public origin without trailing slash: the issuer.
     pub origin: String,
     pub signer: Rc<SessionSigner>,
+    /// What relying parties sign with.
+    pub key: Rc<ClientKey>,
 }
 
 /// `GET` of one path, by somebody who has never been here.
@@ -129,7 +132,7 @@ impl Operation for SignedInJourney {
         self.browser.set_cookie("session", &self.signer.cookie(session));
 
         let began = Instant::now();
-        let path = self.relying_party.authorization_request();
+        let path = self.relying_party.authorization_request().await?;
         let response = self.browser.get(&path).await?;
         steps.add("authorize", began);
         let is_code = response.status == 303;
@@ -175,7 +178,7 @@ impl Operation for PasswordJourney {
         self.browser.forget();
 
         let began = Instant::now();
-        let path = self.relying_party.authorization_request();
+        let path = self.relying_party.authorization_request().await?;
         let response = self.browser.get(&path).await?;
         let landing = self.browser.follow("authorize", response, &path).await?;
         let (path, html) = page("authorize", landing, START_SIGN_IN)?;

@@ -8,6 +8,7 @@ mod calibration;
 mod dataset;
 mod drive;
 mod error;
+mod feature;
 mod http;
 mod journey;
 mod process;
@@ -30,6 +31,7 @@ use crate::calibration::{PasswordCost, calibrate};
 use crate::dataset::SessionSigner;
 use crate::drive::Plan;
 use crate::error::LoadError;
+use crate::feature::ClientKey;
 use crate::journey::Target;
 use crate::process::Launch;
 use crate::report::{Machine, Method, Report};
@@ -123,7 +125,8 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
     };
 
     progress("preparing accounts");
-    dataset::add_accounts(stores.database(), &cost).await?;
+    let key = Rc::new(ClientKey::generate()?);
+    dataset::add_accounts(stores.database(), &cost, &key).await?;
     if scenarios.iter().any(|scenario| scenario.hashes_passwords()) {
         progress("measuring what hashing costs here");
         report.calibration = Some(calibrate(&cost, Duration::from_secs(3))?);
@@ -141,6 +144,7 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
             address,
             origin: arguments.host.as_str().trim_end_matches('/').to_owned(),
             signer: Rc::new(SessionSigner::new(&arguments.cookie_secrets)),
+            key,
         },
         stores,
         plan,

@@ -11,6 +11,7 @@ use url::Url;
 use crate::browser::encode_form;
 use crate::dataset::Client;
 use crate::error::LoadError;
+use crate::feature::{ASSERTION_TYPE, Feature, PKCE_CHALLENGE, PKCE_VERIFIER};
 use crate::http::Connection;
 use crate::journey::{Steps, Target};
 
@@ -34,17 +35,56 @@ impl RelyingParty {
     }
 
     /// Path and query of a new authorization request.
-    pub fn authorization_request(&mut self) -> String {
+    ///
+    /// # Errors
+    /// The request has to be pushed first, and that fails.
+    pub async fn authorization_request(&mut self) -> Result<String, LoadError> {
         self.journeys += 1;
-        let query = encode_form(&[
+        let feature = self.client.feature();
+        let (state, nonce) = (self.state(), format!("nonce-{}", self.journeys));
+        let mut parameters = vec![
             ("client_id", self.client.id()),
             ("redirect_uri", Client::REDIRECT_URI),
             ("response_type", "code"),
             ("scope", Client::SCOPE),
-            ("state", &format!("state-{}", self.journeys)),
-            ("nonce", &format!("nonce-{}", self.journeys)),
-        ]);
-        format!("/oauth/authorize?{query}")
+            ("state", state.as_str()),
+            ("nonce", nonce.as_str()),
+        ];
+        match feature {
+            Feature::Pkce => parameters.extend([
+                ("code_challenge", PKCE_CHALLENGE),
+                ("code_challenge_method", "S256"),
+            ]),
+            Feature::SignedResponse => parameters.push(("response_mode", "jwt")),
+            _ => {}
+        }
+        let sent = match feature {
+            Feature::SignedRequest => {
+                let object = self.target.key.request_object(&self.target.origin, &parameters)?;
+                encode_form(&[("client_id", self.client.id()), ("request", &object)])
+            }
+            Feature::PushedRequest => {
+                parameters.push(("client_secret", self.client.secret()));
+                let request_uri = self.push(&encode_form(&parameters)).await?;
+                encode_form(&[("client_id", self.client.id()), ("request_uri", &request_uri)])
+            }
+            _ => encode_form(&parameters),
+        };
+        Ok(format!("/oauth/authorize?{sent}"))
+    }
+
+    /// Pushes an authorization request (RFC 9126); gives its name.
+    async fn push(&mut self, body: &str) -> Result<String, LoadError> {
+        let request = self.post("/oauth/request", "", body);
+        let answer = self.json("push", &request, 201).await?;
+        let request_uri = answer.get("request_uri").and_then(Value::as_str);
+        Ok(request_uri
+            .ok_or(LoadError::Malformed("pushed request without name"))?
+            .to_owned())
+    }
+
+    fn state(&self) -> String {
+        format!("state-{}", self.journeys)
     }
 
     /// Redeems the code in the URL that the browser came back with, and asks who the person is.
@@ -74,66 +114,118 @@ impl RelyingParty {
             return Err(unexpected("a redirect to somewhere else".to_owned()));
         }
         let url = Url::parse(callback).map_err(|_| LoadError::Malformed("callback URL"))?;
-        let parameter = |name: &str| {
+        let in_query = |name: &str| {
             url.query_pairs()
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
         };
-        if parameter("state") != Some(format!("state-{}", self.journeys)) {
+        let signed = in_query("response").and_then(|jwt| json_part(&jwt, 1));
+        let parameter = |name: &str| match &signed {
+            Some(claims) => claims.get(name).and_then(Value::as_str).map(str::to_owned),
+            None => in_query(name),
+        };
+        if parameter("state") != Some(self.state()) {
             return Err(unexpected("another state".to_owned()));
         }
         parameter("code").ok_or_else(|| unexpected(parameter("error").unwrap_or_default()))
     }
 
     async fn redeem(&mut self, code: &str) -> Result<String, LoadError> {
-        let body = encode_form(&[
+        let feature = self.client.feature();
+        let key = &self.target.key;
+        let mut form = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", Client::REDIRECT_URI),
             ("client_id", self.client.id()),
-            ("client_secret", self.client.secret()),
-        ]);
-        let request = format!(
-            "POST /oauth/token HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-            self.host(),
-            body.len()
-        );
-        let answer = self.json("token", &request).await?;
+        ];
+        let assertion;
+        if feature == Feature::PrivateKeyJwt {
+            assertion = key.assertion(self.client.id(), &self.target.origin)?;
+            form.extend([
+                ("client_assertion_type", ASSERTION_TYPE),
+                ("client_assertion", assertion.as_str()),
+            ]);
+        } else {
+            form.push(("client_secret", self.client.secret()));
+        }
+        if feature == Feature::Pkce {
+            form.push(("code_verifier", PKCE_VERIFIER));
+        }
+        let proof = match feature {
+            Feature::Dpop => {
+                let url = format!("{}/oauth/token", self.target.origin);
+                format!("DPoP: {}\r\n", key.proof("POST", &url, None)?)
+            }
+            _ => String::new(),
+        };
+        let request = self.post("/oauth/token", &proof, &encode_form(&form));
+        let answer = self.json("token", &request, 200).await?;
         let member = |name: &str| answer.get(name).and_then(Value::as_str);
         let (Some(access_token), Some(id_token)) = (member("access_token"), member("id_token")) else {
             return Err(LoadError::Malformed("token answer without its tokens"));
         };
-        if signature_algorithm(id_token).as_deref() != Some(self.client.algorithm()) {
+        let expected = match feature {
+            Feature::EncryptedIdToken => "ECDH-ES",
+            _ => self.client.algorithm(),
+        };
+        if json_part(id_token, 0).is_none_or(|header| header["alg"] != expected) {
             return Err(LoadError::Malformed("ID token signed with another algorithm"));
         }
         Ok(access_token.to_owned())
     }
 
     async fn userinfo(&mut self, access_token: &str) -> Result<(), LoadError> {
+        let credentials = match self.client.feature() {
+            Feature::Dpop => {
+                let url = format!("{}/oauth/userinfo", self.target.origin);
+                let proof = self.target.key.proof("GET", &url, Some(access_token))?;
+                format!("Authorization: DPoP {access_token}\r\nDPoP: {proof}")
+            }
+            _ => format!("Authorization: Bearer {access_token}"),
+        };
         let request = format!(
-            "GET /oauth/userinfo HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\
-             Authorization: Bearer {access_token}\r\n\r\n",
+            "GET /oauth/userinfo HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{credentials}\r\n\r\n",
             self.host()
         );
-        let answer = self.json("userinfo", &request).await?;
-        if answer.get("sub").is_none() || answer.get("siret").is_none() {
+        let body = self.text("userinfo", &request, 200).await?;
+        let claims = match self.client.feature() {
+            Feature::SignedUserinfo => json_part(&body, 1),
+            _ => serde_json::from_str(&body).ok(),
+        };
+        let claims = claims.ok_or(LoadError::Malformed("userinfo"))?;
+        if claims.get("sub").is_none() || claims.get("siret").is_none() {
             return Err(LoadError::Malformed("userinfo without its claims"));
         }
         Ok(())
     }
 
-    async fn json(&mut self, step: &'static str, request: &str) -> Result<Value, LoadError> {
+    /// A form sent to an endpoint of relying parties. `headers`: whole lines.
+    fn post(&self, path: &str, headers: &str, body: &str) -> String {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n{headers}\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            self.host(),
+            body.len()
+        )
+    }
+
+    async fn json(&mut self, step: &'static str, request: &str, status: u16) -> Result<Value, LoadError> {
+        let body = self.text(step, request, status).await?;
+        serde_json::from_str(&body).map_err(|_| LoadError::Malformed("JSON"))
+    }
+
+    async fn text(&mut self, step: &'static str, request: &str, status: u16) -> Result<String, LoadError> {
         let response = self.connection.exchange(request.as_bytes()).await?;
         let body = response.text()?;
-        if response.status != 200 {
-            return Err(LoadError::Unexpected {
-                step,
-                expected: "200",
-                got: format!("{} {body}", response.status),
-            });
+        if response.status == status {
+            return Ok(body);
         }
-        serde_json::from_str(&body).map_err(|_| LoadError::Malformed("JSON"))
+        Err(LoadError::Unexpected {
+            step,
+            expected: "success",
+            got: format!("{} {body}", response.status),
+        })
     }
 
     fn host(&self) -> &str {
@@ -141,10 +233,8 @@ impl RelyingParty {
     }
 }
 
-/// The `alg` in the header of a JWT. The signature itself is not checked here: that is the work of the tests.
-fn signature_algorithm(jwt: &str) -> Option<String> {
-    let header = jwt.split('.').next()?;
-    let header = URL_SAFE_NO_PAD.decode(header).ok()?;
-    let header: Value = serde_json::from_slice(&header).ok()?;
-    header.get("alg")?.as_str().map(str::to_owned)
+/// The header (0) or the claims (1) of a JWT. Its signature is not checked here: that is the work of the tests.
+fn json_part(jwt: &str, part: usize) -> Option<Value> {
+    let part = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(part)?).ok()?;
+    serde_json::from_slice(&part).ok()
 }

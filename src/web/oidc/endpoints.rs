@@ -15,6 +15,8 @@ use crate::oidc::{
     UserinfoAnswer, UserinfoRequest,
 };
 use crate::web::app::App;
+use crate::web::budgets;
+use crate::web::client_address::client_address;
 use crate::web::error::{PageError, RETRY_UNAVAILABLE_AFTER};
 use crate::web::fields::Fields;
 use crate::web::form;
@@ -56,7 +58,7 @@ pub(super) async fn token(app: Data<App>, request: HttpRequest, payload: Payload
     let sent = client_request(&app, &request, payload).await;
     match app.oidc.token(sent).await {
         Ok(answer) => ok(&app, &request).json(answer),
-        Err(error) => refuse(&app, &request, &error),
+        Err(error) => refuse_counting(&app, &request, error).await,
     }
 }
 
@@ -65,7 +67,7 @@ pub(super) async fn push_request(app: Data<App>, request: HttpRequest, payload: 
     let sent = client_request(&app, &request, payload).await;
     match app.oidc.push_request(sent).await {
         Ok(answer) => ok(&app, &request).status(StatusCode::CREATED).json(answer),
-        Err(error) => refuse(&app, &request, &error),
+        Err(error) => refuse_counting(&app, &request, error).await,
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) async fn revocation(app: Data<App>, request: HttpRequest, payload: Pa
             response.insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"));
             response.finish()
         }
-        Err(error) => refuse(&app, &request, &error),
+        Err(error) => refuse_counting(&app, &request, error).await,
     }
 }
 
@@ -91,7 +93,7 @@ pub(super) async fn introspection(app: Data<App>, request: HttpRequest, payload:
         Ok(IntrospectionAnswer::Jwt(jwt)) => ok(&app, &request)
             .insert_header((CONTENT_TYPE, SIGNED_INTROSPECTION))
             .body(jwt),
-        Err(error) => refuse(&app, &request, &error),
+        Err(error) => refuse_counting(&app, &request, error).await,
     }
 }
 
@@ -172,13 +174,35 @@ fn certificate(app: &App, request: &HttpRequest) -> Option<ClientCertificate> {
     ClientCertificate::parse(value)
 }
 
+/// The same as [`refuse`]; who fails too often to prove to be a client is told to wait.
+async fn refuse_counting(app: &App, request: &HttpRequest, error: EndpointError) -> HttpResponse {
+    let Some(client) = &error.unproven_client else {
+        return refuse(app, request, &error);
+    };
+    let subject = format!("{client}|{}", budgets::network(client_address(request)));
+    match budgets::spend_on(app, budgets::CLIENT_AUTHENTICATION, &subject).await {
+        Err(PageError::TooManyRequests { retry_after }) => {
+            refuse(app, request, &EndpointError::too_many_failures(retry_after))
+        }
+        _ => refuse(app, request, &error),
+    }
+}
+
 /// An error as JSON; as a page of the same status for somebody who prefers to read HTML.
 fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpResponse {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_AFTER.as_secs()));
+    let retry_after = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_UNAVAILABLE_AFTER),
+        _ => error.retry_after,
+    };
+    if let Some(retry_after) = retry_after {
+        // A whole second more than what is left of the last one: too early would be refused again.
+        response.insert_header((
+            RETRY_AFTER,
+            retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0),
+        ));
     }
     give_nonce(app, request, &mut response);
     if let Some(challenge) = &error.challenge {

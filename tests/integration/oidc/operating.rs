@@ -365,3 +365,67 @@ async fn a_certificate_counts_only_where_its_header_is_believed() {
         assert_eq!(answer["error"], expected);
     }
 }
+
+#[tokio::test]
+async fn who_changed_keys_and_clients_is_on_record_without_secrets() {
+    let server = TestServer::start().await;
+    let add = [
+        "clients",
+        "add",
+        "Un service",
+        "--redirect-uri",
+        "https://rp.example/callback",
+    ];
+    let (ok, told) = output(&server, &add);
+    assert!(ok, "{told}");
+    let client_id = value(&told, "client_id");
+    let (ok, rotated) = output(&server, &["clients", "rotate-secret", &client_id]);
+    assert!(ok, "{rotated}");
+    let (ok, text) = output(&server, &["clients", "set", &client_id, "id_token_at_hash=true"]);
+    assert!(ok, "{text}");
+    let (ok, key) = output(
+        &server,
+        &["keys", "rotate", "--alg", "ES256", "--publish-minutes", "0"],
+    );
+    assert!(ok, "{key}");
+    let kid = value(&key, "kid");
+    let rotate = ["keys", "rotate", "--alg", "ES256", "--publish-minutes", "0"];
+    assert!(output(&server, &rotate).0);
+    let (ok, text) = output(&server, &["keys", "retire", &kid, "--grace-hours", "1"]);
+    assert!(ok, "{text}");
+    // What is refused leaves no trace.
+    assert!(!output(&server, &["clients", "rotate-secret", "nobody"]).0);
+    assert!(!output(&server, &["keys", "retire", "nothing"]).0);
+
+    let (_, trail) = output(&server, &["audit", "export"]);
+    let entries: Vec<Value> = trail
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|entry: &Value| entry["action"].is_string())
+        .collect();
+    let actions: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "clients.add",
+        "clients.rotate-secret",
+        "clients.set",
+        "keys.rotate",
+        "keys.rotate",
+        "keys.retire",
+    ];
+    assert_eq!(actions, expected, "{trail}");
+    assert_eq!(entries[0]["subject"], json!({"kind": "client", "id": client_id}));
+    assert_eq!(entries[2]["detail"], json!({"id_token_at_hash": true}));
+    assert_eq!(entries[3]["subject"]["id"], kid.as_str());
+    for entry in &entries {
+        assert!(
+            entry["actor"].as_str().unwrap().starts_with("command line of "),
+            "{entry}"
+        );
+    }
+    for output in [told, rotated] {
+        assert!(!trail.contains(&value(&output, "client_secret")));
+    }
+}

@@ -7,7 +7,7 @@ use crate::support::wire::{exchange, request};
 use crate::support::{EMAIL, PASSWORD, Page, RelyingParty, TestServer, parameter};
 
 /// One request without following anything, with the browser's cookies.
-async fn step(stage: &Stage, path: &str) -> Page {
+pub(super) async fn step(stage: &Stage, path: &str) -> Page {
     let cookies = stage.visitor.cookies_for(path);
     let answer = exchange(
         &stage.server.base_url,
@@ -350,4 +350,21 @@ async fn the_outcome_table_with_a_session() {
         let page = stage.send(&[none, parameter]).await;
         assert_eq!(error(&page).as_deref(), Some(expected), "{parameter:?}");
     }
+}
+
+#[tokio::test]
+async fn the_rows_that_need_more_than_a_request() {
+    let stage = Stage::set_signed_in().await;
+    let other = RelyingParty::default();
+    other.register(stage.server.database()).await;
+    let code = other.code(&stage.server, &stage.visitor, &[]).await;
+    let (_, tokens) = other.redeem(&stage.server, &code, &[]).await;
+    let foreign = tokens["id_token"].as_str().unwrap();
+    let page = stage.send(&[("id_token_hint", foreign)]).await;
+    assert_eq!(super::sent(&page, "error").as_deref(), Some("invalid_request"));
+    let page = stage.send(&[("state", "a"), ("state", "b")]).await;
+    assert_eq!(super::sent(&page, "error").as_deref(), Some("invalid_request"));
+    assert_eq!(super::sent(&page, "state"), None);
+    let bare = stage.visitor.get("/oauth/authorize").await;
+    bare.expect_error(400, "invalid_request");
 }

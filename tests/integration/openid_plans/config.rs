@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Stage;
+use crate::support::{Options, TestServer};
 
 fn texts(document: &Value, name: &str) -> Vec<String> {
     let list = document[name]
@@ -41,9 +42,12 @@ async fn oidcc_discovery_endpoint_verification() {
     has("subject_types_supported", "public");
     has("id_token_signing_alg_values_supported", "RS256");
     has("scopes_supported", "openid");
-    has("token_endpoint_auth_methods_supported", "client_secret_basic");
-    has("token_endpoint_auth_methods_supported", "client_secret_post");
-    has("token_endpoint_auth_methods_supported", "private_key_jwt");
+    for endpoint in ["token", "introspection", "revocation"] {
+        let name = format!("{endpoint}_endpoint_auth_methods_supported");
+        for method in ["client_secret_basic", "client_secret_post", "private_key_jwt"] {
+            has(&name, method);
+        }
+    }
     has("code_challenge_methods_supported", "S256");
     assert_eq!(document["claims_parameter_supported"], true);
     assert_eq!(document["request_uri_parameter_supported"], false);
@@ -58,6 +62,28 @@ async fn oidcc_discovery_endpoint_verification() {
     ];
     for path in everywhere {
         assert_eq!(stage.json(path).await, document, "{path}");
+    }
+}
+
+/// The module also wants every address to begin with https: so they do where the house has such an origin.
+#[tokio::test]
+async fn a_house_behind_tls_announces_nothing_else() {
+    let options = Options::default().with("HOST", "https://identite.example");
+    let server = TestServer::start_with(options).await;
+    let url = server.base_url.join(".well-known/openid-configuration").unwrap();
+    let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert_eq!(document["issuer"], "https://identite.example");
+    let addresses = document
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || name.ends_with("_uri"));
+    for (name, address) in addresses {
+        let address = address.as_str().unwrap();
+        assert!(
+            address.starts_with("https://identite.example/"),
+            "{name}: {address}"
+        );
     }
 }
 

@@ -3,19 +3,30 @@
 //!
 //! | plan | file |
 //! |---|---|
-//! | Basic OP | `basic.rs` |
+//! | Basic OP | `basic/` |
 //! | Config OP | `config.rs` |
 //! | RP-Initiated Logout OP | `rp_initiated_logout.rs` |
 //! | Back-Channel Logout OP | `back_channel_logout.rs` |
-//! | none: attacks of RFC 9700 | `attacks.rs` |
-//! | none: spec/oidc.md §15.1 and §15.4 | `appendix.rs` |
+//! | none: attacks of RFC 9700 | `attacks.rs`, `replay.rs` |
+//! | none: spec/oidc.md §5.2, what may be asked of people | `prompts.rs` |
+//! | none: §4.2 and §4.3, to whom errors are told | `routing.rs` |
+//! | none: §13 items 2 and 5, a session is looked at anew for each answer | `single_sign_on.rs` |
+//! | none: §14, the register of quirks | `quirks.rs` |
+//! | none: §15.1 and §15.4 of spec/oidc.md | `appendix.rs` |
+//!
+//! [`MODULES`] is the table of the plans; a test holds it against the sources.
 
 mod appendix;
 mod attacks;
 mod back_channel_logout;
 mod basic;
 mod config;
+mod prompts;
+mod quirks;
+mod replay;
+mod routing;
 mod rp_initiated_logout;
+mod single_sign_on;
 
 use josekit::jwk::Jwk;
 use josekit::jws::RS256;
@@ -25,6 +36,101 @@ use url::Url;
 use crate::support::{
     EMAIL, ORGANIZATION, Options, PASSWORD, Page, RelyingParty, TestServer, Visitor, parameter,
 };
+
+/// The plans, with their modules in the order of the Foundation's suite.
+const MODULES: [(&str, &[&str]); 4] = [
+    (
+        "oidcc-basic-certification-test-plan",
+        &[
+            "oidcc-server",
+            "oidcc-response-type-missing",
+            "oidcc-idtoken-signature",
+            "oidcc-idtoken-unsigned",
+            "oidcc-userinfo-get",
+            "oidcc-userinfo-post-header",
+            "oidcc-userinfo-post-body",
+            "oidcc-ensure-request-without-nonce-succeeds-for-code-flow",
+            "oidcc-scope-profile",
+            "oidcc-scope-email",
+            "oidcc-scope-address",
+            "oidcc-scope-phone",
+            "oidcc-scope-all",
+            "oidcc-ensure-other-scope-order-succeeds",
+            "oidcc-alternate-happy-flow",
+            "oidcc-display-page",
+            "oidcc-display-popup",
+            "oidcc-prompt-login",
+            "oidcc-prompt-none-not-logged-in",
+            "oidcc-prompt-none-logged-in",
+            "oidcc-max-age-1",
+            "oidcc-max-age-10000",
+            "oidcc-ensure-request-with-unknown-parameter-succeeds",
+            "oidcc-id-token-hint",
+            "oidcc-login-hint",
+            "oidcc-ui-locales",
+            "oidcc-claims-locales",
+            "oidcc-ensure-request-with-acr-values-succeeds",
+            "oidcc-codereuse",
+            "oidcc-codereuse-30seconds",
+            "oidcc-ensure-registered-redirect-uri",
+            "oidcc-ensure-post-request-succeeds",
+            "oidcc-server-client-secret-post",
+            "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported",
+            "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported",
+            "oidcc-claims-essential",
+            "oidcc-ensure-request-object-with-redirect-uri",
+            "oidcc-refresh-token",
+            "oidcc-ensure-request-with-valid-pkce-succeeds",
+        ],
+    ),
+    (
+        "oidcc-config-certification-test-plan",
+        &["oidcc-discovery-endpoint-verification"],
+    ),
+    (
+        "oidcc-rp-initiated-logout-certification-test-plan",
+        &[
+            "oidcc-rp-initiated-logout-discovery-endpoint-verification",
+            "oidcc-rp-initiated-logout",
+            "oidcc-rp-initiated-logout-bad-post-logout-redirect-uri",
+            "oidcc-rp-initiated-logout-modified-id-token-hint",
+            "oidcc-rp-initiated-logout-no-id-token-hint",
+            "oidcc-rp-initiated-logout-no-params",
+            "oidcc-rp-initiated-logout-no-post-logout-redirect-uri",
+            "oidcc-rp-initiated-logout-no-state",
+            "oidcc-rp-initiated-logout-only-state",
+            "oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri",
+            "oidcc-rp-initiated-logout-bad-id-token-hint",
+        ],
+    ),
+    (
+        "oidcc-backchannel-rp-initiated-logout-certification-test-plan",
+        &[
+            "oidcc-backchannel-logout-discovery-endpoint-verification",
+            "oidcc-backchannel-rp-initiated-logout",
+        ],
+    ),
+];
+
+#[test]
+fn every_module_of_the_plans_has_its_test() {
+    let sources = [
+        include_str!("basic/mod.rs"),
+        include_str!("basic/codes.rs"),
+        include_str!("basic/requests.rs"),
+        include_str!("basic/sessions.rs"),
+        include_str!("config.rs"),
+        include_str!("rp_initiated_logout.rs"),
+        include_str!("back_channel_logout.rs"),
+    ]
+    .concat();
+    for (plan, modules) in MODULES {
+        for module in modules {
+            let test = format!("#[tokio::test]\nasync fn {}()", module.replace('-', "_"));
+            assert!(sources.contains(&test), "{plan}: {module}");
+        }
+    }
+}
 
 /// A server, an ordinary client of it, and somebody's browser.
 pub(super) struct Stage {

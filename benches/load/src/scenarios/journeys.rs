@@ -39,8 +39,8 @@ async fn measure_client(
     let algorithm = client.algorithm();
     let operation = format!("authorize, token, userinfo with {algorithm}");
     let wanted = match client {
-        Client::Es256 => 4000.0,
         Client::Rs256 => 2000.0,
+        Client::Es256 | Client::With(_) => 4000.0,
     };
 
     let mut one = SignedInJourney::new(&bench.target, client, 0..SESSIONS);

@@ -1,5 +1,6 @@
 //! What is measured: one file a scenario. Each starts a server of its own, so that none sees what another left in memory.
 
+mod features;
 mod journeys;
 mod memory;
 mod overload;
@@ -28,6 +29,8 @@ pub enum Scenario {
     SignInPage,
     /// authorize → code → token → userinfo with a live session, for ES256 and RS256.
     SignedInJourney,
+    /// The same with each feature of a relying party on, one after the other.
+    Features,
     /// The whole sign-in with a password, for current and for legacy accounts.
     PasswordJourney,
     /// Ten times the sign-ins that the machine can do, while others go on.
@@ -37,11 +40,12 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Start,
         Self::Discovery,
         Self::SignInPage,
         Self::SignedInJourney,
+        Self::Features,
         Self::PasswordJourney,
         Self::Overload,
         Self::Memory,
@@ -80,6 +84,7 @@ pub async fn run(scenario: Scenario, bench: &Bench) -> Result<Findings, LoadErro
         Scenario::Discovery => pages::discovery(bench).await,
         Scenario::SignInPage => pages::sign_in_page(bench).await,
         Scenario::SignedInJourney => journeys::run(bench).await,
+        Scenario::Features => features::run(bench).await,
         Scenario::PasswordJourney => passwords::run(bench).await,
         Scenario::Overload => overload::run(bench).await,
         Scenario::Memory => memory::run(bench).await,

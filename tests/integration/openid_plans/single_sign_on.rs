@@ -1,0 +1,162 @@
+//! A live session answers at once, and only for as long as everything that it stands on is still so (spec/oidc.md §13, items 2
+//! and 5; Q30, Q31, Q32, Q47).
+
+use serde_json::json;
+
+use super::{Stage, sent};
+use crate::support::{EMAIL, PASSWORD, RelyingParty};
+
+/// What becomes of a live session once `change` happened: the error without pages, and the page with them.
+async fn after(change: &str) -> (String, String) {
+    let stage = Stage::set_signed_in().await;
+    assert!(sent(&stage.send(&[("prompt", "none")]).await, "code").is_some());
+    stage.server.database().execute(change).await;
+    let silent = stage.send(&[("prompt", "none")]).await;
+    let error = sent(&silent, "error").unwrap_or_else(|| panic!("{change}: {}", silent.location()));
+    let page = stage.send(&[]).await;
+    assert_eq!(page.status, 200, "{change}: {}", page.url);
+    (error, page.url.path().to_owned())
+}
+
+#[tokio::test]
+async fn an_address_that_must_be_proven_again_stands_in_the_way() {
+    let outcome =
+        after("UPDATE users SET email_verified_at = now() - interval '4 months' WHERE id = 1").await;
+    assert_eq!(
+        outcome,
+        ("interaction_required".into(), "/users/verify-email".into())
+    );
+}
+
+#[tokio::test]
+async fn an_organization_that_was_left_is_represented_no_more() {
+    let outcome = after("DELETE FROM users_organizations WHERE user_id = 1 AND organization_id = 1").await;
+    assert_eq!(
+        outcome,
+        ("interaction_required".into(), "/users/select-organization".into())
+    );
+}
+
+#[tokio::test]
+async fn without_any_organization_one_must_be_joined() {
+    let outcome = after("DELETE FROM users_organizations WHERE user_id = 1").await;
+    assert_eq!(
+        outcome,
+        (
+            "interaction_required".into(),
+            "/users/organization-suggestions".into()
+        )
+    );
+}
+
+#[tokio::test]
+async fn names_that_were_taken_away_are_asked_for() {
+    let outcome = after("UPDATE users SET family_name = NULL WHERE id = 1").await;
+    assert_eq!(
+        outcome,
+        (
+            "interaction_required".into(),
+            "/users/personal-information".into()
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_second_factor_that_is_wanted_everywhere_by_now_is_asked_for() {
+    let (error, page) = after("UPDATE users SET force_2fa = true WHERE id = 1").await;
+    assert_eq!(error, "interaction_required");
+    assert!(
+        ["/users/2fa-sign-in", "/users/double-authentication-choice"].contains(&page.as_str()),
+        "{page}"
+    );
+}
+
+/// Who is deleted is signed out (Q47).
+#[tokio::test]
+async fn a_deleted_account_is_nobody() {
+    let outcome = after(
+        "DELETE FROM users_organizations WHERE user_id = 1; DELETE FROM users_oidc_clients WHERE user_id = 1;
+         DELETE FROM users WHERE id = 1",
+    )
+    .await;
+    assert_eq!(outcome, ("login_required".into(), "/users/start-sign-in".into()));
+}
+
+/// The level is that of the moment: one that a service forced upon its own answer does not reach another (Q28).
+#[tokio::test]
+async fn a_level_is_judged_for_each_request() {
+    let stage = Stage::set_signed_in().await;
+    let essential = json!({"id_token": {"acr": {"essential": true, "values": ["eidas1"]}}}).to_string();
+    let refused = stage.send(&[("claims", &essential), ("prompt", "none")]).await;
+    assert_eq!(sent(&refused, "error").as_deref(), Some("login_required"));
+    let legacy = stage
+        .send(&[("acr_values", "eidas1"), ("prompt", "consent")])
+        .await;
+    let tokens = stage.tokens(&sent(&legacy, "code").unwrap()).await;
+    assert_eq!(stage.id_token(&tokens).await["acr"], "eidas1");
+    let refused = stage.send(&[("claims", &essential), ("prompt", "none")]).await;
+    assert_eq!(sent(&refused, "error").as_deref(), Some("login_required"));
+    let tokens = stage.tokens(&stage.code(&[("acr_values", "eidas0")]).await).await;
+    assert_eq!(stage.id_token(&tokens).await["acr"], "eidas0");
+}
+
+/// Two browsers act for two organizations (Q31), and a choice made in the browser of the session counts for its tokens.
+#[tokio::test]
+async fn the_organization_is_that_of_the_session() {
+    let stage = Stage::set_signed_in().await;
+    let siret = async |token: &str| {
+        stage.userinfo(token).await.1["siret"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let tokens = stage.tokens(&stage.code(&[]).await).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    let first = siret(token).await;
+    let elsewhere = stage.server.visitor();
+    elsewhere.sign_in_as(EMAIL, PASSWORD).await;
+    assert_eq!(siret(token).await, first, "a sign-in elsewhere");
+    elsewhere.select_organization(49).await;
+    assert_eq!(siret(token).await, first, "a choice elsewhere");
+    stage.visitor.select_organization(49).await;
+    assert_ne!(siret(token).await, first, "a choice here");
+}
+
+/// A code that has no organization left is no fault of the server (Q32).
+#[tokio::test]
+async fn a_code_without_an_organization_is_an_invalid_grant_and_a_token_is_invalid() {
+    let stage = Stage::set_signed_in().await;
+    let tokens = stage.tokens(&stage.code(&[]).await).await;
+    let code = stage.code(&[]).await;
+    stage
+        .server
+        .database()
+        .execute("DELETE FROM users_organizations WHERE user_id = 1")
+        .await;
+    let (status, answer) = stage.client.redeem(&stage.server, &code, &[]).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_grant")));
+    let (status, answer) = stage.userinfo(tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!((status, &answer["error"]), (401, &json!("invalid_token")));
+}
+
+/// A sign-out anywhere ends codes and tokens of the session, and an app session left behind signs nobody in (Q41).
+#[tokio::test]
+async fn a_sign_out_ends_whatever_the_session_brought() {
+    let stage = Stage::set_signed_in().await;
+    let other = RelyingParty::default();
+    other.register(stage.server.database()).await;
+    let tokens = stage.tokens(&stage.code(&[]).await).await;
+    let code = other.code(&stage.server, &stage.visitor, &[]).await;
+    stage.visitor.sign_out().await;
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(stage.userinfo(token).await.0, 401);
+    let (status, answer) = other.redeem(&stage.server, &code, &[]).await;
+    assert_eq!((status, &answer["error"]), (400, &json!("invalid_grant")));
+    let silent = stage.send(&[("prompt", "none")]).await;
+    assert_eq!(sent(&silent, "error").as_deref(), Some("login_required"));
+    assert_eq!(
+        stage.visitor.get("/").await.url.path(),
+        "/users/start-sign-in",
+        "the site knows nobody either"
+    );
+}
