@@ -3,6 +3,7 @@
 //! Rooms and floors are drawn in `docs/ARCHITECTURE.md`; a room uses only the floors below it.
 
 pub mod accounts;
+pub mod certification;
 pub mod cli;
 pub mod config;
 pub mod connectors;

@@ -8,6 +8,8 @@ mod support;
 
 #[path = "browser/accounts/mod.rs"]
 mod accounts;
+#[path = "browser/certification.rs"]
+mod certification;
 #[path = "browser/identity.rs"]
 mod identity;
 #[path = "browser/memberships.rs"]

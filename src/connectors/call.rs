@@ -41,10 +41,6 @@ impl Request {
     ///
     /// # Errors
     /// When `document` cannot be written as JSON.
-    #[allow(
-        dead_code,
-        reason = "the registers of companies, which come next, are signed in to with JSON"
-    )]
     pub(super) fn post_json(url: Url, document: &impl Serialize) -> Result<Self, CallError> {
         let body = serde_json::to_vec(document).map_err(|error| CallError::Unsendable(error.to_string()))?;
         Ok(Self::post(url, "application/json", body))

@@ -58,7 +58,7 @@ struct Token {
 }
 
 /// A legal unit, as far as it tells who somebody is. Members are absent where the register does not know.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UniteLegaleInsee {
     #[serde(rename = "prenom1UniteLegale")]

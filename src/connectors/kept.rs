@@ -14,10 +14,6 @@ pub(super) enum Stale {
     /// It still serves, for this long.
     ServesFor(TimeDelta),
     /// It is of no use.
-    #[allow(
-        dead_code,
-        reason = "so it is for the tokens of the registers of companies, which come next"
-    )]
     IsUseless,
 }
 

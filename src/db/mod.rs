@@ -4,6 +4,7 @@ pub mod audit;
 pub mod authenticators;
 pub mod browsers;
 pub mod catalog;
+pub mod certifications;
 pub mod client_settings;
 pub mod clients;
 pub mod connections;

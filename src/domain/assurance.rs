@@ -47,7 +47,8 @@ pub enum OrganizationLevel {
 }
 
 impl OrganizationLevel {
-    const ALL: [Self; 3] = [Self::Unverified, Self::Verified, Self::Certified];
+    /// From the lowest.
+    pub const ALL: [Self; 3] = [Self::Unverified, Self::Verified, Self::Certified];
 }
 
 /// The three levels of one person, signed in, acting for one organization.
@@ -115,24 +116,50 @@ pub fn second_factor_would_help(
     if authentication == AuthenticationLevel::TwoFactors {
         return false;
     }
-    let reachable_with = |authentication| {
-        let identities = [IdentityLevel::Declared, IdentityLevel::Verified]
-            .into_iter()
-            .filter(|it| *it >= identity);
-        identities
-            .flat_map(|identity| {
-                OrganizationLevel::ALL
-                    .into_iter()
-                    .filter(|it| organization.is_none_or(|known| known == *it))
-                    .map(move |organization| Levels {
-                        identity,
-                        authentication,
-                        organization,
-                    })
-            })
-            .any(|levels| request.accepts(levels.acr_for(Some(request))))
-    };
+    let reachable_with =
+        |authentication| is_reachable_with(Some(request), identity, authentication, organization);
     !reachable_with(AuthenticationLevel::OneFactor) && reachable_with(AuthenticationLevel::TwoFactors)
+}
+
+/// Whether any step that a person could take leads to an acr that satisfies `request`: an identity is verified, a second factor
+/// is shown, a certification is asked for. `organization` is `None` as long as the person may still choose or join one.
+#[must_use]
+pub fn is_within_reach(
+    request: Option<&EssentialAcr>,
+    identity: IdentityLevel,
+    authentication: AuthenticationLevel,
+    organization: Option<OrganizationLevel>,
+) -> bool {
+    let certification_is_asked = request.is_some_and(EssentialAcr::asks_for_certification_dirigeant);
+    let organization = organization.filter(|_| !certification_is_asked);
+    [AuthenticationLevel::OneFactor, AuthenticationLevel::TwoFactors]
+        .into_iter()
+        .filter(|it| *it >= authentication)
+        .any(|authentication| is_reachable_with(request, identity, authentication, organization))
+}
+
+/// Whether `request` is satisfied with this `authentication` by an identity of `identity` or above.
+fn is_reachable_with(
+    request: Option<&EssentialAcr>,
+    identity: IdentityLevel,
+    authentication: AuthenticationLevel,
+    organization: Option<OrganizationLevel>,
+) -> bool {
+    let identities = [IdentityLevel::Declared, IdentityLevel::Verified]
+        .into_iter()
+        .filter(|it| *it >= identity);
+    identities
+        .flat_map(|identity| {
+            OrganizationLevel::ALL
+                .into_iter()
+                .filter(move |it| organization.is_none_or(|known| known == *it))
+                .map(move |organization| Levels {
+                    identity,
+                    authentication,
+                    organization,
+                })
+        })
+        .any(|levels| satisfies(levels.acr_for(request), request))
 }
 
 /// Whether a verified identity is what this request needs: today's levels do not satisfy it, and they would with it.
@@ -281,6 +308,51 @@ mod tests {
                 verified_identity_would_help(request.as_ref(), levels),
                 expected,
                 "{values:?} {levels:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_no_step_can_lead_to_is_out_of_reach() {
+        let rows: [(&[&str], Levels, bool); 12] = [
+            (&["eidas2", "eidas3"], levels(0, 1, 1), false),
+            (
+                &["https://proconnect.gouv.fr/assurance/self-asserted-2fa"],
+                levels(1, 2, 2),
+                false,
+            ),
+            (&[], levels(1, 1, 1), false),
+            (
+                &["eidas1", "eidas1-mfa", "eidas2", "eidas3"],
+                levels(0, 1, 0),
+                false,
+            ),
+            (
+                &["eidas1", "eidas1-mfa", "eidas2", "eidas3"],
+                levels(0, 1, 1),
+                true,
+            ),
+            (&["eidas0"], levels(0, 1, 0), true),
+            (&["eidas0"], levels(1, 1, 1), false),
+            (&["eidas0"], levels(0, 2, 1), false),
+            (&["eidas0-mfa"], levels(0, 1, 1), true),
+            (&["eidas1-mfa"], levels(0, 1, 0), false),
+            (&[CERTIFICATION], levels(0, 1, 1), true),
+            (&["eidas0-mfa", CERTIFICATION], levels(1, 1, 2), false),
+        ];
+        for (values, levels, expected) in rows {
+            let request = EssentialAcr::one_of(values.iter().copied());
+            let reach = |request, organization| {
+                is_within_reach(request, levels.identity, levels.authentication, organization)
+            };
+            assert_eq!(
+                reach(Some(&request), Some(levels.organization)),
+                expected,
+                "{values:?} {levels:?}"
+            );
+            assert!(
+                reach(None, Some(levels.organization)),
+                "without insistence: {levels:?}"
             );
         }
     }

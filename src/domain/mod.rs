@@ -6,6 +6,7 @@ pub mod assurance;
 #[cfg(test)]
 mod assurance_combinations;
 pub mod calendar;
+pub mod certification;
 pub mod device;
 pub mod diceware;
 pub mod did_you_mean;

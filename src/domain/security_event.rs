@@ -75,6 +75,8 @@ security_events! {
     IdentityVerified = "identity_verified" => "Identité vérifiée par FranceConnect",
     /// … and it was not the person of this account.
     IdentityRefused = "identity_refused" => "Identité FranceConnect d’une autre personne refusée",
+    /// A register names the person as an executive of an organization.
+    ExecutiveCertified = "executive_certified" => "Certification dirigeant obtenue",
     AccountDeleted = "account_deleted" => "Suppression du compte",
 }
 

@@ -16,11 +16,11 @@ pub use person::{Link, Person};
 pub use place::Place;
 pub use requirement::{ENROLMENT_WINDOW, Requirement};
 pub use service::Journeys;
-pub use visit::{PendingInteraction, Prompt, Visit};
+pub use visit::{CertificationRefusal, PendingInteraction, Prompt, Visit};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::TrustedBrowser;
+use crate::domain::{OrganizationId, OrganizationLevel, TrustedBrowser};
 
 /// Everything that the requirements look at.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct Rules {
     pub email_verification_max_age: TimeDelta,
     /// `FRANCECONNECT_VERIFICATION_MAX_AGE_IN_MINUTES`
     pub franceconnect_max_age: TimeDelta,
+    /// `CERTIFICATION_DIRIGEANT_MAX_AGE_IN_MINUTES`
+    pub certification_max_age: TimeDelta,
     /// `TRUSTED_BROWSER_COOKIE_MAX_AGE_IN_SECONDS`
     pub trusted_browser_max_age: TimeDelta,
     /// `FEATURE_AUTHENTICATE_BROWSER`
@@ -60,6 +62,21 @@ impl Journey {
             .interaction
             .as_ref()
             .filter(|interaction| interaction.expires_at > self.now)
+    }
+
+    /// The organization as whose executive the person is to be certified before anything else: the one that they want to join, or the
+    /// selected one when no certification of theirs is fresh enough for the request.
+    #[must_use]
+    pub fn organization_to_certify(&self) -> Option<OrganizationId> {
+        self.interaction()
+            .filter(|interaction| interaction.requests_certification_dirigeant())?;
+        let person = self.person.as_ref()?;
+        if let Some(pending) = self.visit.pending_certification {
+            return Some(pending);
+        }
+        let link = person.selected_link()?;
+        let is_certified = person.level_of(link, self) == OrganizationLevel::Certified;
+        (!is_certified).then_some(link.organization)
     }
 
     /// Whether the browser has proven to be the one of the person who is signed in.

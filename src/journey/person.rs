@@ -135,11 +135,27 @@ impl Person {
         }
     }
 
-    /// What the link to the selected organization is worth; `None` without a selection.
+    /// What the link to the selected organization is worth at the moment of `journey`; `None` without a selection.
     #[must_use]
-    pub fn organization_level(&self) -> Option<OrganizationLevel> {
-        self.selected_link()
-            .map(|link| link.verification_type.organization_level())
+    pub fn organization_level(&self, journey: &Journey) -> Option<OrganizationLevel> {
+        self.selected_link().map(|link| self.level_of(link, journey))
+    }
+
+    /// What `link` is worth at the moment of `journey`. A certification that is too old, or older than the identity that it was
+    /// made for, is a verified link like any other.
+    #[must_use]
+    pub fn level_of(&self, link: &Link, journey: &Journey) -> OrganizationLevel {
+        let level = link.verification_type.organization_level();
+        if level != OrganizationLevel::Certified {
+            return level;
+        }
+        let is_outdated = is_expired(link.verified_at, journey.rules.certification_max_age, journey.now)
+            || self.franceconnect_updated_at > link.verified_at;
+        if is_outdated {
+            OrganizationLevel::Verified
+        } else {
+            level
+        }
     }
 
     /// The three levels at the moment of `journey`; `None` as long as no organization is selected.
@@ -148,7 +164,7 @@ impl Person {
         Some(Levels {
             identity: self.identity_level(journey),
             authentication: AuthenticationLevel::of(&self.amr),
-            organization: self.organization_level()?,
+            organization: self.organization_level(journey)?,
         })
     }
 }

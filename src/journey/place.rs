@@ -25,6 +25,8 @@ pub enum Place {
     },
     SelectOrganization,
     FranceConnect,
+    /// Where the registers are asked.
+    Certification,
     PersonalInformation,
     OfficialContact {
         organization: OrganizationId,
@@ -33,7 +35,14 @@ pub enum Place {
     PendingModeration {
         moderation: ModerationId,
     },
+    /// No level that the relying party insists on can be reached: the page that says so, and leads back.
+    AccessDenied {
+        /// Name of the interaction in URLs.
+        interaction: String,
+    },
     Welcome,
+    /// The same for certified executives.
+    WelcomeExecutive,
 }
 
 impl Place {
@@ -63,6 +72,7 @@ impl Place {
             Self::JoinOrganization { siret_hint: None } => "/users/join-organization".to_owned(),
             Self::SelectOrganization => "/users/select-organization".to_owned(),
             Self::FranceConnect => "/users/franceconnect".to_owned(),
+            Self::Certification => "/users/certification-dirigeant".to_owned(),
             Self::PersonalInformation => "/users/personal-information".to_owned(),
             Self::OfficialContact { organization } => {
                 format!("/users/official-contact-email-verification/{organization}")
@@ -70,7 +80,9 @@ impl Place {
             Self::PendingModeration { moderation } => {
                 format!("/users/unable-to-auto-join-organization?moderation_id={moderation}")
             }
+            Self::AccessDenied { interaction } => format!("/interaction/{interaction}/access-denied"),
             Self::Welcome => "/users/welcome".to_owned(),
+            Self::WelcomeExecutive => "/users/welcome/dirigeant".to_owned(),
         }
     }
 

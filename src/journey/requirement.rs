@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::{Effect, Journey, PendingInteraction, Person, Place, Prompt, Step, is_expired};
-use crate::domain::assurance::{second_factor_would_help, verified_identity_would_help};
-use crate::domain::{AuthenticationLevel, IdentityLevel};
+use crate::domain::assurance::{is_within_reach, second_factor_would_help, verified_identity_would_help};
+use crate::domain::{AuthenticationLevel, IdentityLevel, LinkVerificationType, OrganizationLevel};
 
 /// Whoever was shown the key of an application in time may give its first code for this long.
 pub const ENROLMENT_WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -24,6 +24,8 @@ pub enum Requirement {
     SignedInRecentlyOrEnrolling,
     /// … since the authorization request demanded it anew (`prompt=login`, `max_age`).
     SignedInForThisRequest,
+    /// Some step leads to a level that the relying party insists on: nobody is led through others in vain.
+    AcrWithinReach,
     /// The address was proven, and not too long ago.
     EmailVerified,
     /// A second factor was used if the person or the relying party insists.
@@ -42,6 +44,10 @@ pub enum Requirement {
     SelectedOrganization,
     /// An identity that `FranceConnect` told is still valid, and is there where it alone is missing for the request.
     VerifiedIdentity,
+    /// Who wants to join an organization as its executive has been certified.
+    PendingCertification,
+    /// A register names the person as an executive of the selected organization, where the relying party asks for it.
+    CertifiedExecutive,
     /// Given name and family name are known.
     Names,
     /// What somebody has to decide has been asked.
@@ -101,6 +107,12 @@ impl Requirement {
                     Place::StartSignIn,
                 )
             }
+            Self::AcrWithinReach => match journey.request_out_of_reach() {
+                None => Step::Continue,
+                Some(interaction) => Step::GoTo(Place::AccessDenied {
+                    interaction: interaction.uid.clone(),
+                }),
+            },
             Self::EmailVerified if !person.email_verified || person.has_pending_password => {
                 Step::GoTo(Place::VerifyEmail)
             }
@@ -140,9 +152,15 @@ impl Requirement {
                     organization: link.organization,
                 }),
             },
+            Self::PendingCertification if journey.visit.pending_certification.is_none() => Step::Continue,
+            Self::PendingCertification | Self::CertifiedExecutive => check_certification(journey, person),
             Self::Names => met_or(person.has_names(), Place::PersonalInformation),
             Self::PromptAnswered => check_prompt(journey),
-            Self::Greeted => met_or(person.link_to_greet().is_none(), Place::Welcome),
+            Self::Greeted => match person.link_to_greet().map(|link| link.verification_type) {
+                None => Step::Continue,
+                Some(LinkVerificationType::OrganizationDirigeant) => Step::GoTo(Place::WelcomeExecutive),
+                Some(_) => Step::GoTo(Place::Welcome),
+            },
         }
     }
 }
@@ -153,6 +171,35 @@ impl Journey {
             .interaction()
             .and_then(|interaction| interaction.siret_hint.clone());
         Place::JoinOrganization { siret_hint }
+    }
+
+    /// The pending request when it insists on levels that no step of this person leads to (spec/accounts.md §6.4).
+    #[must_use]
+    pub fn request_out_of_reach(&self) -> Option<&PendingInteraction> {
+        let person = self.person.as_ref()?;
+        let interaction = self.interaction()?;
+        let is_within_reach = is_within_reach(
+            interaction.essential_acr.as_ref(),
+            person.identity_level(self),
+            AuthenticationLevel::of(&person.amr),
+            self.settled_organization_level(person, interaction),
+        );
+        (!is_within_reach).then_some(interaction)
+    }
+
+    /// What the link is worth that the answer will be about; `None` as long as the person may choose or join an organization.
+    fn settled_organization_level(
+        &self,
+        person: &Person,
+        interaction: &PendingInteraction,
+    ) -> Option<OrganizationLevel> {
+        if interaction.siret_hint.is_some() || interaction.prompt == Prompt::SelectOrganization {
+            return None;
+        }
+        match (person.selected_link(), person.links.as_slice()) {
+            (Some(link), _) | (None, [link]) => Some(person.level_of(link, self)),
+            (None, _) => None,
+        }
     }
 
     /// The identity is to be renewed, or a verified one is what the request lacks (spec/accounts.md §4.5).
@@ -184,7 +231,7 @@ impl Journey {
             request,
             person.identity_level(self),
             AuthenticationLevel::of(&person.amr),
-            person.organization_level(),
+            person.organization_level(self),
         );
         person.force_2fa || would_help
     }
@@ -220,6 +267,17 @@ fn check_selected_organization(journey: &Journey, person: &Person) -> Step {
     match person.links.as_slice() {
         [only] if !must_choose => Step::Perform(Effect::SelectOrganization(only.organization)),
         _ => Step::GoTo(Place::SelectOrganization),
+    }
+}
+
+/// The registers are asked about a verified identity.
+fn check_certification(journey: &Journey, person: &Person) -> Step {
+    if journey.organization_to_certify().is_none() {
+        return Step::Continue;
+    }
+    match person.identity_level(journey) {
+        IdentityLevel::Declared => Step::GoTo(Place::FranceConnect),
+        IdentityLevel::Verified => Step::GoTo(Place::Certification),
     }
 }
 

@@ -36,6 +36,7 @@ fn complete() -> Journey {
             recent_login_interval: TimeDelta::seconds(900),
             email_verification_max_age: TimeDelta::days(90),
             franceconnect_max_age: TimeDelta::days(90),
+            certification_max_age: TimeDelta::days(1),
             trusted_browser_max_age: TimeDelta::days(90),
             authenticate_browser: true,
         },
@@ -82,6 +83,13 @@ fn interaction() -> PendingInteraction {
     }
 }
 
+/// No step leads to what the request of [`interaction`] insists on.
+fn denied() -> Step {
+    Step::GoTo(Place::AccessDenied {
+        interaction: interaction().uid,
+    })
+}
+
 fn with(change: impl FnOnce(&mut Journey)) -> Journey {
     let mut journey = complete();
     change(&mut journey);
@@ -99,6 +107,25 @@ fn with_interaction(change: impl FnOnce(&mut PendingInteraction)) -> Journey {
         journey.visit.interaction = Some(pending);
     })
 }
+
+/// A request that insists on one of `values`.
+fn insisting_on(values: &[&str]) -> Journey {
+    with_interaction(|interaction| {
+        interaction.essential_acr = Some(EssentialAcr::one_of(values.iter().copied()));
+    })
+}
+
+/// Somebody known to `FranceConnect` whom a relying party wants certified.
+fn certification(change: impl FnOnce(&mut Journey)) -> Journey {
+    let mut journey = with_interaction(|interaction| {
+        interaction.essential_acr = Some(EssentialAcr::one_of([CERTIFICATION]));
+    });
+    journey.person.as_mut().unwrap().franceconnect_updated_at = Some(now() - TimeDelta::hours(2));
+    change(&mut journey);
+    journey
+}
+
+const CERTIFICATION: &str = "https://proconnect.gouv.fr/assurance/certification-dirigeant";
 
 /// One journey per requirement that fails just this one, in the order of a ladder.
 fn failing(requirement: Requirement) -> (Journey, Step) {
@@ -131,6 +158,7 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             with_interaction(|interaction| interaction.authenticated_since = Some(now())),
             Step::GoTo(Place::StartSignIn),
         ),
+        R::AcrWithinReach => (insisting_on(&["eidas2", "eidas3"]), denied()),
         R::EmailVerified => (
             with_person(|person| person.email_verified = false),
             Step::GoTo(Place::VerifyEmail),
@@ -169,11 +197,14 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
             Step::GoTo(Place::SelectOrganization),
         ),
         R::VerifiedIdentity => (
-            with_person(|person| {
-                person.franceconnect_updated_at = Some(now() - TimeDelta::days(91));
-            }),
+            with_person(|person| person.franceconnect_updated_at = Some(now() - TimeDelta::days(91))),
             Step::GoTo(Place::FranceConnect),
         ),
+        R::PendingCertification => (
+            certification(|journey| journey.visit.pending_certification = Some(OrganizationId(9))),
+            Step::GoTo(Place::Certification),
+        ),
+        R::CertifiedExecutive => (certification(|_| ()), Step::GoTo(Place::Certification)),
         R::Names => (
             with_person(|person| person.family_name = Some(String::new())),
             Step::GoTo(Place::PersonalInformation),
@@ -387,11 +418,9 @@ fn a_second_factor_is_asked_when_it_helps() {
         ),
         (vec!["eidas0-mfa"], true, Step::GoTo(Place::SecondFactor)),
         (vec!["eidas0", "eidas1-mfa"], true, Step::Continue),
-        (vec!["eidas2"], true, Step::Continue),
+        (vec!["eidas2"], true, denied()),
     ] {
-        let mut journey = with_interaction(|interaction| {
-            interaction.essential_acr = Some(EssentialAcr::one_of(values.clone()));
-        });
+        let mut journey = insisting_on(&values);
         journey.person.as_mut().unwrap().has_totp = has_totp;
         assert_eq!(
             next_step(ladders::RELYING_PARTY, &journey),
@@ -414,8 +443,8 @@ fn an_identity_is_asked_when_it_helps_or_is_to_be_renewed() {
         (Some(vec!["eidas1"]), Type::Domain, None, &asked),
         (Some(vec!["eidas1"]), Type::Domain, Some(1), &Step::Continue),
         (Some(vec!["eidas0"]), UNVERIFIED, None, &asked),
-        (Some(vec!["eidas1"]), UNVERIFIED, None, &Step::Continue),
-        (Some(vec!["eidas2"]), Type::Domain, None, &Step::Continue),
+        (Some(vec!["eidas1"]), UNVERIFIED, None, &denied()),
+        (Some(vec!["eidas2"]), Type::Domain, None, &denied()),
     ] {
         let mut journey = with_interaction(|interaction| {
             interaction.essential_acr = values.clone().map(EssentialAcr::one_of);
@@ -429,6 +458,57 @@ fn an_identity_is_asked_when_it_helps_or_is_to_be_renewed() {
             "{values:?} {link_type:?} {age_in_days:?}"
         );
     }
+}
+
+#[test]
+fn a_certification_counts_while_it_is_fresh_and_of_the_identity_of_today() {
+    let executive = |verified_at: Option<DateTime<Utc>>, identity_at: Option<DateTime<Utc>>| {
+        certification(|journey| {
+            let person = journey.person.as_mut().unwrap();
+            person.links[0].verification_type = LinkVerificationType::OrganizationDirigeant;
+            person.links[0].verified_at = verified_at;
+            person.franceconnect_updated_at = identity_at;
+        })
+    };
+    let hours = |count| Some(now() - TimeDelta::hours(count));
+    let certify = Step::GoTo(Place::Certification);
+    for (verified_at, identity_at, expected) in [
+        (hours(24), hours(24), Step::Continue),
+        (hours(25), hours(26), certify.clone()),
+        (hours(2), hours(1), certify.clone()),
+        (None, hours(1), certify),
+        (hours(1), None, Step::GoTo(Place::FranceConnect)),
+        (hours(1), hours(24 * 91), Step::GoTo(Place::FranceConnect)),
+    ] {
+        let mut journey = executive(verified_at, identity_at);
+        assert_eq!(
+            next_step(ladders::RELYING_PARTY, &journey),
+            expected,
+            "{verified_at:?} {identity_at:?}"
+        );
+        // Whoever does not ask for it is not kept waiting by it.
+        journey.visit.interaction.as_mut().unwrap().essential_acr = None;
+        let without = next_step(ladders::RELYING_PARTY, &journey);
+        assert_ne!(
+            without,
+            Step::GoTo(Place::Certification),
+            "{verified_at:?} {identity_at:?}"
+        );
+    }
+}
+
+#[test]
+fn who_is_certified_is_greeted_as_an_executive() {
+    let journey = with_person(|person| {
+        person.links[0].verification_type = LinkVerificationType::OrganizationDirigeant;
+        person.links[0].verified_at = Some(now());
+        person.links[0].has_been_greeted = false;
+        person.franceconnect_updated_at = Some(now());
+    });
+    assert_eq!(
+        next_step(ladders::RELYING_PARTY, &journey),
+        Step::GoTo(Place::WelcomeExecutive)
+    );
 }
 
 #[test]

@@ -50,6 +50,24 @@ pub struct Visit {
     /// The person has asked to act for this organization, and a register has to name them as an executive first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_certification: Option<OrganizationId>,
+    /// Why a certification was refused, for the page that tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certification_refusal: Option<CertificationRefusal>,
+}
+
+/// A certification that was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificationRefusal {
+    /// Name of the organization.
+    pub organization: String,
+    /// Nine digits.
+    pub siren: String,
+    /// What the register is called.
+    pub register: String,
+    /// Names of the criteria in common with the closest executive; empty when nobody is close.
+    #[serde(default)]
+    pub matches: Vec<String>,
 }
 
 impl Visit {

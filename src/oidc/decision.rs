@@ -182,11 +182,13 @@ fn acr_to_state(
 /// The outcome of an interaction for the acr: whether what would be stated is something the relying party accepts.
 #[must_use]
 pub fn acr_is_acceptable(request: &AuthorizationRequest, authentication: &Authentication) -> bool {
-    if request.legacy_eidas1 {
-        return true;
-    }
     let essential = request.claims.essential_acr.as_ref();
-    crate::domain::assurance::satisfies(authentication.acr_for(essential), essential)
+    let acr = if request.legacy_eidas1 {
+        Some(Acr::Eidas1)
+    } else {
+        authentication.acr_for(essential)
+    };
+    crate::domain::assurance::satisfies(acr, essential)
 }
 
 /// Whether the person signed in after the request reached us.

@@ -80,7 +80,8 @@ fn read(changes: &[(&str, &str)]) -> Result<AuthorizationRequest, Rejection> {
     read_raw(&raw, ClientLookup::Known(&standard_client()))
 }
 
-fn request(changes: &[(&str, &str)]) -> AuthorizationRequest {
+/// A sound request of the standard client with some parameters replaced or added.
+pub(crate) fn request(changes: &[(&str, &str)]) -> AuthorizationRequest {
     read(changes).unwrap()
 }
 
@@ -621,6 +622,11 @@ fn an_unreachable_level_is_not_acceptable() {
     assert!(acr_is_acceptable(
         &request(&[("acr_values", "eidas1")]),
         &unverified
+    ));
+    let unsupported = values(r#""eidas2""#);
+    assert!(!acr_is_acceptable(
+        &request(&[("acr_values", "eidas1"), ("claims", &unsupported)]),
+        &signed_in(60)
     ));
 }
 

@@ -56,7 +56,11 @@ pub use client::Client;
 pub use client_keys::PublishedKeys;
 pub use client_request::ClientRequest;
 pub use client_settings::hash_secret;
+#[cfg(test)]
+pub(crate) use decision::{Decision, Progress, acr_is_acceptable, decide};
 pub use decision::{InteractionPrompt, Reason};
+#[cfg(test)]
+pub(crate) use decision_tests::request as sound_request;
 pub use dpop::Nonces;
 pub use endpoint_error::EndpointError;
 pub use error::{ErrorCode, Fault, ProtocolError};

@@ -26,8 +26,11 @@ use super::carriers::Carriers;
 use super::insight::DatabaseInsight;
 use super::registers::{self, Registers};
 use super::reload::Reloadable;
-use super::{ServeError, housekeeping, key_age, mfa, organizations, ports, probes, signing_keys};
+use super::{
+    ServeError, certification, housekeeping, key_age, mfa, organizations, ports, probes, signing_keys,
+};
 use crate::accounts::{Accounts, SessionTable};
+use crate::certification::Certification;
 use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
 use crate::db::session_clients::BACKCHANNEL_LOGOUT;
@@ -72,6 +75,7 @@ pub(super) struct Rooms {
     rate_limiter: RateLimiter,
     journeys: Journeys,
     accounts: Accounts,
+    certification: Certification,
     registers: Registers,
     organizations: Organizations,
     mfa: Mfa,
@@ -105,6 +109,7 @@ impl Rooms {
             contacts: self.registers.contacts.clone(),
             pings: self.registers.pings.clone(),
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
+            certification: self.certification.for_worker(pool.clone()),
             organizations: self.organizations.for_worker(pool.clone()),
             mfa: self.mfa.for_worker(pool.clone(), state.clone()),
             oidc: Oidc::new(state, keys, pool, self.clock.clone(), self.oidc_settings.clone())
@@ -220,6 +225,7 @@ impl House {
         let registers = registers::registers(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, hasher)?;
         let organizations = organizations::organizations(config, &foundations, &registers);
+        let certification = certification::certification(config, &foundations)?;
         let mfa = mfa::mfa(config, &foundations)?;
 
         let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
@@ -234,6 +240,7 @@ impl House {
             rate_limiter,
             journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
             accounts,
+            certification,
             registers,
             organizations,
             mfa,
@@ -475,6 +482,7 @@ fn rules(config: &Config) -> Rules {
         recent_login_interval: delta(config.sessions.recent_login_interval),
         email_verification_max_age: delta(config.accounts.email_verification_max_age),
         franceconnect_max_age: delta(config.organizations.franceconnect_verification_max_age),
+        certification_max_age: delta(config.organizations.certification_dirigeant_max_age),
         trusted_browser_max_age: accounts::trusted_browser_max_age(config),
         authenticate_browser: config.accounts.authenticate_browser,
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod carriers;
+mod certification;
 mod house;
 mod housekeeping;
 mod insight;

@@ -4,6 +4,7 @@
 mod annuaires;
 mod api_entreprise;
 pub mod collection;
+mod companies;
 mod crisp;
 mod debounce;
 pub mod faults;
@@ -64,6 +65,7 @@ pub fn mount(config: &mut ServiceConfig, mocks: &Mocks) {
             .configure(faults::mount)
             .configure(api_entreprise::mount)
             .configure(insee::mount)
+            .configure(companies::mount)
             .configure(annuaires::mount)
             .configure(recherche_entreprises::mount)
             .default_service(to(unknown))

@@ -15,6 +15,7 @@ use super::registers::Pings;
 use super::render::Renderer;
 use super::security_headers::SecurityHeaders;
 use crate::accounts::{Accounts, SessionTable};
+use crate::certification::Certification;
 use crate::journey::{Journeys, Visit};
 use crate::mfa::Mfa;
 use crate::oidc::Oidc;
@@ -31,6 +32,7 @@ pub struct App {
     pub rate_limiter: RateLimiter,
     pub journeys: Journeys,
     pub accounts: Accounts,
+    pub certification: Certification,
     pub organizations: Organizations,
     pub directory: Directory,
     pub contacts: OfficialContacts,

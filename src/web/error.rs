@@ -14,6 +14,7 @@ use super::pages::errors::{
 };
 use super::render::{RenderError, Renderer, Shell};
 use crate::accounts::AccountsError;
+use crate::certification::CertificationError;
 use crate::mfa::MfaError;
 use crate::oidc::{Fault, LogoutError, ProtocolError};
 use crate::organizations::OrganizationsError;
@@ -286,6 +287,15 @@ impl From<OrganizationsError> for PageError {
             OrganizationsError::Database(error) => error.into(),
             OrganizationsError::Mail(error) => Self::fault(error),
             OrganizationsError::Fault(fault) => Self::fault(fault),
+        }
+    }
+}
+
+impl From<CertificationError> for PageError {
+    fn from(error: CertificationError) -> Self {
+        match error {
+            CertificationError::Database(error) => error.into(),
+            CertificationError::Fault(fault) => Self::fault(fault),
         }
     }
 }

@@ -6,6 +6,7 @@ mod api;
 pub mod app;
 pub mod assets;
 mod budgets;
+pub mod certification;
 pub mod client_address;
 pub mod cookies;
 mod decision_helper;

@@ -12,9 +12,9 @@ use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::pages::factors::{DuringSignIn, InAccount};
 use super::{
-    account, api, assets, decision_helper, factors, franceconnect, home, join_organization, legal,
-    magic_link, manage_organizations, moderations, official_contact, oidc, passkeys, passwords, registers,
-    second_factor, select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
+    account, api, assets, certification, decision_helper, factors, franceconnect, home, join_organization,
+    legal, magic_link, manage_organizations, moderations, official_contact, oidc, passkeys, passwords,
+    registers, second_factor, select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
 
@@ -153,6 +153,11 @@ fn way_pages(config: &mut ServiceConfig) {
         .service(page("/users/personal-information/franceconnect/login", ladders::DASHBOARD, Methods::only_post(franceconnect::post_account_login)))
         .service(page("/users/personal-information/franceconnect/login/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_login_callback)))
         .service(page("/users/personal-information/franceconnect/logout/callback", ladders::DASHBOARD, Methods::get(franceconnect::get_account_logout_callback)))
+        .service(page("/users/certification-dirigeant", ladders::DASHBOARD, Methods::get(certification::get)))
+        .service(page("/users/certification-dirigeant/organization-not-covered-error", ladders::DASHBOARD, Methods::get(certification::get_not_covered)))
+        .service(page("/users/certification-dirigeant/no-match-error", ladders::DASHBOARD, Methods::get(certification::get_no_match)))
+        .service(page("/users/certification-dirigeant/close-match-error", ladders::DASHBOARD, Methods::get(certification::get_close_match)))
+        .service(page("/users/welcome/dirigeant", ladders::DASHBOARD, Methods::get(certification::get_welcome)))
         .service(page("/users/select-organization", ladders::MEMBER, Methods::get(select_organization::get).post(select_organization::post)))
         .service(page("/users/welcome", ladders::CONFIRMED, Methods::get(welcome::get).post(welcome::post)));
 }

@@ -80,6 +80,24 @@ pub(super) async fn finish(
     }
 }
 
+/// `GET /interaction/{uid}/access-denied`: no step of this person leads to what the relying party insists on.
+pub(super) async fn access_denied(
+    app: Data<App>,
+    browser: Browser,
+    request: HttpRequest,
+    uid: Path<String>,
+) -> Result<HttpResponse, PageError> {
+    require_binding(&app, &request, &uid)?;
+    let journey = browser.journey().await?;
+    let is_out_of_reach = journey
+        .request_out_of_reach()
+        .is_some_and(|pending| pending.uid == *uid);
+    if is_out_of_reach {
+        return Err(PageError::AcrNotMet(ACR_NOT_MET));
+    }
+    Ok(redirect(&format!("/interaction/{uid}/login")))
+}
+
 /// `GET /interaction/{uid}/error`: the person returns to the relying party from an error page.
 pub(super) async fn error(
     app: Data<App>,

@@ -1,5 +1,11 @@
 //! The provider's endpoints on the wire: reading requests, writing answers. What they mean is the business of `crate::oidc`.
 
+#[cfg(test)]
+mod acr_properties;
+#[cfg(test)]
+mod acr_tests;
+#[cfg(test)]
+mod acr_walk;
 mod authorize;
 mod cors;
 mod endpoints;
@@ -50,6 +56,11 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             "/interaction/{uid}/login",
             ladders::RELYING_PARTY,
             Methods::get(interaction::finish),
+        ))
+        .service(stop(
+            "/interaction/{uid}/access-denied",
+            ladders::SIGNED_IN,
+            Methods::get(interaction::access_denied),
         ))
         .service(stop(
             "/interaction/{uid}/error",

@@ -13,7 +13,8 @@ pub(super) async fn authentication_of(browser: &Browser) -> Result<Option<Authen
     Ok(authentication(&browser.journey_of_person().await?))
 }
 
-fn authentication(journey: &Journey) -> Option<Authentication> {
+/// Who is signed in in `journey`, as the provider sees it.
+pub(super) fn authentication(journey: &Journey) -> Option<Authentication> {
     let person = journey.person.as_ref()?;
     // As long as its official contact has to confirm the person, an organization is not theirs to represent.
     let confirmed_link = person
@@ -22,7 +23,7 @@ fn authentication(journey: &Journey) -> Option<Authentication> {
     let selected_organization = confirmed_link.map(|link| SelectedOrganization {
         id: link.organization,
         siret: link.siret.clone(),
-        level: link.verification_type.organization_level(),
+        level: person.level_of(link, journey),
     });
     Some(Authentication {
         session_uid: person.session_uid.clone(),

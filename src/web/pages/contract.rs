@@ -172,6 +172,32 @@ const TITLES: &[(&str, &str, &str)] = &[
         "FranceConnect ne répond pas - ProConnect",
         "FranceConnect ne répond pas",
     ),
+    ("certified", "Compte certifié - ProConnect", "Statut certifié 🎊"),
+    (
+        "close-match",
+        "Certification impossible - ProConnect",
+        "Impossible de vous certifier ⚠️",
+    ),
+    (
+        "no-match",
+        "Certification impossible - ProConnect",
+        "Identité non trouvée ⚠️",
+    ),
+    (
+        "no-match-unknown",
+        "Certification impossible - ProConnect",
+        "Identité non trouvée ⚠️",
+    ),
+    (
+        "not-covered",
+        "Certification impossible - ProConnect",
+        "Structure non certifiable ⚠️",
+    ),
+    (
+        "registers-unavailable",
+        "Les registres ne répondent pas - ProConnect",
+        "Les registres ne répondent pas",
+    ),
     ("welcome", "Compte créé - ProConnect", "Compte créé 🎊"),
     (
         "welcome-migrated",

@@ -1,6 +1,7 @@
 //! The page models: one struct a page, holding exactly what its template shows. No logic, no HTTP.
 
 pub mod account;
+pub mod certification;
 pub mod decision_helper;
 pub mod errors;
 pub mod factors;

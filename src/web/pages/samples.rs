@@ -6,6 +6,9 @@ use super::account::{
     ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
     RecoveryCodesCard, SessionCard, SessionsPage, WelcomePage,
 };
+use super::certification::{
+    CertifiedPage, CloseMatchPage, NoMatchPage, NotCoveredPage, RegistersUnavailablePage,
+};
 use super::decision_helper::{
     DevicePage, ExternalHelpPage, PasskeyAdvicePage, Platform, Question, QuestionPage, TotpAdvicePage,
 };
@@ -93,6 +96,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     add_factors(&mut samples);
     add_joining(&mut samples);
     add_moderations(&mut samples);
+    add_certification(&mut samples);
     add_errors(&mut samples);
     samples.documents
 }
@@ -171,6 +175,58 @@ fn add_sign_in(samples: &mut Samples) {
         "magic-link-auto",
         &Shell::default(),
         &AutoSubmitPage::magic_link("0123456789abcdef", "token"),
+    );
+}
+
+fn add_certification(samples: &mut Samples) {
+    let identity = crate::domain::RecordedIdentity {
+        given_name: Some("Angela Claire".to_owned()),
+        family_name: Some("<DUBOIS>".to_owned()),
+        gender: Some("female".to_owned()),
+        birthdate: chrono::NaiveDate::from_ymd_opt(1962, 8, 24),
+        birthplace: Some("75107".to_owned()),
+        ..crate::domain::RecordedIdentity::default()
+    };
+    let tile = organization(1, "Clamart", true);
+    let names = (Some("Angela"), Some("Dubois"));
+    let certified = CertifiedPage::new(names, "angela@exemple.fr", &identity, tile);
+    samples.add("certified", &shell(), &certified);
+    let refusal = crate::journey::CertificationRefusal {
+        organization: "Herisson".to_owned(),
+        siren: "792713778".to_owned(),
+        register: "Registre National des Entreprises".to_owned(),
+        matches: vec![
+            "family_name".to_owned(),
+            "birth_date".to_owned(),
+            "gender".to_owned(),
+        ],
+    };
+    let link = || {
+        ReturnLink::service(
+            "uid",
+            "login_required",
+            "Certification dirigeant: close match error",
+        )
+    };
+    let close = CloseMatchPage::new(refusal, &identity, link());
+    samples.add("close-match", &shell(), &close);
+    let no_match = NoMatchPage {
+        organization: Some("Herisson".to_owned()),
+        register: Some("Registre National des Entreprises".to_owned()),
+        link: link(),
+    };
+    samples.add("no-match", &shell(), &no_match);
+    let unknown = NoMatchPage {
+        organization: None,
+        register: None,
+        link: ReturnLink::home(),
+    };
+    samples.add("no-match-unknown", &shell(), &unknown);
+    samples.add("not-covered", &shell(), &NotCoveredPage { link: link() });
+    samples.add(
+        "registers-unavailable",
+        &shell(),
+        &RegistersUnavailablePage { link: link() },
     );
 }
 

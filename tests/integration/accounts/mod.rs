@@ -1,5 +1,7 @@
 //! What a person does with an account, against the real program: every page with its success and its failures.
 
+mod certification;
+mod certification_outages;
 mod cookies;
 mod deletion;
 mod every_form;

@@ -1,0 +1,187 @@
+//! Being certified as an executive: asking the registers, and the pages that tell what they said (spec/organizations.md §5).
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ContentType, RETRY_AFTER};
+use actix_web::web::Data;
+
+use super::app::App;
+use super::error::{PageError, RETRY_UNAVAILABLE_AFTER};
+use super::gate::{go_on, redirect};
+use super::page::{html, shell};
+use super::pages::certification::{
+    CertifiedPage, CloseMatchPage, NoMatchPage, NotCoveredPage, RegistersUnavailablePage,
+};
+use super::pages::errors::ReturnLink;
+use super::select_organization::tile;
+use super::session::Browser;
+use super::verify_email::signed_in;
+use crate::certification::{Candidate, CertificationOutcome, Refused};
+use crate::domain::IdentityLevel;
+use crate::domain::certification::{Criterion, Register};
+use crate::journey::{CertificationRefusal, Place};
+
+const NOT_COVERED: &str = "/users/certification-dirigeant/organization-not-covered-error";
+const CLOSE_MATCH: &str = "/users/certification-dirigeant/close-match-error";
+const NO_MATCH: &str = "/users/certification-dirigeant/no-match-error";
+/// The OAuth error with which a person returns to the service.
+const ERROR: &str = "login_required";
+
+/// `GET /users/certification-dirigeant`: asks the registers, when the journey wants it; looked at again, it tries again.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let journey = browser.journey().await?;
+    let Some(organization) = journey.organization_to_certify() else {
+        return go_on(&browser).await;
+    };
+    if person.identity_level(&journey) == IdentityLevel::Declared {
+        return Ok(redirect(&Place::FranceConnect.path()));
+    }
+    let candidate = Candidate {
+        user: person.user_id,
+        session_uid: &person.session_uid,
+    };
+    let outcome = app
+        .certification
+        .certify(candidate, organization, &browser.device())
+        .await?;
+    let (page, refusal) = match outcome {
+        CertificationOutcome::Certified => {
+            settle(&browser, None).await?;
+            return go_on(&browser).await;
+        }
+        CertificationOutcome::IdentityMissing => return Ok(redirect(&Place::FranceConnect.path())),
+        CertificationOutcome::Unavailable => return unavailable(&app, &browser).await,
+        CertificationOutcome::NotCovered => (NOT_COVERED, None),
+        CertificationOutcome::CloseMatch {
+            refused,
+            register,
+            matches,
+        } => (CLOSE_MATCH, Some(refusal(refused, register, &matches))),
+        CertificationOutcome::NoMatch { refused, register } => {
+            (NO_MATCH, Some(refusal(refused, register, &[])))
+        }
+    };
+    settle(&browser, refusal).await?;
+    Ok(redirect(page))
+}
+
+fn refusal(refused: Refused, register: Register, matches: &[Criterion]) -> CertificationRefusal {
+    CertificationRefusal {
+        organization: refused.organization,
+        siren: refused.siren,
+        register: register.label().to_owned(),
+        matches: matches
+            .iter()
+            .map(|criterion| criterion.as_str().to_owned())
+            .collect(),
+    }
+}
+
+/// The question is answered: nothing waits any more.
+async fn settle(browser: &Browser, refusal: Option<CertificationRefusal>) -> Result<(), PageError> {
+    browser
+        .update(move |visit| {
+            visit.pending_certification = None;
+            visit.certification_refusal.clone_from(&refusal);
+        })
+        .await?;
+    browser.look_again();
+    Ok(())
+}
+
+/// `GET /users/certification-dirigeant/organization-not-covered-error`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_not_covered(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let link = way_back(&browser, "Certification dirigeant: organization not covered").await?;
+    html(
+        &app,
+        &shell(&app, &browser, None).await?,
+        &NotCoveredPage { link },
+    )
+}
+
+/// `GET /users/certification-dirigeant/no-match-error`
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_no_match(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let refusal = browser.visit().await?.certification_refusal;
+    let page = NoMatchPage {
+        organization: refusal.as_ref().map(|refusal| refusal.organization.clone()),
+        register: refusal.map(|refusal| refusal.register),
+        link: way_back(&browser, "Certification dirigeant: no match error").await?,
+    };
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// `GET /users/certification-dirigeant/close-match-error`: the person's own identity, with what the register has otherwise marked. What the
+/// register has is not shown.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_close_match(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let identity = app.certification.identity(person.user_id).await?;
+    let (Some(refusal), Some(identity)) = (browser.visit().await?.certification_refusal, identity) else {
+        return Ok(redirect("/"));
+    };
+    let link = way_back(&browser, "Certification dirigeant: close match error").await?;
+    let page = CloseMatchPage::new(refusal, &identity, link);
+    html(&app, &shell(&app, &browser, None).await?, &page)
+}
+
+/// `GET /users/welcome/dirigeant`: seeing it is what counts. It can be looked at again.
+///
+/// # Errors
+/// When a part of the house does not answer.
+pub async fn get_welcome(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+    let person = signed_in(&browser).await?;
+    let identity = app.certification.identity(person.user_id).await?;
+    let link = person.link_to_greet().or(person.selected_link());
+    let (Some(link), Some(identity)) = (link, identity) else {
+        return Ok(redirect("/"));
+    };
+    let page = CertifiedPage::new(
+        (person.given_name.as_deref(), person.family_name.as_deref()),
+        &person.email,
+        &identity,
+        tile(link),
+    );
+    let answer = html(&app, &shell(&app, &browser, None).await?, &page)?;
+    app.accounts.greet(person.user_id, link.organization).await?;
+    Ok(answer)
+}
+
+async fn unavailable(app: &App, browser: &Browser) -> Result<HttpResponse, PageError> {
+    let journey = browser.journey().await?;
+    let link = match journey.interaction() {
+        Some(interaction) => ReturnLink::service(
+            &interaction.uid,
+            "temporarily_unavailable",
+            "Certification dirigeant: unavailable",
+        ),
+        None => ReturnLink::home(),
+    };
+    let body = app.renderer.render(
+        &shell(app, browser, None).await?,
+        &RegistersUnavailablePage { link },
+    )?;
+    Ok(HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE)
+        .insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_AFTER.as_secs().to_string()))
+        .insert_header(ContentType::html())
+        .body(body))
+}
+
+async fn way_back(browser: &Browser, description: &str) -> Result<ReturnLink, PageError> {
+    let journey = browser.journey().await?;
+    Ok(match journey.interaction() {
+        Some(interaction) => ReturnLink::service(&interaction.uid, ERROR, description),
+        None => ReturnLink::home(),
+    })
+}
