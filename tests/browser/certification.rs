@@ -101,7 +101,7 @@ async fn what_differs_is_shown_without_what_the_register_has() {
     browse_with(Script::Off, async |browser| {
         ask(&browser, &server, &service).await;
         browser.expect_title(IMPOSSIBLE).await;
-        browser.expect_text("Informations discordantes").await;
+        browser.find(".identity-item--differs").await;
         assert!(!browser.text().await.contains("MICHEL"));
         browser.click_caption("Continuer sur le service").await;
         expect_return(&browser, &service, "error=login_required").await;
