@@ -7,6 +7,9 @@
     reason = "each test binary uses its own part of the harness"
 )]
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 pub mod authenticator;
 mod database;
 mod detour;
@@ -52,8 +55,17 @@ pub const PASSWORD: &str = "user@yopmail.com";
 /// One of the three organizations of that account.
 pub const ORGANIZATION: i32 = 1;
 
-/// A port of the loopback interface that nobody listens on now.
+/// Ports that no outgoing connection takes meanwhile: those begin at 32768 on Linux (`ip_local_port_range`).
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port of the loopback interface that nobody listens on now. The process gets each one once.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("the address of the listener").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = rand::random_range(PORTS);
+        let is_new = GIVEN.lock().expect("the ports given").insert(port);
+        if is_new && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Seek, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use super::free_port;
 
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// Where Debian keeps the server programs, which are not in the search path.
@@ -113,11 +114,6 @@ pub fn as_server_user(program: &Path) -> Command {
 
 fn we_are_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("the port of the listener").port()
 }
 
 /// The newest `name` of Debian's packages, else the one in the search path.

@@ -57,11 +57,10 @@ pub struct RedisServer {
 
 impl RedisServer {
     pub fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        // Outgoing connections are given ports from 32768 on: none of them takes this one meanwhile.
+        let port = std::iter::repeat_with(|| rand::random_range(10_000..32_000))
+            .find(|port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .unwrap();
         let mut server = Self {
             port,
             folder: TempDir::new().unwrap(),
