@@ -206,13 +206,15 @@ async fn set(database: &Postgres, client: Client, key: &ClientKey) -> Result<(),
         return Ok(());
     };
     let names: Vec<&str> = settings.keys().map(String::as_str).collect();
-    let names = names.join(", ");
+    let (names, values) = (names.join(", "), names.join(", settings."));
     // The columns have types: the settings are read as a row of the table.
     let sql = format!(
         "INSERT INTO identite_client_settings (oidc_client_id, {names})
-         SELECT oidc_clients.id, {names}
-         FROM oidc_clients, jsonb_populate_record(NULL::identite_client_settings, ($1::text)::jsonb)
-         WHERE client_id = $2"
+         SELECT oidc_clients.id, settings.{values}
+         FROM
+           oidc_clients,
+           jsonb_populate_record(NULL::identite_client_settings, ($1::text)::jsonb) AS settings
+         WHERE oidc_clients.client_id = $2"
     );
     let settings = serde_json::Value::Object(settings.clone()).to_string();
     database.execute(&sql, &[&settings, &client.id()]).await?;
