@@ -34,6 +34,11 @@ impl Receiver {
         Self::answering(vec![(200, document)])
     }
 
+    /// Answers with these documents, the last one from then on.
+    pub fn serving_in_turn(documents: Vec<String>) -> Self {
+        Self::answering(documents.into_iter().map(|document| (200, document)).collect())
+    }
+
     fn answering(answers: Vec<(u16, String)>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("the address of the listener");

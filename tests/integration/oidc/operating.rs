@@ -274,7 +274,7 @@ async fn a_plain_secret_stays_readable_for_the_reference_when_it_is_rotated() {
 }
 
 #[tokio::test]
-async fn published_keys_of_a_client_are_fetched_and_fetched_again_after_a_rotation() {
+async fn published_keys_of_a_client_are_fetched_once_for_all_workers() {
     let server = TestServer::start().await;
     let visitor = signed_in(&server).await;
     let client = RelyingParty::default();
@@ -303,6 +303,44 @@ async fn published_keys_of_a_client_are_fetched_and_fetched_again_after_a_rotati
         assert_eq!(status, 200, "{answer}");
     }
     assert_eq!(receiver.count(), 1, "fetched once for all workers");
+}
+
+#[tokio::test]
+async fn published_keys_of_a_client_are_fetched_again_after_a_rotation() {
+    let server = TestServer::start().await;
+    let visitor = signed_in(&server).await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+    let (old, new) = (ClientKey::new(), ClientKey::new());
+    let receiver = Receiver::serving_in_turn(vec![old.set().to_string(), new.set().to_string()]);
+    let settings = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": receiver.url()});
+    server.database().set_for(&client.client_id, &settings).await;
+    let redeem = async |key: &ClientKey, code: &str| {
+        let assertion = key.assertion(&client.client_id, server.issuer(), chrono::Utc::now(), &json!({}));
+        let changes = [
+            ("client_secret", ""),
+            ("client_assertion", assertion.as_str()),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+        ];
+        client.redeem(&server, code, &changes).await
+    };
+    let code = client.code(&server, &visitor, &[]).await;
+    assert_eq!(redeem(&old, &code).await.0, 200);
+    // Keys are not fetched again at once: nobody makes this server ask somebody else's all the time.
+    let code = client.code(&server, &visitor, &[]).await;
+    let mut status = 0;
+    for _ in 0..30 {
+        status = redeem(&new, &code).await.0;
+        if status == 200 {
+            break;
+        }
+        assert_eq!(status, 401);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!((status, receiver.count()), (200, 2));
 }
 
 #[tokio::test]

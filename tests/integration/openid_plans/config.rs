@@ -71,7 +71,7 @@ async fn a_house_behind_tls_announces_nothing_else() {
     let options = Options::default().with("HOST", "https://identite.example");
     let server = TestServer::start_with(options).await;
     let url = server.base_url.join(".well-known/openid-configuration").unwrap();
-    let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let document: Value = crate::support::http_get(url).await.unwrap().json().await.unwrap();
     assert_eq!(document["issuer"], "https://identite.example");
     let addresses = document
         .as_object()
