@@ -54,3 +54,23 @@ async fn journeys_hop_from_node_to_node_at_every_request() {
         assert!(answers >= 10.0, "a node had {answers} requests");
     }
 }
+
+#[tokio::test]
+async fn a_budget_is_one_for_all_nodes() {
+    /// Of mails to choose another password, an address and a quarter of an hour.
+    const RESETS: u64 = 5;
+    let cluster = Cluster::start().await;
+    let figures = std::sync::Arc::new(Figures::default());
+    let mut granted = 0;
+    for _ in 0..3 * RESETS {
+        let person = Person {
+            visitor: cluster.visitor(),
+            email: address(0),
+            figures: figures.clone(),
+        };
+        granted += u64::from(person.ask_for_reset().await);
+    }
+    println!("one budget: granted {granted} of {}, {figures}", 3 * RESETS);
+    assert_eq!(granted, RESETS);
+    assert_eq!(figures.get(|figures| &figures.failures), 0);
+}

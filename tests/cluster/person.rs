@@ -161,50 +161,46 @@ fn code_in(page: &Page) -> Option<String> {
 /// The relying party's part: the code becomes a token, the token claims. `None` when it has to send the person back.
 pub async fn redeem(client: &RelyingParty, base_url: &Url, code: &str, figures: &Figures) -> Option<String> {
     let http = crate::support::http_client();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", client.client_id.as_str()),
+        ("client_secret", client.client_secret.as_str()),
+        ("redirect_uri", client.redirect_uri.as_str()),
+        ("code", code),
+    ];
+    let url = base_url.join("oauth/token").expect("a path");
+    // What is refused was lost, or used by an attempt whose answer was lost.
+    let answer = insist(&http.post(url).form(&form), figures).await?;
+    let token = answer["access_token"].as_str().expect("a token");
+
+    let url = base_url.join("oauth/userinfo").expect("a path");
+    let claims = insist(&http.get(url).bearer_auth(token), figures).await?;
+    Some(claims["sub"].as_str().expect("a subject").to_owned())
+}
+
+/// The JSON of a successful answer to `request`, or `None` when it is refused. Whoever gets no answer, a broken one or one
+/// that tells of a failure tries again.
+async fn insist(request: &RequestBuilder, figures: &Figures) -> Option<serde_json::Value> {
     let started = Instant::now();
-    let token = loop {
-        figures.count(|figures| &figures.requests);
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", client.client_id.as_str()),
-            ("client_secret", client.client_secret.as_str()),
-            ("redirect_uri", client.redirect_uri.as_str()),
-            ("code", code),
-        ];
-        let url = base_url.join("oauth/token").expect("a path");
-        let answer = http.post(url).form(&form).send().await.expect("an answer");
-        match answer.status().as_u16() {
-            200 => {
-                let answer: serde_json::Value = answer.json().await.expect("JSON");
-                break answer["access_token"].as_str().expect("a token").to_owned();
-            }
-            // It was lost, or used by an attempt whose answer was lost.
-            400 => return None,
-            status => {
-                figures.count(|figures| &figures.failures);
-                assert!(
-                    started.elapsed() < PATIENCE,
-                    "the token endpoint still answers {status}"
-                );
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    };
     loop {
         figures.count(|figures| &figures.requests);
-        let url = base_url.join("oauth/userinfo").expect("a path");
-        let answer = http.get(url).bearer_auth(&token).send().await.expect("an answer");
-        match answer.status().as_u16() {
-            200 => {
-                let claims: serde_json::Value = answer.json().await.expect("JSON");
-                return Some(claims["sub"].as_str().expect("a subject").to_owned());
-            }
-            401 => return None,
-            status => {
-                figures.count(|figures| &figures.failures);
-                assert!(started.elapsed() < PATIENCE, "userinfo still answers {status}");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
+        let outcome = async {
+            let request = request.try_clone().expect("a request without a stream");
+            let answer = request.send().await?;
+            let status = answer.status().as_u16();
+            Ok::<_, reqwest::Error>((status, answer.bytes().await?))
+        };
+        let problem = match outcome.await {
+            Ok((200, body)) => return Some(serde_json::from_slice(&body).expect("JSON")),
+            Ok((400..500, _)) => return None,
+            Ok((status, _)) => format!("answered {status}"),
+            Err(error) => format!("{error:?}"),
+        };
+        figures.count(|figures| &figures.failures);
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the relying party still gets no answer: {problem}"
+        );
+        tokio::time::sleep(PAUSE).await;
     }
 }
