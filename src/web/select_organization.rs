@@ -42,9 +42,7 @@ pub async fn post(browser: Browser, Form(fields): Form) -> Result<HttpResponse, 
         .as_ref()
         .is_some_and(|person| person.links.iter().any(|link| link.organization == organization));
     if !is_member {
-        return Err(PageError::Forbidden(
-            "Vous n’êtes pas membre de cette organisation.",
-        ));
+        return Err(PageError::NotFound);
     }
     browser.select_organization(organization).await?;
     browser

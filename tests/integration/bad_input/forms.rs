@@ -233,8 +233,8 @@ async fn an_organization_that_is_none_of_ones_own_cannot_be_selected() {
         .await
         .to_string();
     for (organization, status) in [
-        (foreign.as_str(), 403),
-        ("2147483647", 403),
+        (foreign.as_str(), 404),
+        ("2147483647", 404),
         ("", 400),
         ("-1", 400),
         ("1; DROP TABLE users", 400),
