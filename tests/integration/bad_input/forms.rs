@@ -250,7 +250,7 @@ async fn an_organization_that_is_none_of_ones_own_cannot_be_selected() {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         let page = visitor.post("/users/select-organization", &fields).await;
-        page.expect_error(status, "");
+        assert_eq!(page.status.as_u16(), status, "{organization:?}");
     }
     let selected = "SELECT count(*) FROM identite_sessions WHERE selected_organization_id IS NOT NULL";
     assert_eq!(server.database().count(selected).await, 0);
