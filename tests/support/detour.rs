@@ -1,16 +1,21 @@
 //! A way to another server that a test can close and open.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use url::Url;
 
+use super::free_port;
+
 /// A TCP proxy on a port of its own.
 pub struct Detour {
     address: SocketAddr,
     is_open: watch::Sender<bool>,
+    /// What the other thread has made of it.
+    is_listening: watch::Receiver<bool>,
 }
 
 impl Detour {
@@ -22,22 +27,27 @@ impl Detour {
             url.host_str().expect("a host"),
             url.port().unwrap_or(5432)
         );
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let listener = std::net::TcpListener::bind(("127.0.0.1", free_port())).expect("a free port");
         listener
             .set_nonblocking(true)
             .expect("a listener for the runtime");
         let address = listener.local_addr().expect("the address of the listener");
         let (is_open, opening) = watch::channel(true);
+        let (listening, is_listening) = watch::channel(true);
         std::thread::Builder::new()
             .name("detour".into())
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 runtime
                     .expect("a runtime")
-                    .block_on(lead(listener, target, opening));
+                    .block_on(lead(listener, target, opening, listening));
             })
             .expect("a thread");
-        Self { address, is_open }
+        Self {
+            address,
+            is_open,
+            is_listening,
+        }
     }
 
     /// `url` by this way.
@@ -48,24 +58,37 @@ impl Detour {
         url.to_string()
     }
 
-    /// Cuts what is connected; nobody listens any more.
+    /// Cuts what is connected; nobody listens any more when this returns.
     pub fn close(&self) {
-        self.is_open.send_replace(false);
+        self.set(false);
     }
 
-    /// Ends [`Detour::close`].
+    /// Ends [`Detour::close`]: somebody listens again when this returns.
     pub fn open(&self) {
-        self.is_open.send_replace(true);
+        self.set(true);
+    }
+
+    fn set(&self, is_open: bool) {
+        self.is_open.send_replace(is_open);
+        while *self.is_listening.borrow() != is_open {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
 /// Leads connections to `target` until the detour is dropped.
-async fn lead(listener: std::net::TcpListener, target: String, mut opening: watch::Receiver<bool>) {
+async fn lead(
+    listener: std::net::TcpListener,
+    target: String,
+    mut opening: watch::Receiver<bool>,
+    listening: watch::Sender<bool>,
+) {
     let address = listener.local_addr().expect("the address of the listener");
     let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
     loop {
         if !*opening.borrow_and_update() {
-            listener = None;
+            drop(listener.take());
+            listening.send_replace(false);
             if opening.changed().await.is_err() {
                 return;
             }
@@ -75,6 +98,7 @@ async fn lead(listener: std::net::TcpListener, target: String, mut opening: watc
             Some(open) => open,
             None => TcpListener::bind(address).await.expect("the port of before"),
         };
+        listening.send_replace(true);
         tokio::select! {
             changed = opening.changed() => if changed.is_err() { return },
             accepted = open.accept() => if let Ok((stream, _)) = accepted {
