@@ -6,13 +6,52 @@ use url::Url;
 pub(super) const MASK: &str = "****";
 
 /// Parameters of connection strings that carry a secret.
-const SECRET_PARAMETERS: [&str; 6] = ["password", "pass", "sslpassword", "api", "token", "secret"];
+const SECRET_PARAMETERS: [&str; 7] = [
+    "password",
+    "pass",
+    "sslpassword",
+    "sentinel_password",
+    "api",
+    "token",
+    "secret",
+];
 
 /// A URL without its password, nor secret query parameters. Text that is no URL but could hold credentials is hidden
 /// altogether.
 pub(super) fn url(value: &str) -> String {
+    let (one_host, others) = first_host_only(value);
+    let shown = one_url(&one_host);
+    if others.is_empty() || shown == MASK {
+        return shown;
+    }
+    // Back behind the first host.
+    match shown.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            format!("{scheme}://{authority}{others}{tail}")
+        }
+        None => MASK.to_owned(),
+    }
+}
+
+/// A URL whose authority names several hosts between commas, with the first of them only; and the others, each after its
+/// comma.
+pub(super) fn first_host_only(value: &str) -> (String, &str) {
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return (value.to_owned(), "");
+    };
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let hosts = authority.rfind('@').map_or(0, |at| at + 1);
+    let end = authority[hosts..]
+        .find(',')
+        .map_or(authority.len(), |comma| hosts + comma);
+    let (first, others) = authority.split_at(end);
+    (format!("{scheme}://{first}{tail}"), others)
+}
+
+fn one_url(value: &str) -> String {
     let Ok(mut url) = Url::parse(value) else {
-        return if value.contains('@') {
+        return if value.contains(['@', '?']) {
             MASK.to_owned()
         } else {
             value.to_owned()
@@ -76,6 +115,12 @@ mod tests {
                 "postgres://h/db?user=u&password=****",
             ),
             ("smtps://u:p@mail.example:465", "smtps://u:****@mail.example:465"),
+            (
+                "redis+sentinel://u:p@one:1,two:2/service/3?sentinel_password=p&a=b",
+                "redis+sentinel://u:****@one:1,two:2/service/3?sentinel_password=****&a=b",
+            ),
+            ("redis+cluster://one,two", "redis+cluster://one,two"),
+            ("redis+cluster://one:x,two?password=p", "****"),
             ("u:p@host", "****"),
             ("//u:p@host", "****"),
             ("memory:", "memory:"),
@@ -92,6 +137,8 @@ mod tests {
             for scheme in ["postgres", "redis", "smtp", "https"] {
                 let shown = url(&format!("{scheme}://user:{password}@host/db?password={password}&a=b"));
                 prop_assert!(!shown.contains(&password));
+                let several = url(&format!("{scheme}+x://user:{password}@one,two:1/db?sentinel_password={password}"));
+                prop_assert!(!several.contains(&password));
             }
         }
 

@@ -195,7 +195,7 @@ impl DatabaseConfig {
 pub enum StateBackend {
     /// This process's memory: one node, nothing to install, gone at a restart.
     Memory,
-    /// A Redis server, by its URL.
+    /// Redis, by its URL: a server, Sentinels or a Cluster.
     Redis(SecretString),
 }
 
@@ -220,9 +220,19 @@ impl StateBackend {
         if url == MEMORY {
             return Self::Memory;
         }
-        let is_redis = Url::parse(&url).is_ok_and(|parsed| matches!(parsed.scheme(), "redis" | "rediss"));
+        // Sentinels and nodes of a Cluster are several hosts between commas: of these the first is looked at here.
+        let is_redis = Url::parse(&masking::first_host_only(&url).0).is_ok_and(|parsed| {
+            let kind = parsed
+                .scheme()
+                .strip_prefix("rediss")
+                .or(parsed.scheme().strip_prefix("redis"));
+            parsed.has_host() && matches!(kind, Some("" | "+sentinel" | "+cluster"))
+        });
         if !is_redis {
-            reader.reject(VARIABLE, "expected a redis or rediss URL, or memory:");
+            reader.reject(
+                VARIABLE,
+                "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), or memory:",
+            );
         }
         Self::Redis(SecretString::from(url))
     }

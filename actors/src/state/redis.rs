@@ -3,8 +3,13 @@
 //! Commands of all callers travel over one multiplexed connection, which a task of the given runtime keeps open:
 //! a caller on a single-threaded worker only waits for its answer. When a command fails or is not answered in
 //! time, the line is declared down at once: later calls get [`StateError::Unavailable`] without waiting, and the
-//! task opens a new connection in the background.
+//! task opens a new connection in the background, to whoever then is the master.
+//!
+//! In a Cluster all keys share a slot: what is written together, and what a script reads, is in one place whatever its
+//! names. The Cluster gives another master when one is lost, not more room.
 
+mod address;
+mod connector;
 mod line;
 mod scripts;
 
@@ -12,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bb8_redis::RedisConnectionManager;
 use redis::Cmd;
 
+use self::connector::Connector;
 use self::line::Line;
 use self::scripts::Script;
 use super::{Counter, StateError, StateStore, Write};
@@ -30,12 +35,17 @@ pub struct RedisStore {
     line: Arc<Line>,
     /// Serves while `line` is not up yet.
     common: Option<Arc<Line>>,
-    manager: RedisConnectionManager,
+    connector: Connector,
+    /// What every key begins with.
     namespace: String,
 }
 
+/// What a Cluster derives the slot of a key from.
+const HASH_TAG: &str = "{identite}";
+
 impl RedisStore {
-    /// Opens a connection to `url` (`redis://` or `rediss://`) on the runtime `io`, and waits up to a second for it.
+    /// Opens a connection to `url` on the runtime `io`, and waits up to a second for it. Accepted are, with TLS where the
+    /// scheme begins with `rediss`: `redis://host`, `redis+sentinel://host,host/service` and `redis+cluster://host,host`.
     /// A server that does not answer is no error: the store starts as unavailable and connects when it can.
     /// `namespace` is put before every key, for tests that share one server.
     ///
@@ -46,15 +56,20 @@ impl RedisStore {
         namespace: Option<&str>,
         io: tokio::runtime::Handle,
     ) -> Result<Self, InvalidRedisUrl> {
-        let manager =
-            RedisConnectionManager::new(url).map_err(|error| InvalidRedisUrl(error.category().to_owned()))?;
-        let line = Line::open(manager.clone(), &io);
+        let connector = Connector::new(url)?;
+        let namespace = namespace.unwrap_or_default();
+        let namespace = if connector.spreads_keys() {
+            format!("{HASH_TAG}{namespace}")
+        } else {
+            namespace.to_owned()
+        };
+        let line = Line::open(connector.clone(), &namespace, &io);
         line.settled(Duration::from_secs(1)).await;
         Ok(Self {
             line,
             common: None,
-            manager,
-            namespace: namespace.unwrap_or_default().to_owned(),
+            connector,
+            namespace,
         })
     }
 
@@ -63,9 +78,9 @@ impl RedisStore {
     #[must_use]
     pub fn for_worker(&self, runtime: &tokio::runtime::Handle) -> Self {
         Self {
-            line: Line::open(self.manager.clone(), runtime),
+            line: Line::open(self.connector.clone(), &self.namespace, runtime),
             common: Some(self.line.clone()),
-            manager: self.manager.clone(),
+            connector: self.connector.clone(),
             namespace: self.namespace.clone(),
         }
     }
@@ -186,10 +201,7 @@ impl StateStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StateError> {
-        self.line()
-            .query::<String>(Cmd::new().arg("PING"))
-            .await
-            .map(|_| ())
+        self.line().ping().await
     }
 }
 

@@ -6,6 +6,8 @@ mod outbox;
 mod password_hasher;
 mod rate_limiter;
 mod redis_away;
+mod redis_failover;
+mod redis_servers;
 mod sessions;
 mod sirene_cache;
 mod state;

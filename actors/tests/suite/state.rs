@@ -6,9 +6,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::future::join_all;
 use identite_actors::clock::ShiftedClock;
-use identite_actors::state::{MemoryStore, StateStore, Write};
+use identite_actors::state::{MemoryStore, RedisStore, StateStore, Write};
 
-use crate::support::{RedisServer, clock};
+use crate::redis_servers::{Cluster, Sentinels};
+use crate::support::{RedisServer, clock, eventually, io};
 
 const LONG: Duration = Duration::from_mins(10);
 const SHORT: Duration = Duration::from_millis(150);
@@ -38,6 +39,24 @@ async fn the_memory_store_keeps_every_promise() {
 async fn the_redis_store_keeps_every_promise() {
     let server = RedisServer::start();
     every_promise(Arc::new(server.store().await), &Time::Slept).await;
+}
+
+#[actix::test]
+async fn a_redis_behind_sentinels_keeps_every_promise() {
+    let servers = Sentinels::start().await;
+    every_promise(Arc::new(connected(&servers.url()).await), &Time::Slept).await;
+}
+
+#[actix::test]
+async fn a_redis_cluster_keeps_every_promise() {
+    let cluster = Cluster::start().await;
+    every_promise(Arc::new(connected(&cluster.url()).await), &Time::Slept).await;
+}
+
+async fn connected(url: &str) -> RedisStore {
+    let store = RedisStore::connect(url, None, io()).await.unwrap();
+    eventually("redis answers", async || store.ping().await.is_ok()).await;
+    store
 }
 
 async fn every_promise(store: Arc<dyn StateStore>, time: &Time) {

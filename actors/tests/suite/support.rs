@@ -34,16 +34,21 @@ pub fn instruments(clock: &SharedClock) -> Instruments {
     Instruments::new(prometheus::Registry::new(), clock.clone()).unwrap()
 }
 
-/// Waits until `condition` holds, for at most five seconds.
+/// Waits until `condition` holds, for at most half a minute.
 pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    eventually_within(Duration::from_secs(30), what, condition).await;
+}
+
+/// Waits until `condition` holds, for at most `patience`.
+pub async fn eventually_within(patience: Duration, what: &str, condition: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < Duration::from_secs(5), "still not: {what}");
+        assert!(started.elapsed() < patience, "still not: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Waits until `condition` holds, for at most five seconds.
+/// Waits until `condition` holds, for at most half a minute.
 pub async fn eventually_is(what: &str, condition: impl Fn() -> bool) {
     eventually(what, async || condition()).await;
 }

@@ -4,12 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use bb8_redis::RedisConnectionManager;
-use bb8_redis::bb8::ManageConnection;
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
 use tokio::sync::Notify;
 
+use super::connector::{Connection, Connector};
 use super::scripts::Script;
 use crate::state::StateError;
 
@@ -17,31 +15,33 @@ use crate::state::StateError;
 /// millisecond; requests must never wait for a second.
 const OPERATION_DEADLINE: Duration = Duration::from_millis(500);
 
-/// Of opening a connection, which happens in the background.
-const CONNECTION_DEADLINE: Duration = Duration::from_millis(1_500);
-
 /// Between two attempts to open a connection.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 /// An idle connection is asked for a sign of life this often, so that a death is noticed before a request does.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// The line to one Redis server: up, with a connection, or down.
+/// The line to Redis: up, with a connection, or down.
 pub(super) struct Line {
-    connection: ArcSwapOption<MultiplexedConnection>,
+    connection: ArcSwapOption<Connection>,
+    /// A command that whoever keeps our keys must answer.
+    probe: Cmd,
     went_down: Arc<Notify>,
     settled: Notify,
 }
 
 impl Line {
-    /// A line that a task on `io` keeps up for as long as it is referenced.
-    pub(super) fn open(manager: RedisConnectionManager, io: &tokio::runtime::Handle) -> Arc<Self> {
+    /// A line that a task on `io` keeps up for as long as it is referenced. Keys begin with `namespace`.
+    pub(super) fn open(connector: Connector, namespace: &str, io: &tokio::runtime::Handle) -> Arc<Self> {
+        let mut probe = redis::cmd("EXISTS");
+        probe.arg(format!("{namespace}probe"));
         let line = Arc::new(Self {
             connection: ArcSwapOption::empty(),
+            probe,
             went_down: Arc::new(Notify::new()),
             settled: Notify::new(),
         });
-        io.spawn(keep_up(Arc::downgrade(&line), manager, line.went_down.clone()));
+        io.spawn(keep_up(Arc::downgrade(&line), connector, line.went_down.clone()));
         line
     }
 
@@ -53,6 +53,10 @@ impl Line {
     /// Whether there is a connection.
     pub(super) fn is_up(&self) -> bool {
         self.connection.load().is_some()
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StateError> {
+        self.query::<Value>(&self.probe).await.map(|_| ())
     }
 
     pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StateError> {
@@ -87,7 +91,7 @@ impl Line {
         self.judge(&connection, answer)
     }
 
-    fn connection(&self) -> Result<Arc<MultiplexedConnection>, StateError> {
+    fn connection(&self) -> Result<Arc<Connection>, StateError> {
         self.connection
             .load_full()
             .ok_or_else(|| StateError::Unavailable("no connection".to_owned()))
@@ -95,7 +99,7 @@ impl Line {
 
     fn judge<T>(
         &self,
-        connection: &Arc<MultiplexedConnection>,
+        connection: &Arc<Connection>,
         answer: Result<Result<T, RedisError>, tokio::time::error::Elapsed>,
     ) -> Result<T, StateError> {
         let reason = match answer {
@@ -112,7 +116,7 @@ impl Line {
     }
 
     /// Declares the line down, unless `connection` was replaced in the meantime.
-    fn down(&self, connection: &Arc<MultiplexedConnection>, reason: &str) {
+    fn down(&self, connection: &Arc<Connection>, reason: &str) {
         let before = self.connection.compare_and_swap(connection, None);
         if before
             .as_ref()
@@ -136,17 +140,25 @@ fn concerns_one_command(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(kind) => !matches!(
             kind,
-            ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown | ServerErrorKind::ReadOnly
+            ServerErrorKind::BusyLoading
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::Moved
+                | ServerErrorKind::Ask
         ),
         ErrorKind::Extension | ErrorKind::UnexpectedReturnType => true,
         _ => false,
     }
 }
 
-async fn keep_up(line: Weak<Line>, manager: RedisConnectionManager, went_down: Arc<Notify>) {
+async fn keep_up(line: Weak<Line>, connector: Connector, went_down: Arc<Notify>) {
     let mut refused_before = false;
     loop {
-        let opened = tokio::time::timeout(CONNECTION_DEADLINE, open_and_probe(&manager)).await;
+        let Some(probe) = line.upgrade().map(|line| line.probe.clone()) else {
+            return;
+        };
+        let opened = tokio::time::timeout(connector.deadline(), connector.open(&probe)).await;
         let Some(line_now) = line.upgrade() else { return };
         match opened {
             Ok(Ok(connection)) => {
@@ -156,7 +168,7 @@ async fn keep_up(line: Weak<Line>, manager: RedisConnectionManager, went_down: A
                 line_now.connection.store(Some(connection.clone()));
                 line_now.settled.notify_one();
                 drop(line_now);
-                if !stay_up(&line, &manager, &connection, &went_down).await {
+                if !stay_up(&line, &connection, &went_down).await {
                     return;
                 }
                 continue;
@@ -172,19 +184,8 @@ async fn keep_up(line: Weak<Line>, manager: RedisConnectionManager, went_down: A
     }
 }
 
-async fn open_and_probe(manager: &RedisConnectionManager) -> Result<MultiplexedConnection, RedisError> {
-    let mut connection = manager.connect().await?;
-    manager.is_valid(&mut connection).await?;
-    Ok(connection)
-}
-
 /// Returns true when the line went down, false when nobody needs it any more.
-async fn stay_up(
-    line: &Weak<Line>,
-    manager: &RedisConnectionManager,
-    connection: &Arc<MultiplexedConnection>,
-    went_down: &Notify,
-) -> bool {
+async fn stay_up(line: &Weak<Line>, connection: &Arc<Connection>, went_down: &Notify) -> bool {
     loop {
         // Whichever comes first; what it was is seen below.
         let _ = tokio::time::timeout(PROBE_EVERY, went_down.notified()).await;
@@ -193,8 +194,9 @@ async fn stay_up(
             return true;
         }
         let mut own = (**connection).clone();
-        match tokio::time::timeout(OPERATION_DEADLINE, manager.is_valid(&mut own)).await {
-            Ok(Ok(())) => {}
+        let sign_of_life = line.probe.query_async::<Value>(&mut own);
+        match tokio::time::timeout(OPERATION_DEADLINE, sign_of_life).await {
+            Ok(Ok(_)) => {}
             Ok(Err(error)) => line.down(connection, &error.to_string()),
             Err(_) => line.down(connection, "no sign of life"),
         }
