@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ClientWrapper, Object};
-use refinery::Target;
+use refinery::{Migration, Runner, Target};
 
 use super::catalog::Catalog;
 use super::error::Error;
@@ -75,17 +75,35 @@ fn list(differences: &[String]) -> String {
     })
 }
 
+/// A migration of this version.
+struct Known {
+    version: i32,
+    /// As its file is called.
+    name: String,
+    /// What refinery notes of its text.
+    checksum: String,
+}
+
 /// The migrations of this version, in their order.
-static MIGRATIONS: LazyLock<Vec<(i32, String)>> = LazyLock::new(|| {
+static MIGRATIONS: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let runner = embedded::migrations::runner();
     let mut migrations: Vec<_> = runner
         .get_migrations()
         .iter()
-        .map(|migration| (migration.version(), migration.to_string()))
+        .map(|migration| Known {
+            version: migration.version(),
+            name: migration.to_string(),
+            checksum: migration.checksum().to_string(),
+        })
         .collect();
-    migrations.sort();
+    migrations.sort_by_key(|known| known.version);
     migrations
 });
+
+fn name_of(version: i32) -> Option<String> {
+    let known = MIGRATIONS.iter().find(|known| known.version == version)?;
+    Some(known.name.clone())
+}
 
 /// A text that differs between two builds whose migrations or indexes differ.
 #[must_use]
@@ -107,23 +125,80 @@ pub fn fingerprint() -> String {
 /// When the database is unavailable.
 pub async fn pending(pool: &Pool) -> Result<Vec<String>, Error> {
     let client = pool.get().await?;
-    let applied: Vec<i32> = match applied_versions(&client).await {
-        Err(error) if error.is_undefined_table() => Vec::new(),
-        other => other?,
-    };
-    Ok(MIGRATIONS
-        .iter()
-        .filter(|(version, _)| !applied.contains(version))
-        .map(|(_, name)| name.clone())
-        .collect())
+    let recorded = recorded(&client).await?;
+    Ok(pending_of(&recorded).map(|known| known.name.clone()).collect())
 }
 
-async fn applied_versions(client: &deadpool_postgres::Client) -> Result<Vec<i32>, Error> {
-    let statement = client
-        .prepare_cached("SELECT version FROM identite_schema_history")
-        .await?;
-    let rows = client.query(&statement, &[]).await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+/// What the database says that ran on it.
+struct Recorded {
+    version: i32,
+    name: String,
+    checksum: String,
+}
+
+/// Ours, in their order; none on a database that we never migrated.
+async fn recorded(client: &deadpool_postgres::ClientWrapper) -> Result<Vec<Recorded>, Error> {
+    let read = async {
+        let statement = client
+            .prepare_cached("SELECT version, name, checksum FROM identite_schema_history ORDER BY version")
+            .await?;
+        let rows = client.query(&statement, &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Recorded {
+                    version: row.try_get(0)?,
+                    name: row.try_get(1)?,
+                    checksum: row.try_get(2)?,
+                })
+            })
+            .collect::<Result<_, Error>>()
+    };
+    match read.await {
+        Err(error) if error.is_undefined_table() => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+fn pending_of(recorded: &[Recorded]) -> impl Iterator<Item = &'static Known> {
+    MIGRATIONS
+        .iter()
+        .filter(|known| recorded.iter().all(|recorded| recorded.version != known.version))
+}
+
+/// Migrations that came with a version of the program which is newer than others that have already run: a sentence for each
+/// that is pending.
+fn late_arrivals(recorded: &[Recorded]) -> Vec<String> {
+    let Some(last) = recorded.last() else {
+        return Vec::new();
+    };
+    pending_of(recorded)
+        .filter(|known| known.version < last.version)
+        .map(|known| {
+            let last = format!("V{}__{}", last.version, last.name);
+            format!(
+                "{} is older by its number than {last}, which has run, and is applied after it",
+                known.name
+            )
+        })
+        .collect()
+}
+
+/// What ran here and is not what this version knows by that number.
+fn divergences(recorded: &[Recorded]) -> Vec<String> {
+    recorded
+        .iter()
+        .filter(|recorded| {
+            MIGRATIONS
+                .iter()
+                .any(|known| known.version == recorded.version && known.checksum != recorded.checksum)
+        })
+        .map(|recorded| {
+            format!(
+                "V{}__{} ran on this database with another text than it has in this version",
+                recorded.version, recorded.name
+            )
+        })
+        .collect()
 }
 
 /// Brings the database to the shape of this version. Does nothing when it already has it; waits for another node that
@@ -152,6 +227,7 @@ pub async fn migrate(pool: &Pool) -> Result<Report, MigrateError> {
             }
         }
     }
+    report.remarks.extend(late_arrivals(&recorded(&client).await?));
     report.applied = run(&mut client, Target::Latest).await?;
     let building = build_missing(&client).await?;
     report.indexed = building.built;
@@ -178,8 +254,11 @@ pub struct Outlook {
 /// When the database does not answer.
 pub async fn outlook(pool: &Pool) -> Result<Outlook, Error> {
     let client = Object::take(pool.get().await?);
+    let recorded = recorded(&client).await?;
     let mut outlook = Outlook {
-        pending: pending(pool).await?,
+        pending: pending_of(&recorded).map(|known| known.name.clone()).collect(),
+        obstacles: divergences(&recorded),
+        remarks: late_arrivals(&recorded),
         ..Outlook::default()
     };
     if !baseline_is_recorded(&client).await? {
@@ -187,7 +266,7 @@ pub async fn outlook(pool: &Pool) -> Result<Outlook, Error> {
             Ok(Start::Empty) => {}
             Ok(Start::Adoptable { remarks }) => {
                 outlook.adopts = true;
-                outlook.remarks = remarks;
+                outlook.remarks.extend(remarks);
                 outlook.pending.retain(|name| !name.starts_with("V1__"));
             }
             Err(MigrateError::Database(error)) => return Err(error),
@@ -360,9 +439,25 @@ fn reference_migrations() -> Vec<String> {
     baseline.bookkeeping_tables.pgmigrations.recorded_migrations
 }
 
+/// Our migrations as refinery runs them also when one with a higher number ran before: it skips such latecomers otherwise,
+/// and says so only in its log. Each builds on lower numbers alone, so that the order among the others does not matter.
+fn runner_in_any_order() -> Result<Runner, refinery::Error> {
+    let migrations = embedded::migrations::runner();
+    let migrations = migrations
+        .get_migrations()
+        .iter()
+        .map(|migration| {
+            let name = format!("U{}__{}", migration.version(), migration.name());
+            Migration::unapplied(&name, migration.sql().unwrap_or_default())
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Runner::new(&migrations))
+}
+
 /// Runs what is pending up to `target`, all in one transaction.
 async fn run(client: &mut ClientWrapper, target: Target) -> Result<Vec<String>, MigrateError> {
-    let mut runner = embedded::migrations::runner()
+    let mut runner = runner_in_any_order()
+        .map_err(|error| describe(&error))?
         .set_grouped(true)
         .set_abort_divergent(true)
         // A newer version may have been here: its additions do not hinder us.
@@ -377,7 +472,7 @@ async fn run(client: &mut ClientWrapper, target: Target) -> Result<Vec<String>, 
     Ok(report
         .applied_migrations()
         .iter()
-        .map(ToString::to_string)
+        .filter_map(|migration| name_of(migration.version()))
         .collect())
 }
 
@@ -461,8 +556,21 @@ mod tests {
     }
 
     #[test]
+    fn refinery_notes_of_a_migration_what_it_notes_of_its_file() {
+        let runner = runner_in_any_order().unwrap();
+        for migration in runner.get_migrations() {
+            let known = MIGRATIONS
+                .iter()
+                .find(|known| known.version == migration.version())
+                .unwrap();
+            assert_eq!(known.checksum, migration.checksum().to_string(), "{}", known.name);
+        }
+        assert_eq!(runner.get_migrations().len(), MIGRATIONS.len());
+    }
+
+    #[test]
     fn migrations_are_numbered_and_each_number_is_used_once() {
-        let versions: Vec<i32> = MIGRATIONS.iter().map(|(version, _)| *version).collect();
+        let versions: Vec<i32> = MIGRATIONS.iter().map(|known| known.version).collect();
         assert_eq!(versions[0], BASELINE_VERSION);
         assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
     }

@@ -248,6 +248,62 @@ async fn pending_migrations_are_told_until_they_ran() {
 }
 
 #[tokio::test]
+async fn a_migration_that_arrives_after_one_with_a_higher_number_is_applied_and_told() {
+    let database = TestDatabase::create_empty().await;
+    migrate(database.pool()).await.unwrap();
+    let expected = catalog_of(&database).await;
+    // As if the last version had come without it.
+    database
+        .execute(
+            "DROP TABLE identite_recovery_codes, identite_totp_enrolments, identite_totp_steps;
+             DELETE FROM identite_schema_history WHERE version = 4",
+        )
+        .await;
+    let late = "V4__second_factors is older by its number than";
+    let outlook = identite::db::migrate::outlook(database.pool()).await.unwrap();
+    assert_eq!(outlook.pending, ["V4__second_factors"]);
+    assert!(outlook.obstacles.is_empty(), "{:?}", outlook.obstacles);
+    assert!(outlook.remarks[0].starts_with(late), "{:?}", outlook.remarks);
+
+    let report = migrate(database.pool()).await.unwrap();
+    assert_eq!(report.applied, ["V4__second_factors"]);
+    assert!(report.remarks[0].starts_with(late), "{:?}", report.remarks);
+    assert!(pending(database.pool()).await.unwrap().is_empty());
+    assert_eq!(catalog_of(&database).await, expected);
+}
+
+#[tokio::test]
+async fn a_migration_whose_text_was_changed_after_it_ran_is_refused_and_foretold() {
+    let database = TestDatabase::create_empty().await;
+    migrate(database.pool()).await.unwrap();
+    database
+        .execute("UPDATE identite_schema_history SET checksum = '1' WHERE version = 3")
+        .await;
+    let outlook = identite::db::migrate::outlook(database.pool()).await.unwrap();
+    assert_eq!(
+        outlook.obstacles,
+        ["V3__accounts ran on this database with another text than it has in this version"]
+    );
+    let refusal = migrate(database.pool()).await.unwrap_err();
+    assert!(matches!(refusal, MigrateError::Failed(_)), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_a_later_version_did_hinders_nobody() {
+    let database = TestDatabase::create_empty().await;
+    migrate(database.pool()).await.unwrap();
+    database
+        .execute(
+            "CREATE TABLE identite_later ();
+             INSERT INTO identite_schema_history (version, name, applied_on, checksum)
+             VALUES (999, 'later', '2030-01-01T00:00:00Z', '1')",
+        )
+        .await;
+    assert!(pending(database.pool()).await.unwrap().is_empty());
+    assert!(migrate(database.pool()).await.unwrap().applied.is_empty());
+}
+
+#[tokio::test]
 async fn a_database_of_the_reference_is_adopted_untouched() {
     let database = TestDatabase::create_empty().await;
     database.execute(REFERENCE_SCHEMA).await;
