@@ -1,16 +1,20 @@
 //! `identite organizations refresh`
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use identite_actors::clock::{SharedClock, SystemClock};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::tool::{record, write_report};
 use super::{CommandError, database, load_config, shared_runtime};
 use crate::config::Config;
 use crate::organizations::refresh::{Refresh, RefreshRules, RefreshSummary, Refreshed};
@@ -18,6 +22,12 @@ use crate::server;
 
 /// How long the register is left alone when it asks for it.
 const PAUSE: Duration = Duration::from_secs(15);
+/// What the trail calls it.
+const ACTION: &str = "organizations.refresh";
+/// Of what.
+const REGISTER: (&str, &str) = ("register", "establishments");
+/// Organizations without success that a report names; the rest is counted.
+const REPORTED_PROBLEMS: usize = 1_000;
 const BAR: &str = "{bar:40} {pos}/{len} ({per_sec}, {eta} left) {msg}";
 /// Without a terminal, a line follows each of so many establishments.
 const TOLD_EVERY: u64 = 1_000;
@@ -45,6 +55,9 @@ pub(super) struct RefreshArguments {
     /// Ask, but write nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Write the report as JSON, to a file or (-) to the standard output, where it then is alone.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -66,7 +79,28 @@ impl RefreshArguments {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+/// What was done, for programs.
+#[derive(Serialize)]
+struct Report {
+    dry_run: bool,
+    /// Whether all that were due were looked at.
+    finished: bool,
+    due: u64,
+    refreshed: u64,
+    unknown_to_the_register: u64,
+    without_a_siret: u64,
+    without_an_answer: u64,
+    /// The first organizations without success.
+    problems: Vec<Problem>,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Problem {
+    organization_id: i32,
+    reason: String,
+}
+
 pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> {
     let config = load_config()?;
     let runtime = shared_runtime()?;
@@ -79,10 +113,18 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
         is_dry_run: arguments.dry_run,
         pause: PAUSE,
     };
+    let people_read_stdout = arguments.report.as_deref() != Some(Path::new("-"));
+    let started = Instant::now();
+    let mut problems = Vec::new();
     let summary = runtime.block_on(async {
+        if !arguments.dry_run {
+            let detail =
+                json!({ "step": "began", "older_than_days": arguments.older_than, "mock": arguments.mock });
+            record(&pool.get().await?, ACTION, REGISTER, detail, clock.now()).await?;
+        }
         let refresh = Refresh {
-            pool,
-            clock,
+            pool: pool.clone(),
+            clock: clock.clone(),
             register,
             rules,
             stop: stop_signal()?,
@@ -93,8 +135,17 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
                 bar.set_length(summary.due);
                 bar.set_position(summary.done());
                 if let Some(reason) = reason(outcome) {
-                    let siret = &organization.siret;
-                    bar.suspend(|| println!("organization {}, {siret:?}: {reason}", organization.id));
+                    let line = format!(
+                        "organization {}, {:?}: {reason}",
+                        organization.id, organization.siret
+                    );
+                    bar.suspend(|| tell(&line, people_read_stdout));
+                    if problems.len() < REPORTED_PROBLEMS {
+                        problems.push(Problem {
+                            organization_id: organization.id.0,
+                            reason,
+                        });
+                    }
                 }
                 if bar.is_hidden() && summary.done().is_multiple_of(TOLD_EVERY) {
                     println!("{} of {}", summary.done(), summary.due);
@@ -102,19 +153,62 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
             })
             .await?;
         bar.finish_and_clear();
+        if !arguments.dry_run {
+            let is_finished = !summary.gave_up && !summary.was_stopped;
+            let detail = json!({
+                "step": if is_finished { "finished" } else { "stopped" },
+                "due": summary.due,
+                "refreshed": summary.fetched,
+                "unknown_to_the_register": summary.unknown,
+                "without_a_siret": summary.invalid,
+                "without_an_answer": summary.outages,
+            });
+            record(&pool.get().await?, ACTION, REGISTER, detail, clock.now()).await?;
+        }
         Ok::<_, CommandError>(summary)
     })?;
-    conclude(&summary, arguments.dry_run)
+    if let Some(destination) = &arguments.report {
+        let report = Report {
+            dry_run: arguments.dry_run,
+            finished: !summary.gave_up && !summary.was_stopped,
+            due: summary.due,
+            refreshed: summary.fetched,
+            unknown_to_the_register: summary.unknown,
+            without_a_siret: summary.invalid,
+            without_an_answer: summary.outages,
+            problems,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        write_report(destination, &report)?;
+    }
+    conclude(&summary, arguments.dry_run, people_read_stdout)
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
-fn conclude(summary: &RefreshSummary, is_dry_run: bool) -> Result<(), CommandError> {
+/// Tells people, on the standard error where the standard output is a report.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command tells what it did"
+)]
+fn tell(line: &str, on_stdout: bool) {
+    if on_stdout {
+        println!("{line}");
+    } else {
+        eprintln!("{line}");
+    }
+}
+
+fn conclude(
+    summary: &RefreshSummary,
+    is_dry_run: bool,
+    people_read_stdout: bool,
+) -> Result<(), CommandError> {
     let fetched = if is_dry_run {
         "would be refreshed"
     } else {
         "refreshed"
     };
-    println!(
+    let line = format!(
         "{} of {} due: {} {fetched}, {} unknown to the register, {} without a SIRET, {} without an answer",
         summary.done(),
         summary.due,
@@ -123,6 +217,7 @@ fn conclude(summary: &RefreshSummary, is_dry_run: bool) -> Result<(), CommandErr
         summary.invalid,
         summary.outages
     );
+    tell(&line, people_read_stdout);
     if summary.gave_up {
         return Err(CommandError::Refused(
             "the register does not answer: start again later to go on".to_owned(),

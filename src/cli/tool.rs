@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::CommandError;
-use crate::db;
 use crate::db::audit::{self, NewEntry};
 
 /// Who runs this command, for the trail.
@@ -24,12 +24,13 @@ pub(super) fn operator() -> String {
     format!("command line of {user}@{}", machine.trim())
 }
 
-/// Adds what an operator did to the trail, in the transaction of what was done. `subject`: a kind and an identifier.
+/// Adds what an operator did to the trail, in the transaction of what was done where there is one. `subject`: a kind and an
+/// identifier.
 ///
 /// # Errors
 /// When the database does not answer.
 pub(super) async fn record(
-    transaction: &db::Transaction<'_>,
+    client: &impl GenericClient,
     action: &str,
     subject: (&str, &str),
     detail: Value,
@@ -41,7 +42,7 @@ pub(super) async fn record(
         subject: Some(subject),
         detail,
     };
-    Ok(audit::record(transaction, &entry, now).await?)
+    Ok(audit::record(client, &entry, now).await?)
 }
 
 /// A bar on the terminal, with rate and remaining time; nothing where no terminal is.

@@ -6,6 +6,8 @@ mod delete_all;
 mod import_accounts;
 #[path = "tools/import_domains.rs"]
 mod import_domains;
+#[path = "tools/import_volume.rs"]
+mod import_volume;
 #[path = "tools/migrate_check.rs"]
 mod migrate_check;
 #[path = "tools/mock_data.rs"]

@@ -76,6 +76,19 @@ async fn forget_all(database: &TestDatabase, count: usize) {
     database.execute(&statements).await;
 }
 
+/// What the trail says of refreshes, by their steps.
+async fn trail(server: &TestServer) -> Vec<String> {
+    let client = server.database().pool().get().await.unwrap();
+    let rows = client
+        .query(
+            "SELECT detail->>'step' FROM identite_audit WHERE action = 'organizations.refresh' ORDER BY id",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 #[tokio::test]
 async fn organizations_are_fetched_once() {
     let server = TestServer::start().await;
@@ -93,14 +106,20 @@ async fn organizations_are_fetched_once() {
     );
     assert_eq!(server.database().count(FETCHED).await, 0);
 
-    let all = run(&server, &["--mock", "--rate", "0"]).await;
+    assert_eq!(trail(&server).await, [] as [String; 0], "nothing was done");
+
+    let all = run(&server, &["--mock", "--rate", "0", "--report", "-"]).await;
     assert!(all.status.success(), "{all:?}");
-    assert!(
-        told(&all).contains("62 of 62 due: 60 refreshed"),
-        "{}",
-        told(&all)
+    let for_people = String::from_utf8_lossy(&all.stderr).into_owned();
+    assert!(for_people.contains("62 of 62 due: 60 refreshed"), "{for_people}");
+    assert!(for_people.contains("\"99999999999999\": unknown to the register"));
+    let report: serde_json::Value = serde_json::from_slice(&all.stdout).unwrap();
+    assert_eq!(
+        (&report["finished"], &report["refreshed"]),
+        (&true.into(), &60.into())
     );
-    assert!(told(&all).contains("\"99999999999999\": unknown to the register"));
+    assert_eq!(report["problems"].as_array().unwrap().len(), 2);
+    assert_eq!(trail(&server).await, ["began", "finished"]);
     assert_eq!(server.database().count(FETCHED).await, 60);
     let labels =
         "SELECT count(*) FROM organizations WHERE cached_libelle <> '' AND cached_siege_social IS NOT NULL";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::tool::{Workbench, told};
+use super::tool::{Workbench, peak_memory_in_kib, told};
 use crate::support::Process;
 
 const GOOD: &str = "last_name,first_name,email,sub,siret
@@ -214,13 +214,6 @@ async fn an_import_that_is_killed_goes_on_and_brings_nothing_twice() {
         report["seconds"]
     );
     assert!(peak < 200_000, "{peak} KiB");
-}
-
-fn peak_memory_in_kib(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|text| text.trim().split(' ').next()?.parse().ok())
-        .unwrap_or_default()
 }
 
 #[tokio::test]

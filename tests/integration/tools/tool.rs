@@ -55,6 +55,14 @@ impl Workbench {
     }
 }
 
+/// The most memory that a process has had so far.
+pub fn peak_memory_in_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|text| text.trim().split(' ').next()?.parse().ok())
+        .unwrap_or_default()
+}
+
 /// Everything that a program wrote.
 pub fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
