@@ -36,6 +36,8 @@ mod pool;
 mod queries;
 #[path = "integration/registers/mod.rs"]
 mod registers;
+#[path = "integration/rehearsal.rs"]
+mod rehearsal;
 #[path = "integration/schema.rs"]
 mod schema;
 #[path = "integration/sessions.rs"]
