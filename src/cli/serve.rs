@@ -10,19 +10,20 @@ use crate::{server, telemetry};
 pub(super) fn serve() -> Result<(), CommandError> {
     let config = load_config()?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let telemetry = telemetry::init(&config.logs, clock.clone())
+    let runtime = shared_runtime()?;
+    let telemetry = telemetry::init(&config, clock.clone(), runtime.handle())
         .map_err(|error| CommandError::Refused(error.to_string()))?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = shared_runtime()?;
     let process = server::Process {
         clock,
         io: runtime.handle().clone(),
-        telemetry,
+        telemetry: telemetry.clone(),
         read_config: Box::new(read_config),
     };
     let outcome = actix::System::new().block_on(server::serve(config, process));
+    telemetry.end();
     runtime.shutdown_background();
     Ok(outcome?)
 }

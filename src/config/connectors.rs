@@ -31,8 +31,6 @@ pub struct ConnectorsConfig {
     pub passkey_aaguids_url: String,
     /// `RECHERCHE_ENTREPRISES_API_URL`: base URL of the public search of companies.
     pub recherche_entreprises_url: String,
-    /// `SENTRY_DSN`: error reporting; `None` disables it.
-    pub sentry_dsn: Option<SecretString>,
 }
 
 impl ConnectorsConfig {
@@ -64,7 +62,6 @@ impl ConnectorsConfig {
                 "RECHERCHE_ENTREPRISES_API_URL",
                 "recherche-entreprises.api.gouv.fr",
             ),
-            sentry_dsn: reader.optional_url("SENTRY_DSN"),
         }
     }
 }

@@ -5,6 +5,7 @@ mod connectors;
 mod dotenv;
 mod environment;
 mod error;
+mod exports;
 mod housekeeping;
 mod kept_secrets;
 mod masking;
@@ -29,6 +30,7 @@ pub use connectors::{
 };
 pub use environment::{DeployEnv, LogFormat, LogLevel, NodeEnv};
 pub use error::{ConfigError, Issue};
+pub use exports::{ExportsConfig, OtlpConfig, TRACES};
 pub use housekeeping::HousekeepingConfig;
 pub use passwords::{Argon2Config, PasswordsConfig};
 pub use people::{AccountsConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig, SmtpTarget};
@@ -63,6 +65,7 @@ pub struct Config {
     pub mail: MailConfig,
     pub connectors: ConnectorsConfig,
     pub housekeeping: HousekeepingConfig,
+    pub exports: ExportsConfig,
     pub tools: ToolsConfig,
     /// What an operator should know about these values. `identite serve` logs them, `identite check` fails on them.
     pub warnings: Vec<ConfigWarning>,
@@ -135,6 +138,7 @@ impl Config {
             mail: MailConfig::read(&mut reader, deploy_env),
             connectors: ConnectorsConfig::read(&mut reader, deploy_env, server.base_url()),
             housekeeping: HousekeepingConfig::read(&mut reader),
+            exports: ExportsConfig::read(&mut reader),
             tools: ToolsConfig::read(&mut reader),
             server,
             warnings: Vec::new(),

@@ -10,10 +10,13 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::call::{Answer, CallError, Request};
 use super::circuit::{Circuit, CircuitSettings};
 use super::metrics::{ConnectorMeter, ConnectorMetrics};
+use crate::config::TRACES;
 
 /// People wait for these calls: no connector may take longer, whatever the configuration allows.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(3);
@@ -156,7 +159,15 @@ impl Line {
     ) -> Result<T, CallError> {
         let line = &self.0;
         let started = Instant::now();
-        let outcome = match self.ask(request).await {
+        let trace = tracing::trace_span!(
+            target: TRACES,
+            "call",
+            otel.name = line.name,
+            otel.kind = "client",
+            otel.status_code = Empty,
+            outcome = Empty,
+        );
+        let outcome = match self.ask(request).instrument(trace.clone()).await {
             Ok(answer) => read(&answer),
             Err(error) => Err(error),
         };
@@ -169,6 +180,10 @@ impl Line {
             None => {}
         }
         let name = outcome.as_ref().err().map_or("ok", CallError::name);
+        trace.record("outcome", name);
+        if outcome.is_err() {
+            trace.record("otel.status_code", "ERROR");
+        }
         line.meter.record(name, started.elapsed(), line.circuit.is_open());
         if let Err(error) = &outcome {
             tracing::warn!(connector = line.name, %error, "a remote system gave no usable answer");

@@ -82,9 +82,7 @@ where
         };
         let mut message = Message::default();
         event.record(&mut message);
-        let request_id = context.event_scope(event).and_then(|mut spans| {
-            spans.find_map(|span| span.extensions().get::<RequestName>().map(|name| name.0.clone()))
-        });
+        let request_id = name_of_request(event, &context);
         self.problems.remember(Problem {
             at: self.clock.now(),
             level,
@@ -92,6 +90,16 @@ where
             request_id,
         });
     }
+}
+
+/// The name of the request that an event belongs to, as [`ProblemLayer`] noted it.
+pub(super) fn name_of_request<S>(event: &Event<'_>, context: &Context<'_, S>) -> Option<String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    context
+        .event_scope(event)?
+        .find_map(|span| span.extensions().get::<RequestName>().map(|name| name.0.clone()))
 }
 
 /// The text of one field.

@@ -9,12 +9,14 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest};
 use rand::RngExt as _;
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::app::App;
 use super::client_address::address_of;
 use super::paths;
-use crate::telemetry::AccessEntry;
+use crate::config::TRACES;
+use crate::telemetry::{self, AccessEntry};
 
 /// What the log and the error page call a request. Ours, never the client's choice.
 #[derive(Clone)]
@@ -55,7 +57,21 @@ pub async fn around<B: MessageBody>(
 
     // Of the highest level, so that it names the request whatever is logged.
     let span = tracing::error_span!("request", request_id = %id.0);
-    let mut response = next.call(request).instrument(span).await?;
+    let trace = tracing::trace_span!(
+        target: TRACES,
+        "request",
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = %request.method(),
+        http.route = Empty,
+        http.response.status_code = Empty,
+        request_id = %id.0,
+    );
+    let answer = next.call(request).instrument(span).instrument(trace.clone());
+    let mut response = answer.await?;
+    if !trace.is_disabled() {
+        describe(&trace, &response);
+    }
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response
             .headers_mut()
@@ -69,6 +85,19 @@ pub async fn around<B: MessageBody>(
         }
     }
     Ok(response)
+}
+
+/// What came of a request, by its route: addresses may hold what opens a door.
+fn describe<B>(trace: &Span, response: &ServiceResponse<B>) {
+    let request = response.request();
+    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let status = response.status();
+    telemetry::name_trace(trace, format!("{} {route}", request.method()));
+    trace.record("http.route", route);
+    trace.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        trace.record("otel.status_code", "ERROR");
+    }
 }
 
 fn make_canonical(request: &mut ServiceRequest) {

@@ -2,6 +2,8 @@
 
 #[path = "operators/dashboards.rs"]
 mod dashboards;
+#[path = "operators/exports.rs"]
+mod exports;
 #[path = "operators/health.rs"]
 mod health;
 #[path = "operators/housekeeping.rs"]

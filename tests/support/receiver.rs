@@ -20,7 +20,7 @@ pub struct Receiver {
 #[derive(Default)]
 struct Seen {
     bodies: VecDeque<String>,
-    count: usize,
+    heads: Vec<String>,
 }
 
 impl Receiver {
@@ -50,11 +50,11 @@ impl Receiver {
                     return;
                 };
                 if let Ok(stream) = stream
-                    && let Some(body) = take(stream, answer)
+                    && let Some((head, body)) = take(stream, answer)
                 {
                     let mut seen = noted.lock().expect("no panic under this lock");
                     seen.bodies.push_back(body);
-                    seen.count += 1;
+                    seen.heads.push(head);
                 }
             }
         });
@@ -85,17 +85,28 @@ impl Receiver {
 
     /// How many requests arrived.
     pub fn count(&self) -> usize {
-        self.seen.lock().expect("no panic under this lock").count
+        self.heads().len()
+    }
+
+    /// The heads of the requests that arrived, in their order.
+    pub fn heads(&self) -> Vec<String> {
+        self.seen.lock().expect("no panic under this lock").heads.clone()
     }
 }
 
-fn take(mut stream: TcpStream, (status, document): &(u16, String)) -> Option<String> {
+/// Head and body of a request; what is no text in the body is replaced.
+fn take(mut stream: TcpStream, (status, document): &(u16, String)) -> Option<(String, String)> {
+    const END_OF_HEAD: &[u8] = b"\r\n\r\n";
     stream.set_read_timeout(Some(READ_TIMEOUT)).ok()?;
     let mut request = Vec::new();
     let mut part = [0_u8; 4096];
-    let body = loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+    let arrived = loop {
+        let end = request
+            .windows(END_OF_HEAD.len())
+            .position(|part| part == END_OF_HEAD);
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&request[..end]).into_owned();
+            let body = &request[end + END_OF_HEAD.len()..];
             let length = head
                 .lines()
                 .filter_map(|line| line.split_once(':'))
@@ -103,7 +114,7 @@ fn take(mut stream: TcpStream, (status, document): &(u16, String)) -> Option<Str
                 .and_then(|(_, value)| value.trim().parse().ok())
                 .unwrap_or(0);
             if body.len() >= length {
-                break body.to_owned();
+                break (head, String::from_utf8_lossy(body).into_owned());
             }
         }
         match stream.read(&mut part) {
@@ -116,5 +127,5 @@ fn take(mut stream: TcpStream, (status, document): &(u16, String)) -> Option<Str
         document.len()
     );
     stream.write_all(answer.as_bytes()).ok()?;
-    Some(body)
+    Some(arrived)
 }

@@ -9,7 +9,7 @@ use crate::support::{eventually_within, io};
 
 const LONG: Duration = Duration::from_mins(10);
 /// Until others agreed that the master is lost, and on who is it now.
-const FAILOVER_PATIENCE: Duration = Duration::from_secs(60);
+const FAILOVER_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Keys that are far apart, were they kept by name, all in one atomic write.
 async fn write_together(store: &RedisStore, round: &str) {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::eventually_within;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// After this long without an answer, a master counts as lost.
 const LOST_AFTER: &str = "1000";
 
@@ -142,7 +142,7 @@ impl Drop for Server {
 pub struct Sentinels {
     master: Server,
     replica: Server,
-    sentinels: Vec<Server>,
+    watchers: Vec<Server>,
 }
 
 impl Sentinels {
@@ -150,14 +150,14 @@ impl Sentinels {
     pub async fn start() -> Self {
         let master = Server::start(&[]);
         let replica = Server::start(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
-        let sentinels: Vec<_> = (0..3).map(|_| Server::sentinel(master.port)).collect();
+        let watchers: Vec<_> = (0..3).map(|_| Server::sentinel(master.port)).collect();
         let servers = Self {
             master,
             replica,
-            sentinels,
+            watchers,
         };
         eventually_within(PATIENCE, "the Sentinels know one another", async || {
-            servers.sentinels.iter().all(|sentinel| {
+            servers.watchers.iter().all(|sentinel| {
                 let facts: Vec<String> = sentinel.ask(&["SENTINEL", "MASTER", "principal"]);
                 let is = |name: &str, value: &str| {
                     facts
@@ -173,7 +173,7 @@ impl Sentinels {
 
     pub fn url(&self) -> String {
         let addresses: Vec<String> = self
-            .sentinels
+            .watchers
             .iter()
             .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
             .collect();

@@ -214,11 +214,15 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
         "expected a postgres or postgresql URL",
     ),
     ("ENTREPRISE_API_URL", "", "expected a URL"),
-    ("REDIS_URL", "", "expected a redis or rediss URL, or memory:"),
+    (
+        "REDIS_URL",
+        "",
+        "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), or memory:",
+    ),
     (
         "REDIS_URL",
         "memcached://x",
-        "expected a redis or rediss URL, or memory:",
+        "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), or memory:",
     ),
     (
         "SMTP_URL",
@@ -287,6 +291,17 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
         "a value is required unless DEPLOY_ENV is localhost",
     ),
     ("SENTRY_DSN", "nowhere", "expected a URL"),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "grpc://collector:4317",
+        "expected an http or https URL",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "Bearer abc",
+        "expected name=value pairs between commas",
+    ),
+    ("OTEL_TRACES_SAMPLER_ARG", "2", "expected a number from 0 to 1"),
 ];
 
 /// Variables that leave nothing to remark upon in production.

@@ -137,6 +137,14 @@ fn where_the_state_lives() {
             &[("REDIS_URL", "rediss://u:p@cache:6379")][..],
             Some("rediss://u:p@cache:6379"),
         ),
+        (
+            &[("REDIS_URL", "redis+sentinel://:p@one,two:26380/principal")][..],
+            Some("redis+sentinel://:p@one,two:26380/principal"),
+        ),
+        (
+            &[("REDIS_URL", "rediss+cluster://one:7000,two:7000")][..],
+            Some("rediss+cluster://one:7000,two:7000"),
+        ),
         (&[("REDIS_URL", "memory:")][..], None),
     ] {
         let config = read(variables).expect("valid");
@@ -152,6 +160,38 @@ fn where_the_state_lives() {
     );
     let asked_for = read_in_production(&[("REDIS_URL", "memory:")]).expect("valid");
     assert!(matches!(asked_for.state, StateBackend::Memory));
+}
+
+#[test]
+fn where_traces_go() {
+    assert!(read(&[]).expect("valid").exports.otlp.is_none());
+    let config = read(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "authorization=Bearer abc, x-tenant = identite",
+        ),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+    ])
+    .expect("valid");
+    let otlp = config.exports.otlp.as_ref().expect("a collector");
+    let headers: Vec<_> = otlp
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose_secret()))
+        .collect();
+    assert_eq!(
+        headers,
+        [("authorization", "Bearer abc"), ("x-tenant", "identite")]
+    );
+    assert!((otlp.sampled_share - 0.25).abs() < f64::EPSILON);
+    assert_eq!(otlp.service_name, "identite");
+    assert!(
+        config
+            .describe()
+            .iter()
+            .all(|setting| !setting.value.contains("abc"))
+    );
 }
 
 #[test]
@@ -329,6 +369,10 @@ const DEFAULTS: &[(&str, &str)] = &[
     ),
     ("OPERATOR_LISTEN", "127.0.0.1:9464"),
     ("OPERATOR_TOKEN", ""),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+    ("OTEL_EXPORTER_OTLP_HEADERS", ""),
+    ("OTEL_SERVICE_NAME", "identite"),
+    ("OTEL_TRACES_SAMPLER_ARG", "1"),
     ("PASSWORD_HASHER_QUEUE", "64"),
     ("PORT", "3000"),
     ("PWNED_PASSWORDS_API_URL", "https://api.pwnedpasswords.com"),

@@ -13,7 +13,7 @@ const SENTINEL_PORT: u16 = 26379;
 #[derive(Clone)]
 pub(super) enum Address {
     /// `redis://` or `rediss://` (TLS), `[user:password@]host[:port][/database]`.
-    StandAlone(ConnectionInfo),
+    StandAlone(Box<ConnectionInfo>),
     /// `redis+sentinel://` or `rediss+sentinel://`, `[user:password@]host[:port][,host[:port]…]/service[/database]`, and
     /// `?sentinel_username=…&sentinel_password=…` where the Sentinels ask for it.
     Sentinel(Box<Sentinels>),
@@ -43,7 +43,10 @@ impl Address {
             return Err(invalid("neither redis nor rediss"));
         }
         match kind {
-            "" => url.into_connection_info().map(Self::StandAlone).map_err(unusable),
+            "" => url
+                .into_connection_info()
+                .map(|info| Self::StandAlone(Box::new(info)))
+                .map_err(unusable),
             "sentinel" => sentinels(plain, rest),
             "cluster" => {
                 let parts = Parts::of(plain, rest, REDIS_PORT)?;

@@ -26,7 +26,7 @@ const CLUSTER_RETRIES: u32 = 3;
 /// Opens connections to one address. Cheap to clone.
 #[derive(Clone)]
 pub(super) enum Connector {
-    StandAlone(RedisConnectionManager),
+    StandAlone(Box<RedisConnectionManager>),
     Sentinel(Box<Sentinels>),
     Cluster(Box<ClusterClient>),
 }
@@ -36,7 +36,7 @@ impl Connector {
         let unusable = |error: RedisError| InvalidRedisUrl(error.category().to_owned());
         Ok(match Address::parse(url)? {
             Address::StandAlone(info) => {
-                Self::StandAlone(RedisConnectionManager::new(info).map_err(unusable)?)
+                Self::StandAlone(Box::new(RedisConnectionManager::new(*info).map_err(unusable)?))
             }
             Address::Sentinel(sentinels) => Self::Sentinel(sentinels),
             Address::Cluster(nodes) => {
