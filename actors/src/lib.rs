@@ -5,6 +5,7 @@
 //! [`instrumentation`] (metrics and observations). Handles are cheap to clone and may be used from any runtime;
 //! actors must be *started* on a thread where an actix `System` runs.
 
+pub mod access_tokens;
 pub mod clock;
 pub mod housekeeping;
 pub mod instrumentation;

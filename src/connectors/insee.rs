@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::played;
 use super::retry::once_more;
+use super::tokens::{TokenGrant, TokenKeeper};
 use crate::domain::Siret;
 
-/// A token is not used any more this long before it ends.
-const MARGIN: TimeDelta = TimeDelta::seconds(30);
 /// Life of a token whose issuer does not tell it.
 const USUAL_LIFE_IN_SECONDS: i64 = 300;
+/// What is said beyond this is not believed.
+const LONGEST_LIFE_IN_SECONDS: i64 = 86_400;
 
 /// Where the API is, and how to be let in.
 #[derive(Debug, Clone)]
@@ -38,23 +38,20 @@ pub struct InseeSettings {
     pub plays: bool,
 }
 
-/// The lines to INSEE: data and tokens. Cheap to clone.
+/// The line to INSEE's data. Cheap to clone.
 #[derive(Clone)]
 pub struct Insee(Arc<State>);
 
 struct State {
-    http: HttpClient,
     data: Line,
-    tokens: Line,
     settings: InseeSettings,
-    /// Whoever renews it holds the lock: the others wait for that token.
-    token: Mutex<Option<Token>>,
+    tokens: Arc<dyn TokenKeeper>,
 }
 
-#[derive(Clone)]
-struct Token {
-    value: SecretString,
-    ends_at: DateTime<Utc>,
+/// The login of INSEE.
+pub struct InseeLogin {
+    line: Line,
+    settings: InseeSettings,
 }
 
 /// A legal unit, as far as it tells who somebody is. Members are absent where the register does not know.
@@ -123,16 +120,46 @@ struct TokenAnswer {
     expires_in: Option<i64>,
 }
 
-impl Insee {
-    /// The lines to the API that `settings` describe.
+impl InseeLogin {
     #[must_use]
     pub fn new(http: &HttpClient, settings: InseeSettings) -> Self {
-        Self(Arc::new(State {
-            http: http.clone(),
-            data: http.line("insee_sirene"),
-            tokens: http.line("insee_token"),
+        Self {
+            line: http.line("insee_token"),
             settings,
-            token: Mutex::default(),
+        }
+    }
+
+    /// Asks for a token (OAuth 2.0, password grant).
+    ///
+    /// # Errors
+    /// When INSEE lets nobody in, or gives no usable answer.
+    pub async fn log_in(&self) -> Result<TokenGrant, CallError> {
+        let settings = &self.settings;
+        let fields = [
+            ("client_id", settings.client_id.as_str()),
+            ("client_secret", settings.client_secret.expose_secret()),
+            ("grant_type", "password"),
+            ("username", settings.username.as_str()),
+            ("password", settings.password.expose_secret()),
+        ];
+        let request = Request::post_form(settings.auth_url.clone(), &fields).accept("application/json");
+        let answer: TokenAnswer = self.line.call(request, Answer::json).await?;
+        let seconds = answer.expires_in.unwrap_or(USUAL_LIFE_IN_SECONDS);
+        Ok(TokenGrant {
+            token: SecretString::from(answer.access_token),
+            life: TimeDelta::seconds(seconds.clamp(0, LONGEST_LIFE_IN_SECONDS)),
+        })
+    }
+}
+
+impl Insee {
+    /// The line to the API that `settings` describe, let in by what `tokens` keeps.
+    #[must_use]
+    pub fn new(http: &HttpClient, settings: InseeSettings, tokens: Arc<dyn TokenKeeper>) -> Self {
+        Self(Arc::new(State {
+            data: http.line("insee_sirene"),
+            settings,
+            tokens,
         }))
     }
 
@@ -169,10 +196,11 @@ impl Insee {
         path: &[&str],
         read: impl Fn(&Answer) -> Result<T, CallError> + Send + Sync,
     ) -> Result<T, CallError> {
-        let token = self.token(None).await?;
+        let tokens = &self.0.tokens;
+        let token = tokens.token(None).await?;
         match self.fetch_with(&token, path, &read).await {
             Err(CallError::Status(401)) => {
-                let token = self.token(Some(token)).await?;
+                let token = tokens.token(Some(&token)).await?;
                 self.fetch_with(&token, path, &read).await
             }
             outcome => outcome,
@@ -181,7 +209,7 @@ impl Insee {
 
     async fn fetch_with<T: Send>(
         &self,
-        token: &Token,
+        token: &SecretString,
         path: &[&str],
         read: &(impl Fn(&Answer) -> Result<T, CallError> + Send + Sync),
     ) -> Result<T, CallError> {
@@ -192,47 +220,10 @@ impl Insee {
         once_more(async || {
             let request = Request::get(url.clone())
                 .accept("application/json")
-                .bearer(&token.value)?;
+                .bearer(token)?;
             self.0.data.call(request, read).await
         })
         .await
-    }
-
-    /// The current token, unless it is `refused`; a new one otherwise.
-    async fn token(&self, refused: Option<Token>) -> Result<Token, CallError> {
-        let mut current = self.0.token.lock().await;
-        let now = self.0.http.clock().now();
-        let is_good = |token: &&Token| {
-            let was_refused = refused
-                .as_ref()
-                .is_some_and(|refused| refused.value.expose_secret() == token.value.expose_secret());
-            now < token.ends_at && !was_refused
-        };
-        if let Some(token) = current.as_ref().filter(is_good) {
-            return Ok(token.clone());
-        }
-        let settings = &self.0.settings;
-        let fields = [
-            ("client_id", settings.client_id.as_str()),
-            ("client_secret", settings.client_secret.expose_secret()),
-            ("grant_type", "password"),
-            ("username", settings.username.as_str()),
-            ("password", settings.password.expose_secret()),
-        ];
-        let request = Request::post_form(settings.auth_url.clone(), &fields).accept("application/json");
-        let answer: TokenAnswer = self.0.tokens.call(request, Answer::json).await?;
-        let life = TimeDelta::seconds(
-            answer
-                .expires_in
-                .unwrap_or(USUAL_LIFE_IN_SECONDS)
-                .clamp(0, 86_400),
-        );
-        let token = Token {
-            value: SecretString::from(answer.access_token),
-            ends_at: now + life - MARGIN,
-        };
-        *current = Some(token.clone());
-        Ok(token)
     }
 }
 

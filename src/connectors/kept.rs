@@ -8,19 +8,11 @@ use tokio::sync::Mutex;
 
 use super::call::CallError;
 
-/// What becomes of a value that is not fresh any more when no other can be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stale {
-    /// It still serves, for this long.
-    ServesFor(TimeDelta),
-    /// It is of no use.
-    IsUseless,
-}
-
 /// A value with one flight however many wait for it: the others take what it brings, be it the failure.
 pub(super) struct Kept<T> {
     clock: SharedClock,
-    stale: Stale,
+    /// How long a value that is not fresh any more still serves when no other can be had.
+    stale_for: TimeDelta,
     state: Mutex<State<T>>,
 }
 
@@ -42,10 +34,10 @@ pub(super) struct Fetched<T> {
 }
 
 impl<T> Kept<T> {
-    pub(super) fn new(clock: SharedClock, stale: Stale) -> Self {
+    pub(super) fn new(clock: SharedClock, stale_for: TimeDelta) -> Self {
         Self {
             clock,
-            stale,
+            stale_for,
             state: Mutex::new(State {
                 held: None,
                 failure: None,
@@ -88,7 +80,7 @@ impl<T> Kept<T> {
             }
             Err(error) => {
                 state.failure = Some((fetched_at, error.clone()));
-                state.serve_stale(self.stale, fetched_at).ok_or(error)
+                state.serve_stale(self.stale_for, fetched_at).ok_or(error)
             }
         }
     }
@@ -131,10 +123,7 @@ impl<T> Kept<T> {
 }
 
 impl<T> State<T> {
-    fn serve_stale(&self, stale: Stale, now: DateTime<Utc>) -> Option<Arc<T>> {
-        let Stale::ServesFor(grace) = stale else {
-            return None;
-        };
+    fn serve_stale(&self, grace: TimeDelta, now: DateTime<Utc>) -> Option<Arc<T>> {
         let held = self.held.as_ref()?;
         (now < held.fresh_until + grace).then(|| Arc::clone(&held.value))
     }
@@ -148,9 +137,9 @@ mod tests {
 
     use super::*;
 
-    fn kept(stale: Stale) -> (Kept<u32>, Arc<ShiftedClock>, AtomicU32) {
+    fn kept(stale_for: TimeDelta) -> (Kept<u32>, Arc<ShiftedClock>, AtomicU32) {
         let clock = Arc::new(ShiftedClock::default());
-        (Kept::new(clock.clone(), stale), clock, AtomicU32::new(0))
+        (Kept::new(clock.clone(), stale_for), clock, AtomicU32::new(0))
     }
 
     async fn ask(kept: &Kept<u32>, flights: &AtomicU32, works: bool) -> Result<u32, CallError> {
@@ -171,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_flight_serves_all_who_wait() {
-        let (kept, clock, flights) = kept(Stale::IsUseless);
+        let (kept, clock, flights) = kept(TimeDelta::zero());
         let all = futures::future::join_all((0..50).map(|_| ask(&kept, &flights, true))).await;
         assert!(all.iter().all(|value| *value == Ok(1)));
         clock.advance(TimeDelta::seconds(61));
@@ -180,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_serves_all_who_wait_and_nobody_after() {
-        let (kept, clock, flights) = kept(Stale::IsUseless);
+        let (kept, clock, flights) = kept(TimeDelta::zero());
         let all = futures::future::join_all((0..50).map(|_| ask(&kept, &flights, false))).await;
         assert!(all.iter().all(|value| *value == Err(CallError::Timeout)));
         assert_eq!(flights.load(Ordering::SeqCst), 1);
@@ -190,14 +179,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_stale_serves_only_where_it_may_and_while_nothing_better_can_be_had() {
-        let (lasting, clock, flights) = kept(Stale::ServesFor(TimeDelta::hours(1)));
+        let (lasting, clock, flights) = kept(TimeDelta::hours(1));
         assert_eq!(ask(&lasting, &flights, true).await, Ok(1));
         clock.advance(TimeDelta::minutes(5));
         assert_eq!(ask(&lasting, &flights, false).await, Ok(1));
         clock.advance(TimeDelta::minutes(60));
         assert_eq!(ask(&lasting, &flights, false).await, Err(CallError::Timeout));
 
-        let (strict, clock, flights) = kept(Stale::IsUseless);
+        let (strict, clock, flights) = kept(TimeDelta::zero());
         assert_eq!(ask(&strict, &flights, true).await, Ok(1));
         clock.advance(TimeDelta::minutes(5));
         assert_eq!(ask(&strict, &flights, false).await, Err(CallError::Timeout));
@@ -205,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_of_no_use_is_replaced_once_and_not_too_often() {
-        let (kept, clock, flights) = kept(Stale::IsUseless);
+        let (kept, clock, flights) = kept(TimeDelta::zero());
         let first = kept.get(async || fetch(&flights, true).await).await.unwrap();
         let spacing = TimeDelta::seconds(30);
         let replace = async || {

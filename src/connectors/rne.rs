@@ -12,7 +12,7 @@ use url::Url;
 
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line, LineSettings};
-use super::kept::{Fetched, Kept, Stale};
+use super::tokens::{TokenGrant, TokenKeeper};
 
 /// SIREN → answer of the register, for companies that are played.
 pub const COMPANIES: &str = include_str!("../../fixtures/api/rne-companies.json");
@@ -42,9 +42,14 @@ pub struct Rne(Arc<State>);
 
 struct State {
     line: Line,
-    logins: Line,
     settings: RneSettings,
-    token: Kept<SecretString>,
+    tokens: Arc<dyn TokenKeeper>,
+}
+
+/// The login of the register.
+pub struct RneLogin {
+    line: Line,
+    settings: RneSettings,
 }
 
 /// A person who may act for a company, as the register describes them (`descriptionPersonne`).
@@ -112,19 +117,59 @@ struct Individu {
     description_personne: DescriptionPersonne,
 }
 
-impl Rne {
+impl RneLogin {
     #[must_use]
     pub fn new(http: &HttpClient, settings: RneSettings) -> Self {
-        let usual = http.usual();
-        let granted = LineSettings {
-            deadline: usual.deadline.min(settings.timeout),
-            answer_limit: ANSWER_LIMIT_IN_BYTES,
-        };
-        Self(Arc::new(State {
-            line: http.line_with("rne", granted),
-            logins: http.line_with("rne_login", granted),
+        Self {
+            line: http.line_with("rne_login", granted(http, &settings)),
             settings,
-            token: Kept::new(http.clock().clone(), Stale::IsUseless),
+        }
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// When the register lets nobody in, or gives no usable answer.
+    pub async fn log_in(&self) -> Result<TokenGrant, CallError> {
+        let settings = &self.settings;
+        let credentials = json!({
+            "username": settings.username,
+            "password": settings.password.expose_secret(),
+        });
+        let url = url(settings, &["api", "sso", "login"]);
+        let request = Request::post_json(url, &credentials)?.accept("application/json");
+        let login = self.line.call(request, Answer::json::<Login>).await?;
+        Ok(TokenGrant {
+            token: SecretString::from(login.token),
+            life: TOKEN_LIFE,
+        })
+    }
+}
+
+fn granted(http: &HttpClient, settings: &RneSettings) -> LineSettings {
+    let usual = http.usual();
+    LineSettings {
+        deadline: usual.deadline.min(settings.timeout),
+        answer_limit: ANSWER_LIMIT_IN_BYTES,
+    }
+}
+
+fn url(settings: &RneSettings, path: &[&str]) -> Url {
+    let mut url = settings.base_url.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    url
+}
+
+impl Rne {
+    /// The line to the register that `settings` describe, let in by what `tokens` keeps.
+    #[must_use]
+    pub fn new(http: &HttpClient, settings: RneSettings, tokens: Arc<dyn TokenKeeper>) -> Self {
+        Self(Arc::new(State {
+            line: http.line_with("rne", granted(http, &settings)),
+            settings,
+            tokens,
         }))
     }
 
@@ -136,12 +181,12 @@ impl Rne {
         if let Some(record) = self.0.settings.plays.then(|| PLAYED.get(siren)).flatten() {
             return read(record.clone());
         }
-        let token = self.token().await?;
+        let tokens = &self.0.tokens;
+        let token = tokens.token(None).await?;
         match self.fetch(siren, &token).await {
             Err(CallError::Status(401 | 403)) => {
                 // It ended early: another one, once.
-                self.0.token.discard(&token).await;
-                let token = self.token().await?;
+                let token = tokens.token(Some(&token)).await?;
                 self.fetch(siren, &token).await
             }
             outcome => outcome,
@@ -149,38 +194,10 @@ impl Rne {
     }
 
     async fn fetch(&self, siren: &str, token: &SecretString) -> Result<Vec<DescriptionPersonne>, CallError> {
-        let request = Request::get(self.url(&["api", "companies", siren]))
+        let request = Request::get(url(&self.0.settings, &["api", "companies", siren]))
             .accept("application/json")
             .bearer(token)?;
         self.0.line.call(request, |answer| read(answer.json()?)).await
-    }
-
-    /// One login in flight, however many wait.
-    async fn token(&self) -> Result<Arc<SecretString>, CallError> {
-        self.0.token.get(async || self.login().await).await
-    }
-
-    async fn login(&self) -> Result<Fetched<SecretString>, CallError> {
-        let settings = &self.0.settings;
-        let credentials = json!({
-            "username": settings.username,
-            "password": settings.password.expose_secret(),
-        });
-        let url = self.url(&["api", "sso", "login"]);
-        let request = Request::post_json(url, &credentials)?.accept("application/json");
-        let login = self.0.logins.call(request, Answer::json::<Login>).await?;
-        Ok(Fetched {
-            value: SecretString::from(login.token),
-            fresh_for: TOKEN_LIFE,
-        })
-    }
-
-    fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.0.settings.base_url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        url
     }
 }
 

@@ -225,7 +225,7 @@ impl House {
         let registers = registers::registers(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, hasher)?;
         let organizations = organizations::organizations(config, &foundations, &registers);
-        let certification = certification::certification(config, &foundations)?;
+        let certification = certification::certification(config, &foundations, &registers, &instruments)?;
         let mfa = mfa::mfa(config, &foundations)?;
 
         let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);

@@ -12,6 +12,7 @@ mod organizations;
 mod ports;
 mod probes;
 mod register;
+mod register_tokens;
 mod registers;
 mod reload;
 mod signing_keys;
@@ -31,6 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::house::{House, workers};
 pub use self::register::register;
+pub use self::register_tokens::keep_token;
 pub use self::reload::ReadConfig;
 use crate::config::Config;
 use crate::telemetry::Telemetry;

@@ -17,11 +17,12 @@ use tokio::runtime::Handle;
 use super::ServeError;
 use super::accounts::{Foundations, url};
 use super::house::delta;
+use super::register_tokens::keep_token;
 use crate::config::{Config, ConnectorsConfig};
 use crate::connectors::{
     AnnuaireEducationNationale, AnnuaireServicePublic, ApiEntreprise, ApiEntrepriseSettings, CallError,
-    EstablishmentAnswer, HttpClient, Insee, InseeSettings, Play, RechercheEntreprises, SchoolAnswer,
-    SearchTerms,
+    EstablishmentAnswer, HttpClient, Insee, InseeLogin, InseeSettings, Play, RechercheEntreprises,
+    SchoolAnswer, SearchTerms,
 };
 use crate::db::{self, Pool};
 use crate::domain::official_contact::town_hall_addresses;
@@ -53,6 +54,7 @@ pub(super) struct Registers {
     pub(super) directory: Directory,
     pub(super) contacts: OfficialContacts,
     pub(super) pings: Arc<Pings>,
+    pub(super) insee: Insee,
 }
 
 /// Starts the caches over the connectors.
@@ -117,7 +119,9 @@ pub(super) fn registers(
     );
     let directory_of_schools = AnnuaireEducationNationale::new(http, education_nationale);
     let schools = stand.cache("schools", directory_of_schools.clone(), None, contacts_settings);
+    let insee = insee(connectors, http, stand.clock, instruments)?;
     Ok(Registers {
+        insee: insee.clone(),
         directory: Directory::new(DirectoryServices {
             pool: foundations.pool.clone(),
             clock: foundations.clock.clone(),
@@ -126,7 +130,7 @@ pub(super) fn registers(
             fresh_for: delta(fresh_for),
         }),
         contacts: OfficialContacts::new(town_halls, schools, replacement(config)?),
-        pings: Arc::new(Pings::new(sirene, insee(connectors, http)?, directory_of_schools)),
+        pings: Arc::new(Pings::new(sirene, insee, directory_of_schools)),
     })
 }
 
@@ -214,8 +218,13 @@ pub(super) fn api_entreprise(
     Ok(ApiEntreprise::new(http, settings))
 }
 
-/// The lines to INSEE.
-pub(super) fn insee(connectors: &ConnectorsConfig, http: &HttpClient) -> Result<Insee, ServeError> {
+/// The line to INSEE, with the actor that keeps its token.
+fn insee(
+    connectors: &ConnectorsConfig,
+    http: &HttpClient,
+    clock: &SharedClock,
+    instruments: &Instruments,
+) -> Result<Insee, ServeError> {
     let api = &connectors.insee;
     let settings = InseeSettings {
         base_url: url("INSEE_API_URL", &api.url)?,
@@ -226,7 +235,9 @@ pub(super) fn insee(connectors: &ConnectorsConfig, http: &HttpClient) -> Result<
         password: api.password.clone(),
         plays: connectors.partially_mock_external_api,
     };
-    Ok(Insee::new(http, settings))
+    let login = InseeLogin::new(http, settings.clone());
+    let tokens = keep_token("insee_token", login, clock, instruments);
+    Ok(Insee::new(http, settings, tokens))
 }
 
 #[async_trait]

@@ -1,5 +1,6 @@
 //! What the actors promise, each as a test.
 
+mod access_tokens;
 mod housekeeping;
 mod keys;
 mod outbox;

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::connectors::call::{CallError, Request};
 use crate::connectors::http::{HttpClient, Line};
-use crate::connectors::kept::{Fetched, Kept, Stale};
+use crate::connectors::kept::{Fetched, Kept};
 
 const WELL_KNOWN: [&str; 2] = [".well-known", "openid-configuration"];
 /// How long both documents are believed without another look.
@@ -78,13 +78,12 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) fn new(http: &HttpClient, line: Line, issuer: String, allows_plain_http: bool) -> Self {
-        let kept = || Stale::ServesFor(STALE_FOR);
         Self {
             line,
             issuer,
             allows_plain_http,
-            metadata: Kept::new(http.clock().clone(), kept()),
-            keys: Kept::new(http.clock().clone(), kept()),
+            metadata: Kept::new(http.clock().clone(), STALE_FOR),
+            keys: Kept::new(http.clock().clone(), STALE_FOR),
         }
     }
 

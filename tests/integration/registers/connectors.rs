@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use identite::connectors::{
     AnnuaireEducationNationale, AnnuaireServicePublic, ApiEntreprise, ApiEntrepriseSettings, CallError,
-    EstablishmentAnswer, Insee, InseeSettings, Play, RechercheEntreprises, SchoolAnswer, SearchTerms,
+    EstablishmentAnswer, Insee, InseeLogin, InseeSettings, Play, RechercheEntreprises, SchoolAnswer,
+    SearchTerms,
 };
 use identite::domain::{Email, Siret};
+use identite::server::keep_token;
+use identite_actors::clock::{SharedClock, SystemClock};
+use identite_actors::instrumentation::Instruments;
 use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
@@ -48,7 +52,12 @@ fn insee_as(mocks: &Url, username: &str) -> Insee {
         password: SecretString::from("password"),
         plays: false,
     };
-    Insee::new(&client(Duration::from_secs(3)), settings)
+    let http = client(Duration::from_secs(3));
+    let clock: SharedClock = Arc::new(SystemClock);
+    let instruments = Instruments::new(prometheus::Registry::new(), clock.clone()).unwrap();
+    let login = InseeLogin::new(&http, settings.clone());
+    let tokens = keep_token("insee_token", login, &clock, &instruments);
+    Insee::new(&http, settings, tokens)
 }
 
 #[tokio::test]
@@ -119,7 +128,7 @@ async fn what_is_played_needs_no_remote_system() {
     assert!(matches!(answer, Err(CallError::Network(_))), "{answer:?}");
 }
 
-#[tokio::test]
+#[actix_web::test]
 async fn one_token_serves_all_calls_of_insee() {
     let mocks = serve_mocks();
     let insee = Arc::new(insee_as(&mocks, "agent"));
@@ -147,7 +156,7 @@ async fn one_token_serves_all_calls_of_insee() {
     );
 }
 
-#[tokio::test]
+#[actix_web::test]
 async fn a_token_that_ended_early_is_replaced_once() {
     let mocks = serve_mocks();
     let insee = insee_as(&mocks, "agent");
@@ -167,7 +176,7 @@ async fn a_token_that_ended_early_is_replaced_once() {
     );
 }
 
-#[tokio::test]
+#[actix_web::test]
 async fn trouble_at_insee_is_an_outage() {
     let mocks = serve_mocks();
     for (fault, expected) in [
