@@ -12,7 +12,7 @@ use super::tool::{bar, write_report};
 use super::{CommandError, load_config, shared_runtime};
 use crate::config::Config;
 use crate::db::statistics::{self, TABLES};
-use crate::db::{self, Client, Pool, PoolSettings};
+use crate::db::{Client, Pool, PoolSettings};
 
 /// The application whose nightly job this is.
 const APPLICATION: &str = "proconnect-identite";
@@ -96,16 +96,9 @@ async fn copy(source: &Pool, destination: &Pool, dry_run: bool) -> Result<Report
     let source = source.get().await?;
     let mut destination = destination.get().await?;
     for client in [&source, &destination] {
-        client
-            .batch_execute("SET statement_timeout = 0")
-            .await
-            .map_err(db::Error::from)?;
+        statistics::take_the_time(client).await?;
     }
-    // Everything is read as it is at this instant.
-    source
-        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .await
-        .map_err(db::Error::from)?;
+    statistics::begin_at_one_instant(&source).await?;
     refuse_what_is_not_safe(&source, &destination).await?;
 
     let bar = bar(statistics::estimated_rows(&source).await?, "rows, estimated");
@@ -119,11 +112,7 @@ async fn copy(source: &Pool, destination: &Pool, dry_run: bool) -> Result<Report
     for table in &TABLES {
         bar.set_message(table.name);
         let rows = if dry_run {
-            let row = source
-                .query_one(&format!("SELECT count(*) FROM {}", table.name), &[])
-                .await
-                .map_err(db::Error::from)?;
-            u64::try_from(row.get::<_, i64>(0)).unwrap_or_default()
+            statistics::count(&source, table).await?
         } else {
             statistics::make_shadow(&source, &destination, table).await?;
             let advanced = |portion| {

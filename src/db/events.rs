@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 
 use super::Error;
+use super::purge::Outdated;
 use crate::domain::{Amr, Device, SecurityEvent, UserId};
 
 /// What is kept of a browser's description of itself, in characters.
@@ -132,18 +133,10 @@ pub async fn of_user(
 /// # Errors
 /// When the database does not answer.
 pub async fn purge(client: &impl GenericClient, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_events
-             WHERE id IN (
-               SELECT id
-               FROM identite_events
-               WHERE occurred_at < $1
-               ORDER BY occurred_at
-               LIMIT $2
-               FOR UPDATE SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&before, &limit]).await?)
+    let events = Outdated {
+        table: "identite_events",
+        key: "id",
+        since: "occurred_at",
+    };
+    events.delete(client, before, limit).await
 }

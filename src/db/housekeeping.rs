@@ -1,51 +1,22 @@
 //! What housekeeping removes besides whole rows of one table, and the lock that it takes.
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Client, GenericClient, Object};
+use deadpool_postgres::GenericClient;
 
 use super::Error;
+use super::advisory_lock::AdvisoryLock;
 use super::pool::Pool;
+use super::purge::{Outdated, of_sessions_that_are_over};
 
 /// The session-level advisory lock of the node that is at it.
 const LOCK: i64 = 0x1de7_0c1e;
 
-/// A connection that holds the lock of housekeeping. It is closed when this is dropped, and the lock ends with it.
-pub struct Lock {
-    client: Option<Client>,
-}
-
-impl Lock {
-    /// Takes the lock, on a connection of `pool`; `None` when another node holds it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn take(pool: &Pool) -> Result<Option<Self>, Error> {
-        let lock = Self {
-            client: Some(pool.get().await?),
-        };
-        let row = lock
-            .client()
-            .query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])
-            .await?;
-        Ok(row.try_get::<_, bool>(0)?.then_some(lock))
-    }
-
-    /// The connection, to do the chores on.
-    ///
-    /// # Panics
-    /// Never: the connection is there until this is dropped.
-    pub fn client(&self) -> &Client {
-        self.client
-            .as_ref()
-            .expect("the connection is there until the drop")
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Not back to the pool: whoever got it next would hold the lock.
-        drop(self.client.take().map(Object::take));
-    }
+/// The lock of housekeeping, with a connection to do the chores on; `None` when another node holds it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(pool: &Pool) -> Result<Option<AdvisoryLock>, Error> {
+    AdvisoryLock::take(pool, "SELECT pg_try_advisory_lock($1)", &[&LOCK]).await
 }
 
 /// Deletes at most `limit` passwords that wait for a proof in a session that is over. Gives how many.
@@ -57,20 +28,7 @@ pub async fn purge_pending_passwords(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_pending_passwords
-             WHERE session_uid IN (
-               SELECT pending.session_uid
-               FROM identite_pending_passwords AS pending
-               JOIN identite_sessions AS session ON session.uid = pending.session_uid
-               WHERE session.ended_at IS NOT NULL OR least(session.expires_at, session.absolute_expires_at) < $1
-               LIMIT $2
-               FOR UPDATE OF pending SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&now, &limit]).await?)
+    of_sessions_that_are_over(client, "identite_pending_passwords", now, limit).await
 }
 
 /// Deletes at most `limit` keys of one-time codes that were shown in a session that is over and never proven. Gives how many.
@@ -82,20 +40,7 @@ pub async fn purge_totp_enrolments(
     now: DateTime<Utc>,
     limit: i64,
 ) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_totp_enrolments
-             WHERE session_uid IN (
-               SELECT pending.session_uid
-               FROM identite_totp_enrolments AS pending
-               JOIN identite_sessions AS session ON session.uid = pending.session_uid
-               WHERE session.ended_at IS NOT NULL OR least(session.expires_at, session.absolute_expires_at) < $1
-               LIMIT $2
-               FOR UPDATE OF pending SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&now, &limit]).await?)
+    of_sessions_that_are_over(client, "identite_totp_enrolments", now, limit).await
 }
 
 /// Deletes at most `limit` browsers that were last seen before `before`. Gives how many.
@@ -107,20 +52,12 @@ pub async fn purge_browsers(
     before: DateTime<Utc>,
     limit: i64,
 ) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_browsers
-             WHERE (user_id, browser) IN (
-               SELECT user_id, browser
-               FROM identite_browsers
-               WHERE last_seen_at < $1
-               ORDER BY last_seen_at
-               LIMIT $2
-               FOR UPDATE SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&before, &limit]).await?)
+    let browsers = Outdated {
+        table: "identite_browsers",
+        key: "user_id, browser",
+        since: "last_seen_at",
+    };
+    browsers.delete(client, before, limit).await
 }
 
 /// Deletes at most `limit` accounts of imports that were last at work before `before`. Gives how many.
@@ -132,20 +69,12 @@ pub async fn purge_imports(
     before: DateTime<Utc>,
     limit: i64,
 ) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_imports
-             WHERE id IN (
-               SELECT id
-               FROM identite_imports
-               WHERE updated_at < $1
-               ORDER BY id
-               LIMIT $2
-               FOR UPDATE SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&before, &limit]).await?)
+    let imports = Outdated {
+        table: "identite_imports",
+        key: "id",
+        since: "updated_at",
+    };
+    imports.delete(client, before, limit).await
 }
 
 /// How far a walk through the journal of connections has come.

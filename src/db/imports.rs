@@ -3,69 +3,28 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Client, GenericClient, Object, Transaction};
+use deadpool_postgres::GenericClient;
 use serde_json::Value;
 
 use super::Error;
+use super::advisory_lock::AdvisoryLock;
 use super::pool::Pool;
-use crate::domain::LinkVerificationType;
-use crate::domain::organization::OrganizationInfo;
+use crate::domain::{LinkVerificationType, OrganizationId};
 
 /// First half of the advisory locks of imports; the second one is drawn from the kind.
 const LOCK: i32 = 0x1de7_1390;
 
-/// A connection on which one import of a kind runs. It is closed when this is dropped, and the lock ends with it.
-pub struct Lock {
-    client: Option<Client>,
-}
-
-impl Lock {
-    /// Takes the lock of a kind of imports; `None` when somebody else holds it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn take(pool: &Pool, kind: &str) -> Result<Option<Self>, Error> {
-        let lock = Self {
-            client: Some(pool.get().await?),
-        };
-        let row = lock
-            .client()
-            .query_one("SELECT pg_try_advisory_lock($1, hashtext($2))", &[&LOCK, &kind])
-            .await?;
-        Ok(row.try_get::<_, bool>(0)?.then_some(lock))
-    }
-
-    /// The connection.
-    ///
-    /// # Panics
-    /// Never: the connection is there until this is dropped.
-    pub fn client(&self) -> &Client {
-        self.client
-            .as_ref()
-            .expect("the connection is there until the drop")
-    }
-
-    /// A transaction on the connection.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    ///
-    /// # Panics
-    /// Never: the connection is there until this is dropped.
-    pub async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
-        let client = self
-            .client
-            .as_mut()
-            .expect("the connection is there until the drop");
-        Ok(client.transaction().await?)
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Not back to the pool: whoever got it next would hold the lock.
-        drop(self.client.take().map(Object::take));
-    }
+/// The lock of one kind of imports, with a connection to run one on; `None` when somebody else holds it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(pool: &Pool, kind: &str) -> Result<Option<AdvisoryLock>, Error> {
+    AdvisoryLock::take(
+        pool,
+        "SELECT pg_try_advisory_lock($1, hashtext($2))",
+        &[&LOCK, &kind],
+    )
+    .await
 }
 
 /// How far a file is read and settled.
@@ -223,7 +182,7 @@ pub async fn fresh_organizations(
     client: &impl GenericClient,
     sirets: &[&str],
     since: DateTime<Utc>,
-) -> Result<HashMap<String, (i32, bool)>, Error> {
+) -> Result<HashMap<String, (OrganizationId, bool)>, Error> {
     let statement = client
         .prepare_cached(
             "SELECT siret, id, cached_est_active
@@ -235,98 +194,12 @@ pub async fn fresh_organizations(
         .await?;
     let rows = client.query(&statement, &[&sirets, &since]).await?;
     rows.iter()
-        .map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?))))
-        .collect()
-}
-
-/// Writes what the register knows of establishments, in one statement. Gives identifier and whether it is open, by SIRET.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn upsert_organizations(
-    client: &impl GenericClient,
-    infos: &[OrganizationInfo],
-    now: DateTime<Utc>,
-) -> Result<HashMap<String, (i32, bool)>, Error> {
-    if infos.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let statement = client
-        .prepare_cached(
-            "INSERT INTO organizations (
-               siret,
-               cached_libelle,
-               cached_nom_complet,
-               cached_enseigne,
-               cached_tranche_effectifs,
-               cached_tranche_effectifs_unite_legale,
-               cached_libelle_tranche_effectif,
-               cached_etat_administratif,
-               cached_est_active,
-               cached_statut_diffusion,
-               cached_est_diffusible,
-               cached_adresse,
-               cached_code_postal,
-               cached_code_officiel_geographique,
-               cached_activite_principale,
-               cached_libelle_activite_principale,
-               cached_categorie_juridique,
-               cached_libelle_categorie_juridique,
-               cached_siege_social,
-               organization_info_fetched_at,
-               created_at,
-               updated_at
-             )
-             SELECT info.*, $2, $2, $2
-             FROM jsonb_to_recordset($1) AS info (
-               \"siret\" text,
-               \"libelle\" text,
-               \"nomComplet\" text,
-               \"enseigne\" text,
-               \"trancheEffectifs\" text,
-               \"trancheEffectifsUniteLegale\" text,
-               \"libelleTrancheEffectif\" text,
-               \"etatAdministratif\" text,
-               \"estActive\" boolean,
-               \"statutDiffusion\" text,
-               \"estDiffusible\" boolean,
-               \"adresse\" text,
-               \"codePostal\" text,
-               \"codeOfficielGeographique\" text,
-               \"activitePrincipale\" text,
-               \"libelleActivitePrincipale\" text,
-               \"categorieJuridique\" text,
-               \"libelleCategorieJuridique\" text,
-               \"siegeSocial\" boolean
-             )
-             ON CONFLICT (siret) DO UPDATE SET
-               cached_libelle = excluded.cached_libelle,
-               cached_nom_complet = excluded.cached_nom_complet,
-               cached_enseigne = excluded.cached_enseigne,
-               cached_tranche_effectifs = excluded.cached_tranche_effectifs,
-               cached_tranche_effectifs_unite_legale = excluded.cached_tranche_effectifs_unite_legale,
-               cached_libelle_tranche_effectif = excluded.cached_libelle_tranche_effectif,
-               cached_etat_administratif = excluded.cached_etat_administratif,
-               cached_est_active = excluded.cached_est_active,
-               cached_statut_diffusion = excluded.cached_statut_diffusion,
-               cached_est_diffusible = excluded.cached_est_diffusible,
-               cached_adresse = excluded.cached_adresse,
-               cached_code_postal = excluded.cached_code_postal,
-               cached_code_officiel_geographique = excluded.cached_code_officiel_geographique,
-               cached_activite_principale = excluded.cached_activite_principale,
-               cached_libelle_activite_principale = excluded.cached_libelle_activite_principale,
-               cached_categorie_juridique = excluded.cached_categorie_juridique,
-               cached_libelle_categorie_juridique = excluded.cached_libelle_categorie_juridique,
-               cached_siege_social = excluded.cached_siege_social,
-               organization_info_fetched_at = excluded.organization_info_fetched_at,
-               updated_at = excluded.updated_at
-             RETURNING siret, id, cached_est_active",
-        )
-        .await?;
-    let document = serde_json::to_value(infos).map_err(|error| Error::unreadable(error.to_string()))?;
-    let rows = client.query(&statement, &[&document, &now]).await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?))))
+        .map(|row| {
+            Ok((
+                row.try_get(0)?,
+                (OrganizationId(row.try_get(1)?), row.try_get(2)?),
+            ))
+        })
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! PostgreSQL: one file a table group, every query a named function.
 
+pub mod advisory_lock;
 pub mod audit;
 pub mod authenticators;
 pub mod browsers;
@@ -34,6 +35,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod password_resets;
 mod pool;
+mod purge;
 pub mod recovery_codes;
 pub mod second_factors;
 pub mod session_clients;

@@ -1,5 +1,7 @@
 //! The `cached_` columns of `organizations`: what the register said of an establishment, and when.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
@@ -109,16 +111,20 @@ fn fetched(row: &Row) -> Result<Option<(OrganizationInfo, DateTime<Utc>)>, Error
     Ok(fetched_at.map(|fetched_at| (info, fetched_at)))
 }
 
-/// Writes what the register said at `fetched_at` into the row of its SIRET, and makes that row if there is none.
+/// Writes what a register said at `fetched_at` of establishments, no two of the same SIRET, into the rows of their SIRET, and makes
+/// those that are missing, in one statement. Gives identifier and whether it is open, by SIRET.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn upsert(
+pub async fn upsert_all(
     client: &impl GenericClient,
-    info: &OrganizationInfo,
+    infos: &[&OrganizationInfo],
     fetched_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<OrganizationId, Error> {
+) -> Result<HashMap<String, (OrganizationId, bool)>, Error> {
+    if infos.is_empty() {
+        return Ok(HashMap::new());
+    }
     let statement = client
         .prepare_cached(
             "INSERT INTO organizations (
@@ -145,62 +151,78 @@ pub async fn upsert(
                created_at,
                updated_at
              )
-             VALUES (
-               $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21
+             SELECT info.*, $2, $3, $3
+             FROM jsonb_to_recordset($1) AS info (
+               \"siret\" text,
+               \"libelle\" text,
+               \"nomComplet\" text,
+               \"enseigne\" text,
+               \"trancheEffectifs\" text,
+               \"trancheEffectifsUniteLegale\" text,
+               \"libelleTrancheEffectif\" text,
+               \"etatAdministratif\" text,
+               \"estActive\" boolean,
+               \"statutDiffusion\" text,
+               \"estDiffusible\" boolean,
+               \"adresse\" text,
+               \"codePostal\" text,
+               \"codeOfficielGeographique\" text,
+               \"activitePrincipale\" text,
+               \"libelleActivitePrincipale\" text,
+               \"categorieJuridique\" text,
+               \"libelleCategorieJuridique\" text,
+               \"siegeSocial\" boolean
              )
              ON CONFLICT (siret) DO UPDATE SET
-               cached_libelle = EXCLUDED.cached_libelle,
-               cached_nom_complet = EXCLUDED.cached_nom_complet,
-               cached_enseigne = EXCLUDED.cached_enseigne,
-               cached_tranche_effectifs = EXCLUDED.cached_tranche_effectifs,
-               cached_tranche_effectifs_unite_legale = EXCLUDED.cached_tranche_effectifs_unite_legale,
-               cached_libelle_tranche_effectif = EXCLUDED.cached_libelle_tranche_effectif,
-               cached_etat_administratif = EXCLUDED.cached_etat_administratif,
-               cached_est_active = EXCLUDED.cached_est_active,
-               cached_statut_diffusion = EXCLUDED.cached_statut_diffusion,
-               cached_est_diffusible = EXCLUDED.cached_est_diffusible,
-               cached_adresse = EXCLUDED.cached_adresse,
-               cached_code_postal = EXCLUDED.cached_code_postal,
-               cached_code_officiel_geographique = EXCLUDED.cached_code_officiel_geographique,
-               cached_activite_principale = EXCLUDED.cached_activite_principale,
-               cached_libelle_activite_principale = EXCLUDED.cached_libelle_activite_principale,
-               cached_categorie_juridique = EXCLUDED.cached_categorie_juridique,
-               cached_libelle_categorie_juridique = EXCLUDED.cached_libelle_categorie_juridique,
-               cached_siege_social = EXCLUDED.cached_siege_social,
-               organization_info_fetched_at = EXCLUDED.organization_info_fetched_at,
-               updated_at = EXCLUDED.updated_at
-             RETURNING id",
+               cached_libelle = excluded.cached_libelle,
+               cached_nom_complet = excluded.cached_nom_complet,
+               cached_enseigne = excluded.cached_enseigne,
+               cached_tranche_effectifs = excluded.cached_tranche_effectifs,
+               cached_tranche_effectifs_unite_legale = excluded.cached_tranche_effectifs_unite_legale,
+               cached_libelle_tranche_effectif = excluded.cached_libelle_tranche_effectif,
+               cached_etat_administratif = excluded.cached_etat_administratif,
+               cached_est_active = excluded.cached_est_active,
+               cached_statut_diffusion = excluded.cached_statut_diffusion,
+               cached_est_diffusible = excluded.cached_est_diffusible,
+               cached_adresse = excluded.cached_adresse,
+               cached_code_postal = excluded.cached_code_postal,
+               cached_code_officiel_geographique = excluded.cached_code_officiel_geographique,
+               cached_activite_principale = excluded.cached_activite_principale,
+               cached_libelle_activite_principale = excluded.cached_libelle_activite_principale,
+               cached_categorie_juridique = excluded.cached_categorie_juridique,
+               cached_libelle_categorie_juridique = excluded.cached_libelle_categorie_juridique,
+               cached_siege_social = excluded.cached_siege_social,
+               organization_info_fetched_at = excluded.organization_info_fetched_at,
+               updated_at = excluded.updated_at
+             RETURNING siret, id, cached_est_active",
         )
         .await?;
-    let row = client
-        .query_one(
-            &statement,
-            &[
-                &info.siret,
-                &info.libelle,
-                &info.nom_complet,
-                &info.enseigne,
-                &info.tranche_effectifs,
-                &info.tranche_effectifs_unite_legale,
-                &info.libelle_tranche_effectif,
-                &info.etat_administratif,
-                &info.est_active,
-                &info.statut_diffusion,
-                &info.est_diffusible,
-                &info.adresse,
-                &info.code_postal,
-                &info.code_officiel_geographique,
-                &info.activite_principale,
-                &info.libelle_activite_principale,
-                &info.categorie_juridique,
-                &info.libelle_categorie_juridique,
-                &info.siege_social,
-                &fetched_at,
-                &now,
-            ],
-        )
-        .await?;
-    Ok(OrganizationId(row.try_get(0)?))
+    let document = serde_json::to_value(infos).map_err(|error| Error::unreadable(error.to_string()))?;
+    let rows = client.query(&statement, &[&document, &fetched_at, &now]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.try_get(0)?,
+                (OrganizationId(row.try_get(1)?), row.try_get(2)?),
+            ))
+        })
+        .collect()
+}
+
+/// [`upsert_all`], of one establishment. Gives its identifier.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn upsert(
+    client: &impl GenericClient,
+    info: &OrganizationInfo,
+    fetched_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<OrganizationId, Error> {
+    let written = upsert_all(client, &[info], fetched_at, now).await?;
+    let row = written.into_values().next();
+    row.map(|(id, _)| id)
+        .ok_or_else(|| Error::unreadable("no row was written".to_owned()))
 }
 
 /// Whether there is a row of the SIRET `siret`.

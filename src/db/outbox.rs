@@ -8,6 +8,7 @@ use deadpool_postgres::GenericClient;
 use serde_json::Value;
 
 use super::Error;
+use super::purge::Outdated;
 
 /// What is kept of an error text, in characters.
 const ERROR_LIMIT: usize = 1000;
@@ -285,20 +286,12 @@ pub async fn counts(client: &impl GenericClient, now: DateTime<Utc>) -> Result<O
 /// # Errors
 /// When the database does not answer.
 pub async fn purge(client: &impl GenericClient, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_outbox
-             WHERE id IN (
-               SELECT id
-               FROM identite_outbox
-               WHERE delivered_at < $1
-               ORDER BY delivered_at
-               LIMIT $2
-               FOR UPDATE SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&before, &limit]).await?)
+    let delivered = Outdated {
+        table: "identite_outbox",
+        key: "id",
+        since: "delivered_at",
+    };
+    delivered.delete(client, before, limit).await
 }
 
 /// Deletes at most `limit` rows that were given up before `before`. Gives how many.
@@ -310,20 +303,12 @@ pub async fn purge_dead(
     before: DateTime<Utc>,
     limit: i64,
 ) -> Result<u64, Error> {
-    let statement = client
-        .prepare_cached(
-            "DELETE FROM identite_outbox
-             WHERE id IN (
-               SELECT id
-               FROM identite_outbox
-               WHERE dead_at < $1
-               ORDER BY dead_at
-               LIMIT $2
-               FOR UPDATE SKIP LOCKED
-             )",
-        )
-        .await?;
-    Ok(client.execute(&statement, &[&before, &limit]).await?)
+    let dead = Outdated {
+        table: "identite_outbox",
+        key: "id",
+        since: "dead_at",
+    };
+    dead.delete(client, before, limit).await
 }
 
 /// A row that was given up, without what it holds.

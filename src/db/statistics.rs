@@ -232,6 +232,34 @@ pub async fn is_an_application(client: &impl GenericClient) -> Result<bool, Erro
     Ok(row.try_get(0)?)
 }
 
+/// Lets the statements of a connection take as long as they need.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn take_the_time(client: &Client) -> Result<(), Error> {
+    Ok(client.batch_execute("SET statement_timeout = 0").await?)
+}
+
+/// Begins to read everything as it is at this instant; the transaction lasts as long as the connection.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn begin_at_one_instant(client: &Client) -> Result<(), Error> {
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    Ok(client.batch_execute(begin).await?)
+}
+
+/// How many rows a table has.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count(client: &impl GenericClient, table: &CopiedTable) -> Result<u64, Error> {
+    let row = client
+        .query_one(&format!("SELECT count(*) FROM {}", table.name), &[])
+        .await?;
+    Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default())
+}
+
 /// How many rows the server believes a table to have; good enough for a progress bar.
 ///
 /// # Errors

@@ -6,16 +6,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use csv::StringRecord;
 
-use super::format::{Format, Found, Organizations, Record, Rejection, UNEXPECTED_ERROR, reject};
+use super::format::{
+    Format, Found, INVALID_EMAIL, INVALID_NAMES, INVALID_SIRET, Organizations, Record, Rejection,
+    UNEXPECTED_ERROR, reject,
+};
 use super::report::{RowError, Tally};
 use crate::db::imports::NewAccount;
 use crate::db::{self, Transaction};
 use crate::domain::{Email, LinkVerificationType, PersonName, Siret};
 
-const INVALID_EMAIL: &str = "rejected_invalid_email_address";
-const INVALID_NAMES: &str = "rejected_invalid_names";
 const INVALID_SUB: &str = "rejected_invalid_sub";
-const INVALID_SIRET: &str = "rejected_invalid_siret";
 /// The record is taken; one of its establishments is unknown or closed.
 const NOT_LINKED: &str = "organization_not_linked";
 

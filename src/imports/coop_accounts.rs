@@ -6,16 +6,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use csv::StringRecord;
 
-use super::format::{Format, Found, Organizations, Record, Rejection, UNEXPECTED_ERROR, reject, texts};
+use super::format::{
+    Format, Found, INVALID_EMAIL, INVALID_NAMES, INVALID_SIRET, Organizations, Record, Rejection,
+    UNEXPECTED_ERROR, reject, texts,
+};
 use super::report::Tally;
 use crate::db::imports::NewAccount;
 use crate::db::{self, Transaction};
 use crate::domain::{Email, LinkVerificationType, PersonName, PhoneNumber, Siret};
 
-const INVALID_EMAIL: &str = "rejected_invalid_email_address";
-const INVALID_NAMES: &str = "rejected_invalid_names";
 const INVALID_PHONE_NUMBER: &str = "rejected_invalid_phone_number";
-const INVALID_SIRET: &str = "rejected_invalid_siret";
 /// The establishment is unknown or closed.
 const INVALID_ORG: &str = "rejected_invalid_org";
 

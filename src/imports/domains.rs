@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use csv::StringRecord;
 
-use super::format::{Format, Found, Organizations, Record, Rejection, UNEXPECTED_ERROR};
+use super::format::{Format, Found, INVALID_SIRET, Organizations, Record, Rejection, UNEXPECTED_ERROR};
 use super::report::{RowError, Tally};
 use crate::db::{self, Transaction};
 use crate::domain::Siret;
@@ -18,7 +18,6 @@ const KNOWN: &str = "already_known_by_mcp";
 const IGNORED: &str = "ignored";
 const INVALID_DOMAIN: &str = "rejected_invalid_domain";
 const FREE_DOMAIN: &str = "rejected_free_email_domain";
-const INVALID_SIRET: &str = "rejected_invalid_siret";
 const EMPTY_ORG: &str = "rejected_empty_org";
 const INACTIVE_ORG: &str = "rejected_inactive_org";
 

@@ -12,6 +12,9 @@ use crate::domain::Siret;
 
 /// The outcome of a record that cannot be read as CSV, or has another number of fields than the header.
 pub(super) const MALFORMED: &str = "rejected_malformed";
+pub(super) const INVALID_EMAIL: &str = "rejected_invalid_email_address";
+pub(super) const INVALID_NAMES: &str = "rejected_invalid_names";
+pub(super) const INVALID_SIRET: &str = "rejected_invalid_siret";
 /// The outcome of what the register gave no answer about.
 pub(super) const UNEXPECTED_ERROR: &str = "unexpected_error";
 

@@ -18,10 +18,11 @@ use super::lookups::{Establishments, Finding, Lookups};
 use super::output::Output;
 use super::report::{Report, Tallied, Tally};
 use super::source::{Source, fingerprint};
-use crate::db::imports::{Lock, Position};
-use crate::db::{self, Client, Pool, audit};
+use crate::db::advisory_lock::AdvisoryLock;
+use crate::db::imports::Position;
+use crate::db::{self, Client, Pool, audit, organization_info};
 use crate::domain::email_domain::FreeMailRules;
-use crate::domain::{Siret, organization::OrganizationInfo};
+use crate::domain::{OrganizationId, Siret, organization::OrganizationInfo};
 
 /// Records settled in one transaction.
 const PORTION: usize = 500;
@@ -115,7 +116,7 @@ impl Importer<'_> {
         let started = Instant::now();
         let (fingerprint, bytes) = fingerprint(&job.input)?;
         let mut source = Source::open(&job.input, F::DELIMITER, F::COLUMNS)?;
-        let mut lock = Lock::take(&self.pool, F::KIND)
+        let mut lock = db::imports::lock(&self.pool, F::KIND)
             .await?
             .ok_or(ImportError::Locked)?;
         let now = self.clock.now();
@@ -237,7 +238,7 @@ impl Importer<'_> {
 /// What is known of the establishments of a portion.
 struct Known {
     /// Identifier and whether it is open, by SIRET.
-    fresh: HashMap<String, (i32, bool)>,
+    fresh: HashMap<String, (OrganizationId, bool)>,
     found: HashMap<Siret, Option<Finding>>,
 }
 
@@ -247,17 +248,17 @@ async fn bring_establishments(
     known: Known,
     now: DateTime<Utc>,
 ) -> Result<Organizations, db::Error> {
-    let infos: Vec<OrganizationInfo> = known
+    let infos: Vec<&OrganizationInfo> = known
         .found
         .values()
         .filter_map(|finding| match finding {
-            Some(Finding::Found(info)) => Some(info.as_ref().clone()),
+            Some(Finding::Found(info)) => Some(info.as_ref()),
             _ => None,
         })
         .collect();
-    let written = db::imports::upsert_organizations(transaction, &infos, now).await?;
+    let written = organization_info::upsert_all(transaction, &infos, now, now).await?;
     let mut organizations = Organizations::default();
-    let of_row = |(id, is_open)| if is_open { Found::Open(id) } else { Found::Closed };
+    let of_row = |(OrganizationId(id), is_open)| if is_open { Found::Open(id) } else { Found::Closed };
     for (siret, row) in known.fresh {
         if let Ok(siret) = siret.parse() {
             organizations.0.insert(siret, of_row(row));
@@ -326,7 +327,7 @@ fn read_portion<F: Format>(
 
 /// Notes the beginning, in one transaction with its entry in the trail.
 async fn begin<F: Format>(
-    lock: &mut Lock,
+    lock: &mut AdvisoryLock,
     job: &Job,
     source: &str,
     position: &Position,

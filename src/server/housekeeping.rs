@@ -79,7 +79,7 @@ impl Chores for Tables {
     }
 
     async fn begin(&self) -> Result<Option<Box<dyn Round>>, ChoreError> {
-        let lock = db::housekeeping::Lock::take(&self.pool).await?;
+        let lock = db::housekeeping::lock(&self.pool).await?;
         Ok(lock.map(|lock| -> Box<dyn Round> {
             Box::new(TablesRound {
                 lock,
@@ -92,7 +92,7 @@ impl Chores for Tables {
 
 /// A round of the node that holds the lock.
 struct TablesRound {
-    lock: db::housekeeping::Lock,
+    lock: db::advisory_lock::AdvisoryLock,
     now: DateTime<Utc>,
     config: HousekeepingConfig,
 }

@@ -8,20 +8,10 @@ const IDENTITY_CHECK: &str = "Vérifier votre identité - ProConnect";
 const CHOOSE: &str = "Connexion 🎭 FranceConnect 🎭";
 const BUTTON: &str = ".fr-connect";
 
-async fn sign_in(browser: &Browser) {
-    browser.type_into_label("Email professionnel", EMAIL).await;
-    browser.click_caption("Continuer").await;
-    browser.expect_title("Accéder au compte - ProConnect").await;
-    browser
-        .type_into_label("Renseignez votre mot de passe", PASSWORD)
-        .await;
-    browser.click_caption("S’identifier").await;
-}
-
 async fn open_personal_information(server: &TestServer, browser: &Browser) {
     let page = server.base_url.join("personal-information").expect("a path");
     browser.open(&page).await;
-    sign_in(browser).await;
+    browser.sign_in(EMAIL, PASSWORD).await;
     browser.expect_title(PERSONAL_INFORMATION).await;
 }
 
@@ -69,7 +59,7 @@ async fn a_service_that_insists_gets_a_verified_person() {
     let request = service.authorization_url(&server, &insists);
     browse_with(Script::Off, async |browser| {
         browser.open(&request).await;
-        sign_in(&browser).await;
+        browser.sign_in(EMAIL, PASSWORD).await;
         browser.click("#submit-join-organization-default").await;
         browser.expect_title(IDENTITY_CHECK).await;
         browser.screenshots("franceconnect").await;

@@ -7,8 +7,8 @@ use thirtyfour::Key;
 
 use crate::harness::{Browser, browse};
 use crate::organizations::{
-    BANK, CONTACT_MAIL, HOME, JOIN, LABEL, MANAGE, PENDING, SIGN_IN, TOWN, WELCOME, by_the_lists,
-    insert_account, join, look_at, open, sign_in,
+    BANK, CONTACT_MAIL, HOME, JOIN, LABEL, MANAGE, PENDING, TOWN, WELCOME, by_the_lists, insert_account,
+    join, look_at, open, sign_in,
 };
 use crate::support::{Options, RelyingParty, TestServer, http_client};
 
@@ -18,20 +18,6 @@ const CODE_PAGE: &str = "Vérifier votre email - ProConnect";
 const SCHOOL: &str = "19750663700010";
 const CLAMART: &str = "45334017600024";
 const CODE: &str = "#official_contact_email_verification_token";
-
-/// Signs in on the pages where a service or an ended session has led.
-async fn sign_in_here(browser: &Browser, email: &str) {
-    browser.expect_title(START).await;
-    browser.retype("[name=login]", email).await;
-    browser
-        .click("[action='/users/start-sign-in'] [type=submit]")
-        .await;
-    browser.expect_title(SIGN_IN).await;
-    browser
-        .type_into_label("Renseignez votre mot de passe", "password123")
-        .await;
-    browser.click_caption("S’identifier").await;
-}
 
 /// Makes the person with this address a member of the organization with this SIRET, who has been told so.
 async fn link(server: &TestServer, email: &str, siret: &str, libelle: &str) {
@@ -81,7 +67,7 @@ async fn who_has_no_name_tells_it_before_somebody_decides() {
     server.database().execute(&nameless).await;
     browse(async |browser| {
         browser.open(&service.authorization_url(&server, &[])).await;
-        sign_in_here(&browser, email).await;
+        browser.sign_in(email, "password123").await;
         browser.expect_title(JOIN).await;
         browser.type_into_label(LABEL, BANK).await;
         browser.click_caption("Enregistrer").await;
@@ -223,7 +209,7 @@ async fn who_quits_after_the_session_has_ended_is_still_a_member() {
             .click("[aria-label=\"Quitter l'organisation Commune de lamalou-les-bains - Mairie\"]")
             .await;
         browser.agree().await;
-        sign_in_here(&browser, email).await;
+        browser.sign_in(email, "password123").await;
         browser.expect_title(MANAGE).await;
         browser.expect_text("Commune de lamalou-les-bains - Mairie").await;
     })
@@ -242,7 +228,7 @@ async fn one_of_two_organizations_is_chosen_for_a_service() {
     link(&server, email, CLAMART, "Clamart").await;
     browse(async |browser| {
         browser.open(&service.authorization_url(&server, &[])).await;
-        sign_in_here(&browser, email).await;
+        browser.sign_in(email, "password123").await;
         look_at(&browser, SELECT, "select-organization-two").await;
         browser
             .tab_to("[aria-label='Clamart (choisir cette organisation)']")
@@ -278,7 +264,7 @@ async fn a_service_names_the_organization() {
         browser
             .open(&service.authorization_url(&server, &[("siret_hint", BANK)]))
             .await;
-        sign_in_here(&browser, email).await;
+        browser.sign_in(email, "password123").await;
         browser.expect_title(JOIN).await;
         assert_eq!(browser.property("#siret-selector", "value").await, BANK);
         browser

@@ -5,7 +5,6 @@ use thirtyfour::Key;
 use crate::harness::{Browser, Script, browse, browse_with};
 use crate::support::{Options, TestServer};
 
-pub const SIGN_IN: &str = "Accéder au compte - ProConnect";
 pub const HOME: &str = "Accueil - ProConnect";
 pub const JOIN: &str = "Rejoindre une organisation - ProConnect";
 pub const PENDING: &str = "Rattachement en cours - ProConnect";
@@ -37,15 +36,7 @@ pub async fn open(browser: &Browser, server: &TestServer, path: &str) {
 pub async fn sign_in(browser: &Browser, server: &TestServer, email: &str) {
     insert_account(server, email).await;
     open(browser, server, "/users/start-sign-in").await;
-    browser.retype("[name=login]", email).await;
-    browser
-        .click("[action='/users/start-sign-in'] [type=submit]")
-        .await;
-    browser.expect_title(SIGN_IN).await;
-    browser
-        .type_into_label("Renseignez votre mot de passe", "password123")
-        .await;
-    browser.click_caption("S’identifier").await;
+    browser.sign_in(email, "password123").await;
     browser.expect_title(HOME).await;
 }
 

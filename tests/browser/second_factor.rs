@@ -20,18 +20,7 @@ async fn sign_in(browser: &Browser, server: &TestServer) {
     browser
         .open(&server.base_url.join("/users/start-sign-in").expect("a path"))
         .await;
-    sign_in_here(browser).await;
-}
-
-async fn sign_in_here(browser: &Browser) {
-    browser.type_into_label("Email professionnel", EMAIL).await;
-    browser
-        .click("[action='/users/start-sign-in'] [type=submit]")
-        .await;
-    browser
-        .type_into_label("Renseignez votre mot de passe", PASSWORD)
-        .await;
-    browser.click_caption("S’identifier").await;
+    browser.sign_in(EMAIL, PASSWORD).await;
 }
 
 /// The application that is given the key of the page.
@@ -275,7 +264,7 @@ async fn an_application_is_added_without_script() {
     browse_with(Script::Off, async |browser| {
         browser.open(&service.url).await;
         browser.click("#force-2fa").await;
-        sign_in_here(&browser).await;
+        browser.sign_in(EMAIL, PASSWORD).await;
         browser
             .expect_title("Choisir un mode de double authentification - ProConnect")
             .await;

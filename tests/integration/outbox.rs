@@ -45,15 +45,7 @@ async fn write(database: &TestDatabase, subject: &str, commits: bool) {
 /// Waits until so many rows meet a condition.
 async fn wait_for_rows(database: &TestDatabase, count: i64, condition: &str) {
     let query = format!("SELECT count(*) FROM identite_outbox WHERE {condition}");
-    let waiting = async {
-        while database.count(&query).await != count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        let found = database.count(&query).await;
-        panic!("{found} rows instead of {count} where {condition}");
-    }
+    database.wait_for_count(&query, count).await;
 }
 
 /// Lets the time pass that a row waits for its next attempt, and the lease of a process that died.

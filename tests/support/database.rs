@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use identite::db::migrate::migrate;
 use identite::db::{Pool, PoolSettings, fixtures};
@@ -14,6 +15,9 @@ use super::postgres::maintenance_url;
 
 /// Connections of a test's pool.
 const POOL_SIZE: usize = 4;
+/// How long rows may take to become what a test waits for, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// Advisory lock of whoever makes a template, so that several test processes make it once.
 const TEMPLATE_LOCK: i64 = 0x1de7_717e;
 
@@ -145,6 +149,19 @@ impl TestDatabase {
             .await
             .unwrap()
             .get(0)
+    }
+
+    /// Waits until the number that `query` gives is `expected`.
+    pub async fn wait_for_count(&self, query: &str, expected: i64) {
+        let waiting = async {
+            while self.count(query).await != expected {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            let found = self.count(query).await;
+            panic!("{found} instead of {expected}: {query}");
+        }
     }
 }
 

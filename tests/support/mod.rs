@@ -7,9 +7,6 @@
     reason = "each test binary uses its own part of the harness"
 )]
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
 pub mod authenticator;
 mod database;
 mod detour;
@@ -18,6 +15,7 @@ mod http;
 mod npm;
 mod packages;
 mod page;
+mod ports;
 mod postgres;
 mod process;
 mod receiver;
@@ -37,6 +35,7 @@ pub use http::{http_client, http_client_builder, http_get};
 pub use npm::npm_packages;
 pub use packages::{debian_packages, python_with};
 pub use page::{Form, Page};
+pub use ports::free_port;
 pub use postgres::{as_server_user as server_user_command, program as server_program};
 pub use process::Process;
 pub use receiver::Receiver;
@@ -55,17 +54,8 @@ pub const PASSWORD: &str = "user@yopmail.com";
 /// One of the three organizations of that account.
 pub const ORGANIZATION: i32 = 1;
 
-/// Ports that no outgoing connection takes meanwhile: those begin at 32768 on Linux (`ip_local_port_range`).
-const PORTS: std::ops::Range<u16> = 10_000..32_000;
-
-/// A port of the loopback interface that nobody listens on now. The process gets each one once.
-pub fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let port = rand::random_range(PORTS);
-        let is_new = GIVEN.lock().expect("the ports given").insert(port);
-        if is_new && std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+/// How large a test makes something: the variable `name`, or else `usual`, which is quick.
+pub fn number_from_environment<N: std::str::FromStr>(name: &str, usual: N) -> N {
+    let value = std::env::var(name).ok();
+    value.map_or(usual, |value| value.parse().ok().expect("a number"))
 }

@@ -5,6 +5,8 @@ mod housekeeping;
 mod keys;
 mod outbox;
 mod password_hasher;
+#[path = "../../../tests/support/ports.rs"]
+mod ports;
 mod rate_limiter;
 mod redis_away;
 mod redis_failover;

@@ -1,12 +1,13 @@
 //! Several Redis servers that watch over one another, on free ports of the loopback interface.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use identite_actors::state::{RedisStore, StateStore};
 use tempfile::TempDir;
 
+use crate::ports::free_port;
 use crate::support::eventually_within;
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -29,22 +30,7 @@ impl Server {
     /// A server with these arguments besides those that every one has.
     fn start(arguments: &[&str]) -> Self {
         let mut server = Self::prepare();
-        let port = server.port.to_string();
-        let mut command = Command::new("redis-server");
-        command
-            .args([
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .args(["--repl-diskless-sync-delay", "0"])
-            .args(arguments);
-        server.run(command);
+        server.run_with(arguments);
         server
     }
 
@@ -67,36 +53,36 @@ impl Server {
     /// A node of a Cluster that has no other node yet.
     fn node() -> Self {
         let mut server = Self::prepare();
-        let (port, bus_port) = (server.port.to_string(), server.bus_port.to_string());
-        let mut command = Command::new("redis-server");
-        command
-            .args([
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ])
-            .args(["--repl-diskless-sync-delay", "0"])
-            .args(["--cluster-enabled", "yes", "--cluster-port", &bus_port])
-            .args(["--cluster-node-timeout", LOST_AFTER]);
-        server.run(command);
+        let bus_port = server.bus_port.to_string();
+        server.run_with(&[
+            "--cluster-enabled",
+            "yes",
+            "--cluster-port",
+            &bus_port,
+            "--cluster-node-timeout",
+            LOST_AFTER,
+        ]);
         server
     }
 
     fn prepare() -> Self {
-        // Held at the same time, so that they differ.
-        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [port, bus_port] = listeners.map(|listener| listener.local_addr().unwrap().port());
         Self {
-            port,
-            bus_port,
+            port: free_port(),
+            bus_port: free_port(),
             folder: TempDir::new().unwrap(),
             process: None,
         }
+    }
+
+    /// Runs a server that keeps nothing, with these arguments besides.
+    fn run_with(&mut self, arguments: &[&str]) {
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--port", &self.port.to_string()])
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--repl-diskless-sync-delay", "0"])
+            .args(arguments);
+        self.run(command);
     }
 
     fn run(&mut self, mut command: Command) {

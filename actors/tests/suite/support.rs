@@ -1,6 +1,6 @@
 //! What the tests stand on: a runtime for connections, a private Redis, a store that can fail, instruments.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -11,6 +11,8 @@ use identite_actors::clock::{SharedClock, ShiftedClock};
 use identite_actors::instrumentation::Instruments;
 use identite_actors::state::{Counter, MemoryStore, RedisStore, StateError, StateStore, Write};
 use tempfile::TempDir;
+
+use crate::ports::free_port;
 
 /// The runtime that drives connections, as in the server.
 static IO: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
@@ -62,12 +64,8 @@ pub struct RedisServer {
 
 impl RedisServer {
     pub fn start() -> Self {
-        // Outgoing connections are given ports from 32768 on: none of them takes this one meanwhile.
-        let port = std::iter::repeat_with(|| rand::random_range(10_000..32_000))
-            .find(|port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-            .unwrap();
         let mut server = Self {
-            port,
+            port: free_port(),
             folder: TempDir::new().unwrap(),
             process: None,
         };

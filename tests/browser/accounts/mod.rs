@@ -65,10 +65,6 @@ async fn type_address(browser: &Browser, server: &TestServer, email: &str) {
 
 /// Signs in with the password `password123`.
 async fn sign_in(browser: &Browser, server: &TestServer, email: &str) {
-    type_address(browser, server, email).await;
-    browser.expect_title(SIGN_IN).await;
-    browser
-        .type_into_label("Renseignez votre mot de passe", "password123")
-        .await;
-    browser.click_caption("S’identifier").await;
+    open(browser, server, "/users/start-sign-in").await;
+    browser.sign_in(email, "password123").await;
 }

@@ -42,6 +42,15 @@ impl Browser {
         field.send_keys(text).await.expect("typing");
     }
 
+    /// Signs in with an address and a password, on the pages where a service or an ended session has led.
+    pub async fn sign_in(&self, email: &str, password: &str) {
+        self.retype("[name=login]", email).await;
+        self.click("[action='/users/start-sign-in'] [type=submit]").await;
+        self.type_into_label("Renseignez votre mot de passe", password)
+            .await;
+        self.click_caption("S’identifier").await;
+    }
+
     /// Whether the first visible element that `selector` finds can be used.
     pub async fn is_enabled(&self, selector: &str) -> bool {
         self.find(selector).await.is_enabled().await.expect("a state")

@@ -44,18 +44,6 @@ async fn texts(database: &TestDatabase, query: &str) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-async fn wait_for(database: &TestDatabase, query: &str, expected: i64) {
-    let waiting = async {
-        while database.count(query).await != expected {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    assert!(
-        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
-        "{query} never gave {expected}"
-    );
-}
-
 #[tokio::test]
 async fn housekeeping_removes_what_has_had_its_time_and_nothing_else() {
     let database = TestDatabase::create().await;
@@ -68,7 +56,7 @@ async fn housekeeping_removes_what_has_had_its_time_and_nothing_else() {
 
     // The last chore in the order of a round.
     let with_address = "SELECT count(*) FROM users_oidc_clients WHERE user_ip_address IS NOT NULL";
-    wait_for(database, with_address, 1).await;
+    database.wait_for_count(with_address, 1).await;
     assert_eq!(
         texts(database, "SELECT uid FROM identite_sessions ORDER BY id").await,
         ["just over", "alive"]
@@ -155,7 +143,7 @@ async fn one_node_at_a_time_cleans_up() {
         .execute("SELECT pg_advisory_unlock_all()", &[])
         .await
         .expect("unlocked");
-    wait_for(server.database(), events, 1).await;
+    server.database().wait_for_count(events, 1).await;
 }
 
 #[tokio::test]

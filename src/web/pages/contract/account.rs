@@ -1,0 +1,109 @@
+//! Elements of the pages of the account and of errors: sample, a selector that must find one element, and the text of that element.
+
+pub(super) const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
+    ("identity", "label[for=given_name]", "Prénom *obligatoire"),
+    ("identity", "label[for=family_name]", "Nom *obligatoire"),
+    (
+        "home",
+        "a.fr-sidemenu__link[href='/manage-organizations']",
+        "Organisations",
+    ),
+    ("home", "a.fr-sidemenu__link[aria-current=page]", "Accueil"),
+    ("home", "[aria-label='Se déconnecter - Jean User']", "Jean User"),
+    ("personal-information", "label[for=given_name]", "Prénom *"),
+    (
+        "personal-information",
+        "label[for=job]",
+        "Profession ou rôle au sein de votre organisation",
+    ),
+    (
+        "personal-information",
+        "[action='/personal-information'] [type=submit]",
+        "Mettre à jour",
+    ),
+    (
+        "personal-information",
+        ".fr-connect",
+        "S’identifier avec FranceConnect",
+    ),
+    (
+        "franceconnect",
+        "[action='/users/franceconnect/login'] [aria-label='S’identifier avec FranceConnect']",
+        "S’identifier avec FranceConnect",
+    ),
+    (
+        "franceconnect-unavailable",
+        "[action='/users/franceconnect/login'] [type=submit]",
+        "Réessayer",
+    ),
+    (
+        "personal-information-fc",
+        "select[name=given_name] option[selected]",
+        "Jean",
+    ),
+    (
+        "personal-information-fc",
+        "select[name=family_name] option[selected]",
+        "Sélectionner une option",
+    ),
+    (
+        "connection-and-account",
+        ".fr-card > form[action='/delete-totp-configuration']",
+        "Supprimer",
+    ),
+    (
+        "connection-and-account",
+        "[aria-label=\"Supprimer la clé d'accès Clé EEEEuispec\"]",
+        "Supprimer",
+    ),
+    (
+        "connection-and-account",
+        "label[for=radio-enable]",
+        "Sur tous les sites",
+    ),
+    ("connection-and-account", "#radio-enable[checked]", ""),
+    (
+        "connection-and-account",
+        "[id='2fa-form'] [type=submit]",
+        "Valider",
+    ),
+    (
+        "connection-and-account",
+        "[action='/users/delete'] button",
+        "Supprimer mon compte",
+    ),
+    (
+        "connection-and-account-bare",
+        "[href='/double-authentication']",
+        "Configurer la double authentification",
+    ),
+    (
+        "connection-and-account",
+        "[action='/codes-de-secours'] button",
+        "Remplacer mes codes de secours",
+    ),
+    ("sessions", "[action='/mes-sessions/fermer'] button", "Fermer"),
+    ("welcome", "[action='/users/welcome'] [type=submit]", "Continuer"),
+    ("welcome", ".tile h2", "Commune de clamart - Mairie"),
+    (
+        "manage-organizations",
+        "[aria-label=\"Quitter l'organisation Commune de clamart - Mairie\"]",
+        "Quitter l’organisation",
+    ),
+    (
+        "manage-organizations",
+        "[action='/users/quit-organization/1'] [type=submit]",
+        "Quitter l’organisation",
+    ),
+    (
+        "manage-organizations-none",
+        ".fr-alert--info",
+        "Vous n’êtes attaché à aucune organisation.",
+    ),
+    ("error-400", ".error-block strong", "Erreur 400"),
+    (
+        "error-429",
+        "a.fr-btn[href*='Too%20many%20requests']",
+        "Continuer sur le service",
+    ),
+];

@@ -1,0 +1,79 @@
+//! Elements of the pages of organizations: sample, a selector that must find one element, and the text of that element.
+
+pub(super) const ORGANIZATION_HOOKS: &[(&str, &str, &str)] = &[
+    ("join", "[type=submit]", "Enregistrer"),
+    ("join", "[name=siret]#siret-selector", ""),
+    (
+        "join",
+        "label[for=siret-selector]",
+        "SIRET de l’organisation que vous représentez Il est composé de 14 chiffres",
+    ),
+    ("join-error", "[name=siret][value='21920023500014']", ""),
+    (
+        "join-error",
+        ".fr-alert--warning",
+        "D’après l’INSEE, cet établissement est fermé. S’il a déménagé ou changé de forme, son nouveau SIRET figure dans l’Annuaire des Entreprises.",
+    ),
+    (
+        "suggestions",
+        "[aria-label=\"Sélectionner l'organisation Commune de clamart - Mairie\"]",
+        "Commune de clamart - Mairie",
+    ),
+    (
+        "join-confirm",
+        "main p:first-of-type",
+        "🕵️ Vous souhaitez rejoindre Totalenergies se avec l’adresse email jean.user@yopmail.com.",
+    ),
+    (
+        "join-confirm",
+        "[href='/users/start-sign-in']",
+        "Corriger l’email",
+    ),
+    ("join-confirm", "[type=submit]", "Continuer avec cet email"),
+    (
+        "domain-not-allowed",
+        "main p:first-of-type",
+        "Seules les adresses finances.gouv.fr peuvent rejoindre l’organisation « Commune de clamart - Mairie ».",
+    ),
+    (
+        "domain-refused",
+        "main p:first-of-type",
+        "Vous ne pouvez pas rejoindre l’organisation « Commune de clamart - Mairie ».",
+    ),
+    (
+        "contact-ask",
+        "legend",
+        "À quelle adresse e-mail souhaitez-vous recevoir le code ?",
+    ),
+    (
+        "contact-ask",
+        "label[for='email-courrier@lahague.com']",
+        "courrier@lahague.com",
+    ),
+    (
+        "contact-code",
+        "label[for=official_contact_email_verification_token]",
+        "Insérer le code à 2 mots",
+    ),
+    (
+        "moderation-pending",
+        "[action='/users/cancel-moderation-and-redirect-to-sign-in/7'] [aria-label=\"Corriger l'adresse email\"]",
+        "",
+    ),
+    ("moderation-pending", "[aria-label='Corriger le nom']", ""),
+    (
+        "moderation-pending",
+        "[aria-label=\"Corriger l'organisation de rattachement\"]",
+        "Changer d'organisation",
+    ),
+    (
+        "moderation-rejected",
+        "a[aria-label='Changer d’adresse email'][href='/users/start-sign-in']",
+        "",
+    ),
+    (
+        "moderation-editable",
+        "[action='/users/reopen-moderation/7'] [aria-label='Corriger le nom']",
+        "",
+    ),
+];
