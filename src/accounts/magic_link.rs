@@ -154,9 +154,12 @@ impl Accounts {
         if let Some(email) = kept {
             return Ok(Email::parse(&email).ok());
         }
-        let digest = token.digest(&self.services.secrets, Purpose::MagicLink);
-        let waiting = self.services.state.get(&link_key(&digest)).await?;
-        Ok(waiting.and_then(|value| address_of(&value)))
+        for digest in token.digests(&self.services.secrets, Purpose::MagicLink) {
+            if let Some(waiting) = self.services.state.get(&link_key(&digest)).await? {
+                return Ok(address_of(&waiting));
+            }
+        }
+        Ok(None)
     }
 
     /// Signs in with a link, which is used up, and opens the session that `names` announces. The address counts as proven. A password
@@ -213,8 +216,13 @@ impl Accounts {
         device: &Device,
         now: DateTime<Utc>,
     ) -> Result<Option<Opened>, AccountsError> {
-        let digest = token.digest(&self.services.secrets, Purpose::MagicLink);
-        let waiting = self.services.state.take(&link_key(&digest)).await?;
+        let mut waiting = None;
+        for digest in token.digests(&self.services.secrets, Purpose::MagicLink) {
+            waiting = self.services.state.take(&link_key(&digest)).await?;
+            if waiting.is_some() {
+                break;
+            }
+        }
         let Some(email) = waiting.and_then(|value| address_of(&value)) else {
             return Ok(None);
         };

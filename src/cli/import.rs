@@ -84,7 +84,7 @@ pub(super) fn run(command: ImportCommand) -> Result<(), CommandError> {
             register: register.as_ref(),
             stop: &stop,
         };
-        let bar = Bar(bar(0, "of the file"));
+        let bar = Bar(bar(0, "{binary_bytes_per_sec}"));
         let outcome = importer.run(&job, &bar).await;
         bar.0.finish_and_clear();
         outcome.map_err(|error| CommandError::Refused(format!("{}: {error}", job.input.display())))

@@ -12,6 +12,7 @@ use super::tool::record;
 use super::{CommandError, load_config, shared_runtime};
 use crate::db;
 use crate::oidc::signing_keys::{ListedKey, SigningKeys, SigningKeysError};
+use crate::server;
 
 /// Signing keys.
 #[derive(Debug, Subcommand)]
@@ -54,8 +55,7 @@ pub(super) fn run(command: KeysCommand) -> Result<(), CommandError> {
     let config = load_config()?;
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
-    let master = config.secrets.symmetric_encryption_key.expose();
-    let keys = SigningKeys::new(&config.secrets.jwks, master)
+    let keys = SigningKeys::new(&config.secrets.jwks, server::master_keys(&config))
         .map_err(|error| CommandError::Refused(format!("JWKS: {error}")))?;
     let now = SystemClock.now();
     runtime.block_on(async {

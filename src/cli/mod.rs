@@ -9,6 +9,7 @@ mod import;
 mod keys;
 mod mock_data;
 mod organizations;
+mod secrets;
 mod serve;
 mod statistics;
 mod tool;
@@ -62,6 +63,9 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// The key that secrets are encrypted with.
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Relying parties.
     #[command(subcommand)]
     Clients(clients::ClientsCommand),
@@ -125,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Migrate { check: true } => database::check_migration(),
         Command::Fixtures(FixturesCommand::Load) => database::load_fixtures(),
         Command::Keys(command) => keys::run(command),
+        Command::Secrets(command) => secrets::run(command),
         Command::Clients(command) => clients::run(command),
         Command::Import(command) => import::run(command),
         Command::MockData(command) => mock_data::run(command),

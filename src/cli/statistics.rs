@@ -1,15 +1,18 @@
 //! `identite statistics copy`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
+use identite_actors::clock::{Clock, SystemClock};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use super::tool::{bar, write_report};
-use super::{CommandError, load_config, shared_runtime};
+use super::tool::{bar, record, write_report};
+use super::{CommandError, database, load_config, shared_runtime};
 use crate::config::Config;
 use crate::db::statistics::{self, TABLES};
 use crate::db::{Client, Pool, PoolSettings};
@@ -18,6 +21,10 @@ use crate::db::{Client, Pool, PoolSettings};
 const APPLICATION: &str = "proconnect-identite";
 /// The role that reads statistics.
 const READER: &str = "metabase";
+/// What the trail calls it.
+const ACTION: &str = "statistics.copy";
+/// Of what.
+const SUBJECT: (&str, &str) = ("copy", "statistics");
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StatisticsCommand {
@@ -66,7 +73,22 @@ pub(super) fn run(command: StatisticsCommand) -> Result<(), CommandError> {
     let destination_url = destination(&config)?;
     let source = pool("SCALINGO_POSTGRESQL_URL", source_url, runtime.handle())?;
     let destination = pool("METABASE_DB_URL", destination_url, runtime.handle())?;
-    let report = runtime.block_on(copy(&source, &destination, arguments.dry_run))?;
+    let trail = database::pool(&config, runtime.handle())?;
+    let report = runtime.block_on(async {
+        if !arguments.dry_run {
+            note(&trail, json!({ "step": "began" })).await?;
+        }
+        let report = copy(&source, &destination, arguments.dry_run).await?;
+        if !arguments.dry_run {
+            let rows: BTreeMap<_, _> = report.tables.iter().copied().collect();
+            note(
+                &trail,
+                json!({ "step": "finished", "rows": rows, "bytes": report.bytes }),
+            )
+            .await?;
+        }
+        Ok::<_, CommandError>(report)
+    })?;
     if let Some(path) = &arguments.report {
         write_report(path, &report)?;
     }
@@ -75,6 +97,11 @@ pub(super) fn run(command: StatisticsCommand) -> Result<(), CommandError> {
     }
     eprintln!("{} bytes in {:.1} s", report.bytes, report.seconds);
     Ok(())
+}
+
+/// Beginning and end go to the trail of the application, which is not always what is copied from.
+async fn note(trail: &Pool, detail: Value) -> Result<(), CommandError> {
+    record(&trail.get().await?, ACTION, SUBJECT, detail, SystemClock.now()).await
 }
 
 fn destination(config: &Config) -> Result<&SecretString, CommandError> {
@@ -101,7 +128,7 @@ async fn copy(source: &Pool, destination: &Pool, dry_run: bool) -> Result<Report
     statistics::begin_at_one_instant(&source).await?;
     refuse_what_is_not_safe(&source, &destination).await?;
 
-    let bar = bar(statistics::estimated_rows(&source).await?, "rows, estimated");
+    let bar = bar(statistics::estimated_rows(&source).await?, "{per_sec} rows");
     let mut report = Report {
         dry_run,
         tables: Vec::new(),

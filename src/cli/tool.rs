@@ -45,11 +45,11 @@ pub(super) async fn record(
     Ok(audit::record(client, &entry, now).await?)
 }
 
-/// A bar on the terminal, with rate and remaining time; nothing where no terminal is.
-pub(super) fn bar(total: u64, unit: &str) -> ProgressBar {
+/// A bar on the terminal, with `rate` (a template of indicatif, as `{per_sec} rows`) and remaining time; nothing where no terminal is.
+pub(super) fn bar(total: u64, rate: &str) -> ProgressBar {
     let bar = ProgressBar::new(total);
     let template =
-        format!("{{bar:30}} {{percent:>3}} %  {{msg}}  {{elapsed_precise}}, {{eta_precise}} left ({unit})");
+        format!("{{bar:30}} {{percent:>3}} %  {{msg}}  {rate}, {{elapsed_precise}}, {{eta_precise}} left");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }

@@ -35,6 +35,8 @@ const KNOWN: &str = "this value is public, a secret of your own is required";
 pub struct SecretsConfig {
     /// `SYMMETRIC_ENCRYPTION_KEY`: AES-256-GCM key of the TOTP secrets at rest.
     pub symmetric_encryption_key: SymmetricKey,
+    /// `SYMMETRIC_ENCRYPTION_KEY_PREVIOUS`: keys that still read what they encrypted, and encrypt nothing.
+    pub former_encryption_keys: Vec<SymmetricKey>,
     /// `SESSION_COOKIE_SECRET`: signing secrets of the cookies, never empty. The first signs, all verify.
     pub cookie_secrets: Vec<SecretString>,
     /// `JWKS`: the provider's private keys, JSON text of an object with a non-empty array `keys`.
@@ -45,6 +47,7 @@ impl SecretsConfig {
     pub(super) fn read(reader: &mut Reader, deploy_env: DeployEnv) -> Self {
         Self {
             symmetric_encryption_key: read_encryption_key(reader, deploy_env),
+            former_encryption_keys: read_former_encryption_keys(reader),
             cookie_secrets: read_cookie_secrets(reader, deploy_env),
             jwks: read_jwks(reader),
         }
@@ -96,6 +99,21 @@ fn read_encryption_key(reader: &mut Reader, deploy_env: DeployEnv) -> SymmetricK
         reader.reject(VARIABLE, problem);
         unusable()
     })
+}
+
+/// A public value is taken here: it is what a deployment wants to get away from.
+fn read_former_encryption_keys(reader: &mut Reader) -> Vec<SymmetricKey> {
+    const VARIABLE: &str = "SYMMETRIC_ENCRYPTION_KEY_PREVIOUS";
+    let texts = items(&reader.raw(VARIABLE).unwrap_or_default());
+    reader.note(VARIABLE, vec![MASK; texts.len()].join(","), texts.is_empty());
+    let mut keys = Vec::with_capacity(texts.len());
+    for text in texts {
+        match SymmetricKey::from_base64(&text) {
+            Ok(key) => keys.push(key),
+            Err(problem) => reader.reject(VARIABLE, problem),
+        }
+    }
+    keys
 }
 
 fn read_cookie_secrets(reader: &mut Reader, deploy_env: DeployEnv) -> Vec<SecretString> {

@@ -37,6 +37,7 @@ pub mod password_resets;
 mod pool;
 mod purge;
 pub mod recovery_codes;
+pub mod renewal;
 pub mod second_factors;
 pub mod session_clients;
 pub mod sessions;

@@ -6,7 +6,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use super::Error;
 use crate::domain::UserId;
 
-/// Replaces the recovery codes of `user` by those with these digests.
+/// Replaces the recovery codes of `user` by those with these digests, which were made with the key named `key_name`.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -14,18 +14,19 @@ pub async fn replace(
     transaction: &Transaction<'_>,
     user: UserId,
     digests: &[String],
+    key_name: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     remove(transaction, user).await?;
     let statement = transaction
         .prepare_cached(
-            "INSERT INTO identite_recovery_codes (user_id, digest, created_at)
-             SELECT $1, digest, $3
+            "INSERT INTO identite_recovery_codes (user_id, digest, key_name, created_at)
+             SELECT $1, digest, $3, $4
              FROM unnest($2::text[]) AS drawn (digest)",
         )
         .await?;
     transaction
-        .execute(&statement, &[&user.0, &digests, &now])
+        .execute(&statement, &[&user.0, &digests, &key_name, &now])
         .await?;
     Ok(())
 }
@@ -42,7 +43,7 @@ pub async fn remove(client: &impl GenericClient, user: UserId) -> Result<(), Err
     Ok(())
 }
 
-/// Uses up the code of `user` with this digest. Gives `false` when there is none or it was used: of requests that race over one code,
+/// Uses up the code of `user` with one of these digests. Gives `false` when there is none or it was used: of requests that race over one code,
 /// one wins.
 ///
 /// # Errors
@@ -50,17 +51,17 @@ pub async fn remove(client: &impl GenericClient, user: UserId) -> Result<(), Err
 pub async fn consume(
     client: &impl GenericClient,
     user: UserId,
-    digest: &str,
+    digests: &[String],
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let statement = client
         .prepare_cached(
             "UPDATE identite_recovery_codes
              SET used_at = $3
-             WHERE user_id = $1 AND digest = $2 AND used_at IS NULL",
+             WHERE user_id = $1 AND digest = ANY ($2) AND used_at IS NULL",
         )
         .await?;
-    Ok(client.execute(&statement, &[&user.0, &digest, &now]).await? == 1)
+    Ok(client.execute(&statement, &[&user.0, &digests, &now]).await? == 1)
 }
 
 /// How many codes `user` has left; `None` when none were ever drawn.

@@ -17,6 +17,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::diceware;
 use super::ids::{OrganizationId, UserId};
+use super::master_keys::{MasterKey, MasterKeys};
 use super::text::{ecmascript_trim, is_ecmascript_whitespace, without_whitespace};
 
 const CODE_LENGTH_IN_DIGITS: usize = 10;
@@ -42,43 +43,59 @@ pub enum Purpose {
     RecoveryCode(UserId),
 }
 
-/// Makes the digests under which secrets are stored.
+/// Makes the digests under which secrets are stored: those of the current key, and those of former keys to find what was stored
+/// while they were current.
 #[derive(Clone)]
 pub struct SecretHasher {
-    key: [u8; 32],
+    keys: MasterKeys,
 }
 
 impl SecretHasher {
-    /// A hasher whose key is derived from `master`, which should hold 32 random bytes.
+    /// A hasher whose keys are derived from `keys`.
     #[must_use]
-    pub fn derived_from(master: &[u8]) -> Self {
-        Self {
-            key: mac(master, &[KEY_PURPOSE]),
-        }
+    pub const fn derived_from(keys: MasterKeys) -> Self {
+        Self { keys }
     }
 
-    /// HMAC-SHA256 in hexadecimal.
-    pub(super) fn digest(&self, purpose: Purpose, secret: &str) -> String {
-        let (name, subject) = match purpose {
-            Purpose::EmailVerification(user) => ("email-verification", user.to_string()),
-            Purpose::OfficialContact(user, organization) => {
-                ("official-contact", format!("{user} {organization}"))
-            }
-            Purpose::MagicLink => ("magic-link", String::new()),
-            Purpose::PasswordReset => ("password-reset", String::new()),
-            Purpose::RecoveryCode(user) => ("recovery-code", user.to_string()),
-        };
-        hex::encode(mac(
-            &self.key,
-            &[
-                name.as_bytes(),
-                b"\0",
-                subject.as_bytes(),
-                b"\0",
-                secret.as_bytes(),
-            ],
-        ))
+    /// The name of the key that digests are made with now.
+    #[must_use]
+    pub fn key_name(&self) -> String {
+        self.keys.ring().current().name()
     }
+
+    /// The digest that is stored.
+    pub(super) fn digest(&self, purpose: Purpose, secret: &str) -> String {
+        digest(self.keys.ring().current(), purpose, secret)
+    }
+
+    /// The digests under which the secret may be stored, that of the current key first.
+    pub(super) fn digests(&self, purpose: Purpose, secret: &str) -> Vec<String> {
+        let ring = self.keys.ring();
+        ring.all().map(|key| digest(key, purpose, secret)).collect()
+    }
+}
+
+/// HMAC-SHA256 in hexadecimal.
+fn digest(key: &MasterKey, purpose: Purpose, secret: &str) -> String {
+    let (name, subject) = match purpose {
+        Purpose::EmailVerification(user) => ("email-verification", user.to_string()),
+        Purpose::OfficialContact(user, organization) => {
+            ("official-contact", format!("{user} {organization}"))
+        }
+        Purpose::MagicLink => ("magic-link", String::new()),
+        Purpose::PasswordReset => ("password-reset", String::new()),
+        Purpose::RecoveryCode(user) => ("recovery-code", user.to_string()),
+    };
+    hex::encode(mac(
+        &key.derived(KEY_PURPOSE),
+        &[
+            name.as_bytes(),
+            b"\0",
+            subject.as_bytes(),
+            b"\0",
+            secret.as_bytes(),
+        ],
+    ))
 }
 
 impl fmt::Debug for SecretHasher {
@@ -114,10 +131,16 @@ macro_rules! one_time_secret {
                 hasher.digest(purpose, &self.0)
             }
 
-            /// The stored values that this secret proves to know: its digest, and itself unless it looks like a digest.
+            /// What may be stored of this secret: its digests by the current key and by former ones.
+            #[must_use]
+            pub fn digests(&self, hasher: &SecretHasher, purpose: Purpose) -> Vec<String> {
+                hasher.digests(purpose, &self.0)
+            }
+
+            /// The stored values that this secret proves to know: its digests, and itself unless it looks like a digest.
             #[must_use]
             pub fn stored_forms(&self, hasher: &SecretHasher, purpose: Purpose) -> Vec<String> {
-                let mut forms = vec![self.digest(hasher, purpose)];
+                let mut forms = self.digests(hasher, purpose);
                 if !looks_like_a_digest(&self.0) {
                     forms.push(self.0.clone());
                 }
@@ -215,7 +238,7 @@ mod tests {
     use crate::domain::vectors::{cases, text};
 
     fn hasher() -> SecretHasher {
-        SecretHasher::derived_from(&[7; 32])
+        SecretHasher::derived_from([7; 32].into())
     }
 
     #[test]
@@ -282,11 +305,31 @@ mod tests {
             assert!(looks_like_a_digest(digest));
             assert!(!digests[index + 1..].contains(digest));
         }
-        let other_key = SecretHasher::derived_from(&[8; 32]);
+        let other_key = SecretHasher::derived_from([8; 32].into());
         assert_ne!(
             code.digest(&other_key, Purpose::MagicLink),
             code.digest(&hasher(), Purpose::MagicLink)
         );
+    }
+
+    #[test]
+    fn what_was_stored_before_a_rotation_is_found_after_it() {
+        let code = EmailCode("0123456789".to_owned());
+        let purpose = Purpose::RecoveryCode(UserId(1));
+        let before = code.digest(&hasher(), purpose);
+        let keys = MasterKeys::new([8; 32].into(), vec![[7; 32].into()]);
+        let rotated = SecretHasher::derived_from(keys.clone());
+        assert_ne!(
+            code.digest(&rotated, purpose),
+            before,
+            "what is new is made with the current key"
+        );
+        assert_eq!(
+            code.digests(&rotated, purpose),
+            [code.digest(&rotated, purpose), before.clone()]
+        );
+        keys.replace([8; 32].into(), Vec::new());
+        assert!(!code.stored_forms(&rotated, purpose).contains(&before));
     }
 
     #[test]

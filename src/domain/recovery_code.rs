@@ -63,6 +63,12 @@ impl RecoveryCode {
     pub fn digest(&self, hasher: &SecretHasher, purpose: Purpose) -> String {
         hasher.digest(purpose, &self.0)
     }
+
+    /// What may be stored of it: its digests by the current key and by former ones.
+    #[must_use]
+    pub fn digests(&self, hasher: &SecretHasher, purpose: Purpose) -> Vec<String> {
+        hasher.digests(purpose, &self.0)
+    }
 }
 
 /// Debug output reaches logs: nothing of the code.
@@ -120,7 +126,7 @@ mod tests {
     #[test]
     fn a_digest_is_bound_to_the_account() {
         let code = RecoveryCode("01abc1defg".to_owned());
-        let hasher = SecretHasher::derived_from(&[7; 32]);
+        let hasher = SecretHasher::derived_from([7; 32].into());
         let of = |user| code.digest(&hasher, Purpose::RecoveryCode(UserId(user)));
         assert_ne!(of(1), of(2));
         assert_eq!(of(1), of(1));

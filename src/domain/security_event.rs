@@ -59,6 +59,8 @@ security_events! {
     /// A second factor was shown in a session.
     SecondFactorUsed = "second_factor_used" => "Double authentification validée",
     RecoveryCodesDrawn = "recovery_codes_drawn" => "Nouveaux codes de secours créés",
+    /// An operator replaced the key that they were made with.
+    RecoveryCodesForgotten = "recovery_codes_forgotten" => "Codes de secours retirés, de nouveaux peuvent être créés",
     RecoveryCodeUsed = "recovery_code_used" => "Code de secours utilisé",
     TotpAdded = "totp_added" => "Application d’authentification ajoutée",
     TotpRemoved = "totp_removed" => "Application d’authentification retirée",

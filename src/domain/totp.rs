@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::{CryptoRng, RngExt as _};
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 
+use super::master_keys::MasterKeys;
 use super::text::without_whitespace;
 
 /// Of a fresh key; older accounts hold keys of 20 bytes.
@@ -139,8 +140,9 @@ impl fmt::Debug for TotpCode {
 }
 
 /// Encrypts keys of one-time codes for the database (AES-256-GCM), as the reference does:
-/// `base64(ciphertext).base64(nonce).base64(tag)`, no associated data.
-pub struct TotpKeyCipher(SecretBox<[u8; 32]>);
+/// `base64(ciphertext).base64(nonce).base64(tag)`, no associated data. The current key encrypts; former keys still read what
+/// they encrypted, and the tag tells whose it is.
+pub struct TotpKeyCipher(MasterKeys);
 
 /// Why a stored key cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +150,7 @@ pub enum UnreadableTotpKey {
     #[error("a stored key of one-time codes is not of the form ciphertext.nonce.tag")]
     Malformed,
     /// Another `SYMMETRIC_ENCRYPTION_KEY`, or somebody changed the value.
-    #[error("a stored key of one-time codes was not encrypted with this key")]
+    #[error("a stored key of one-time codes was not encrypted with a key that is known here")]
     Forged,
     #[error("a stored value is not a key of one-time codes")]
     NoKey,
@@ -157,10 +159,10 @@ pub enum UnreadableTotpKey {
 }
 
 impl TotpKeyCipher {
-    /// A cipher with `SYMMETRIC_ENCRYPTION_KEY`.
+    /// A cipher with the keys of this deployment.
     #[must_use]
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(SecretBox::new(Box::new(key)))
+    pub const fn new(keys: MasterKeys) -> Self {
+        Self(keys)
     }
 
     /// The form in which `key` is stored.
@@ -172,7 +174,7 @@ impl TotpKeyCipher {
         let mut tag = [0; TAG_LENGTH_IN_BYTES];
         let ciphertext = encrypt_aead(
             Cipher::aes_256_gcm(),
-            self.0.expose_secret(),
+            self.0.ring().current().expose(),
             Some(&nonce),
             &[],
             key.0.expose_secret().as_bytes(),
@@ -190,8 +192,28 @@ impl TotpKeyCipher {
     /// The key behind a stored value.
     ///
     /// # Errors
-    /// When the value is not of this form, was encrypted with another key, or was tampered with.
+    /// When the value is not of this form, was encrypted with none of the keys, or was tampered with.
     pub fn decrypt(&self, stored: &str) -> Result<TotpKey, UnreadableTotpKey> {
+        self.open(stored).map(|opened| opened.key)
+    }
+
+    /// `stored`, encrypted with the current key; `None` when that is what it is.
+    ///
+    /// # Errors
+    /// When the value cannot be read, or the cipher fails.
+    pub fn renewed(
+        &self,
+        stored: &str,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<String>, UnreadableTotpKey> {
+        let opened = self.open(stored)?;
+        if opened.is_current {
+            return Ok(None);
+        }
+        self.encrypt(&opened.key, rng).map(Some)
+    }
+
+    fn open(&self, stored: &str) -> Result<Opened, UnreadableTotpKey> {
         let parts: Vec<Vec<u8>> = stored
             .split('.')
             .map(|part| STANDARD.decode(part))
@@ -205,11 +227,26 @@ impl TotpKeyCipher {
             return Err(UnreadableTotpKey::Malformed);
         }
         let cipher = Cipher::aes_256_gcm();
-        let base32 = decrypt_aead(cipher, self.0.expose_secret(), Some(nonce), &[], ciphertext, tag)
-            .map_err(|_| UnreadableTotpKey::Forged)?;
+        let ring = self.0.ring();
+        let (rank, base32) = ring
+            .all()
+            .enumerate()
+            .find_map(|(rank, key)| {
+                let opened = decrypt_aead(cipher, key.expose(), Some(nonce), &[], ciphertext, tag);
+                opened.ok().map(|base32| (rank, base32))
+            })
+            .ok_or(UnreadableTotpKey::Forged)?;
         let base32 = std::str::from_utf8(&base32).map_err(|_| UnreadableTotpKey::NoKey)?;
-        TotpKey::parse(base32).map_err(|_| UnreadableTotpKey::NoKey)
+        let key = TotpKey::parse(base32).map_err(|_| UnreadableTotpKey::NoKey)?;
+        let is_current = rank == 0;
+        Ok(Opened { key, is_current })
     }
+}
+
+struct Opened {
+    key: TotpKey,
+    /// Whether the current key encrypted it.
+    is_current: bool,
 }
 
 impl fmt::Debug for TotpKeyCipher {
@@ -237,7 +274,7 @@ mod tests {
 
     fn cipher() -> TotpKeyCipher {
         let key = STANDARD.decode(ENCRYPTION_KEY).unwrap();
-        TotpKeyCipher::new(key.try_into().unwrap())
+        TotpKeyCipher::new(<[u8; 32]>::try_from(key).unwrap().into())
     }
 
     fn at(unix_time: i64) -> DateTime<Utc> {
@@ -253,6 +290,35 @@ mod tests {
         for (stored, expected) in [FIRST, SECOND] {
             assert_eq!(cipher().decrypt(stored).unwrap().0.expose_secret(), expected);
         }
+    }
+
+    #[test]
+    fn a_former_key_reads_what_it_encrypted_and_only_the_current_one_encrypts() {
+        let mut rng = StdRng::seed_from_u64(5);
+        let (one, two) = ([1; 32], [2; 32]);
+        let before = TotpKeyCipher::new(one.into());
+        let during = TotpKeyCipher::new(MasterKeys::new(two.into(), vec![one.into()]));
+        let after = TotpKeyCipher::new(two.into());
+        let key = TotpKey::draw(&mut rng);
+        let stored = before.encrypt(&key, &mut rng).unwrap();
+        assert_eq!(
+            during.decrypt(&stored).unwrap().0.expose_secret(),
+            key.0.expose_secret()
+        );
+        assert_eq!(after.decrypt(&stored).unwrap_err(), UnreadableTotpKey::Forged);
+
+        let renewed = during.renewed(&stored, &mut rng).unwrap().expect("another key");
+        assert_eq!(
+            after.decrypt(&renewed).unwrap().0.expose_secret(),
+            key.0.expose_secret()
+        );
+        assert_eq!(before.decrypt(&renewed).unwrap_err(), UnreadableTotpKey::Forged);
+        assert_eq!(during.renewed(&renewed, &mut rng), Ok(None), "it is done");
+        assert_eq!(
+            after.renewed(&stored, &mut rng),
+            Err(UnreadableTotpKey::Forged),
+            "a key is missing"
+        );
     }
 
     #[test]
@@ -303,7 +369,7 @@ mod tests {
         ] {
             assert_eq!(cipher().decrypt(&value).unwrap_err(), expected, "{value}");
         }
-        let other = TotpKeyCipher::new([7; 32]);
+        let other = TotpKeyCipher::new([7; 32].into());
         assert_eq!(other.decrypt(stored).unwrap_err(), UnreadableTotpKey::Forged);
     }
 

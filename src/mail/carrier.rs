@@ -91,14 +91,26 @@ impl<T: Transport + 'static> Carrier for MailCarrier<T> {
         }
         let envelope: Envelope = serde_json::from_value(item.payload.clone())
             .map_err(|error| DeliveryError::Permanent(format!("the payload is not an e-mail: {error}")))?;
-        let message = self.compose(item.id, &envelope)?;
+        let message = self.compose(item, &envelope)?;
         self.transport.send(message, &envelope).await
     }
 }
 
 impl<T> MailCarrier<T> {
-    /// The message as it travels. Its identifier is the same at every attempt, so that a receiver can drop a second copy.
-    fn compose(&self, id: i64, envelope: &Envelope) -> Result<Message, DeliveryError> {
+    /// The name of a mail (RFC 5322 §3.6.4), the same at every attempt and on every node, so that receivers and mail programs
+    /// can tell a second copy. It is made of what the row is born with: its number, and the instant, for numbers begin anew in
+    /// a database that was emptied or restored.
+    fn message_id(&self, item: &Item) -> String {
+        let domain = self
+            .rules
+            .from
+            .rsplit_once('@')
+            .map_or("localhost", |(_, domain)| domain);
+        format!("<{}.{}@{domain}>", item.id, item.created_at.timestamp_micros())
+    }
+
+    /// The message as it travels.
+    fn compose(&self, item: &Item, envelope: &Envelope) -> Result<Message, DeliveryError> {
         let permanent = |error: String| DeliveryError::Permanent(error);
         let sender = self.rules.sender_for(&envelope.to);
         let sender_address = sender
@@ -111,7 +123,6 @@ impl<T> MailCarrier<T> {
         let support = SUPPORT_EMAIL
             .parse()
             .map_err(|error| permanent(format!("support address: {error}")))?;
-        let domain = sender.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
         let subject = format!("{}{}", self.rules.subject_prefix, envelope.subject);
         let tag = HeaderValue::new(
             HeaderName::new_from_ascii_str("X-Mailin-Tag"),
@@ -128,7 +139,7 @@ impl<T> MailCarrier<T> {
             // The sender's mailbox is read by nobody: who answers reaches the support desk.
             .reply_to(Mailbox::new(None, support))
             .subject(subject)
-            .message_id(Some(format!("<{}.{id}@{domain}>", envelope.tag)))
+            .message_id(Some(self.message_id(item)))
             .raw_header(tag)
             .raw_header(auto_submitted)
             .multipart(MultiPart::alternative_plain_html(
@@ -195,17 +206,66 @@ mod tests {
         assert_eq!(without_addresses("Connection refused"), "Connection refused");
     }
 
-    #[test]
-    fn a_carrier_may_be_dropped_where_no_runtime_is() {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let rules = SenderRules {
+    fn rules() -> SenderRules {
+        SenderRules {
             from: "a@exemple.fr".to_owned(),
-            from_alt: "b@exemple.fr".to_owned(),
+            from_alt: "b@autre.fr".to_owned(),
             alt_ratio_percent: 0.0,
             alt_domains: Vec::new(),
             subject_prefix: String::new(),
+        }
+    }
+
+    fn name_of(item: &Item, rules: SenderRules) -> String {
+        let carrier = MailCarrier {
+            transport: ConsoleCarrier,
+            rules,
         };
-        let carrier = carrier_for("smtp://127.0.0.1:1", rules, runtime.handle()).expect("a carrier");
+        let envelope = serde_json::from_value(item.payload.clone()).expect("an envelope");
+        let message = carrier.compose(item, &envelope).expect("a message").formatted();
+        let text = String::from_utf8(message).expect("text");
+        let line = text.lines().find(|line| line.starts_with("Message-ID: "));
+        line.expect("a name").to_owned()
+    }
+
+    #[test]
+    fn a_mail_has_one_name_whatever_the_attempt_and_no_other_mail_has_it() {
+        let item = Item {
+            id: 7,
+            kind: Envelope::KIND.to_owned(),
+            payload: serde_json::json!({
+                "to": "agent@exemple.fr", "subject": "Objet", "html": "<p>…</p>", "text": "…", "tag": "essai",
+            }),
+            attempts: 1,
+            created_at: chrono::DateTime::from_timestamp(1_800_000_000, 1_000).expect("an instant"),
+        };
+        let name = name_of(&item, rules());
+        assert_eq!(name, "Message-ID: <7.1800000000000001@exemple.fr>");
+
+        let mut again = item.clone();
+        again.attempts = 2;
+        assert_eq!(name_of(&again, rules()), name);
+        let mut other_sender = rules();
+        other_sender.alt_ratio_percent = 100.0;
+        assert_eq!(
+            name_of(&item, other_sender),
+            name,
+            "whichever address it comes from"
+        );
+
+        // Numbers begin anew in a database that was restored.
+        let mut same_number = item.clone();
+        same_number.created_at += chrono::TimeDelta::microseconds(1);
+        assert_ne!(name_of(&same_number, rules()), name);
+        let mut same_instant = item.clone();
+        same_instant.id = 8;
+        assert_ne!(name_of(&same_instant, rules()), name);
+    }
+
+    #[test]
+    fn a_carrier_may_be_dropped_where_no_runtime_is() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let carrier = carrier_for("smtp://127.0.0.1:1", rules(), runtime.handle()).expect("a carrier");
         drop(carrier);
     }
 }

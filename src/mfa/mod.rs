@@ -3,6 +3,7 @@
 mod everywhere;
 pub mod passkeys;
 mod recovery_codes;
+pub mod renewal;
 mod second_factor;
 mod totp;
 

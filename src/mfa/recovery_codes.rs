@@ -52,7 +52,8 @@ impl Mfa {
             .iter()
             .map(|code| code.digest(&self.services.secrets, purpose))
             .collect();
-        db::recovery_codes::replace(&transaction, actor.user, &digests, now).await?;
+        let key_name = self.services.secrets.key_name();
+        db::recovery_codes::replace(&transaction, actor.user, &digests, &key_name, now).await?;
         let event = actor.event(SecurityEvent::RecoveryCodesDrawn);
         db::events::record(&transaction, &event, now).await?;
         let (given_name, family_name) = holder.user.names();
@@ -80,11 +81,11 @@ impl Mfa {
         let Some(code) = RecoveryCode::parse(typed) else {
             return Ok(RecoveryOutcome::Invalid);
         };
-        let digest = code.digest(&self.services.secrets, Purpose::RecoveryCode(actor.user));
+        let digests = code.digests(&self.services.secrets, Purpose::RecoveryCode(actor.user));
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
-        if !db::recovery_codes::consume(&transaction, actor.user, &digest, now).await? {
+        if !db::recovery_codes::consume(&transaction, actor.user, &digests, now).await? {
             return Ok(RecoveryOutcome::Invalid);
         }
         let methods = self

@@ -14,6 +14,7 @@ use super::artefacts::fingerprint;
 use super::error::{ErrorCode, ProtocolError};
 use super::jose::{PublicKey, UnverifiedJwt};
 use super::signer::SigningAlgorithm;
+use crate::domain::{MasterKey, MasterKeys};
 
 /// How far the clock of a client may be off, and how old a proof may be, in seconds.
 pub const PROOF_WINDOW_IN_SECONDS: i64 = 300;
@@ -118,38 +119,43 @@ fn is_same_place(htu: &str, url: &str) -> bool {
     bare(htu).is_some_and(|htu| Some(htu) == bare(url))
 }
 
+/// Separates the key of nonces from every other use of the master key.
+const NONCE_PURPOSE: &[u8] = b"identite dpop nonces v1";
+
 /// The nonces of this server: the same on every node, renewed by time, nothing to store.
 #[derive(Clone)]
 pub struct Nonces {
-    key: [u8; 32],
+    keys: MasterKeys,
 }
 
 impl Nonces {
-    /// Nonces whose key is derived from `master`, the same for all nodes.
+    /// Nonces whose keys are derived from `keys`, the same for all nodes.
     #[must_use]
-    pub fn derived_from(master: &[u8]) -> Self {
-        Self {
-            key: mac(master, b"identite dpop nonces v1"),
-        }
+    pub const fn derived_from(keys: MasterKeys) -> Self {
+        Self { keys }
     }
 
     /// The nonce for proofs made from `now` on.
     #[must_use]
     pub fn current(&self, now: DateTime<Utc>) -> String {
-        self.of_period(now.timestamp().div_euclid(NONCE_PERIOD_IN_SECONDS))
+        let period = now.timestamp().div_euclid(NONCE_PERIOD_IN_SECONDS);
+        of_period(self.keys.ring().current(), period)
     }
 
     fn accept(&self, nonce: &str, now: DateTime<Utc>) -> bool {
         let period = now.timestamp().div_euclid(NONCE_PERIOD_IN_SECONDS);
-        [period, period - 1]
-            .into_iter()
-            .any(|period| self.of_period(period).as_bytes().ct_eq(nonce.as_bytes()).into())
+        let ring = self.keys.ring();
+        ring.all().any(|key| {
+            [period, period - 1]
+                .into_iter()
+                .any(|period| of_period(key, period).as_bytes().ct_eq(nonce.as_bytes()).into())
+        })
     }
+}
 
-    fn of_period(&self, period: i64) -> String {
-        let digest = mac(&self.key, &period.to_be_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(&digest[..NONCE_LENGTH_IN_BYTES])
-    }
+fn of_period(key: &MasterKey, period: i64) -> String {
+    let digest = mac(&key.derived(NONCE_PURPOSE), &period.to_be_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(&digest[..NONCE_LENGTH_IN_BYTES])
 }
 
 fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
@@ -180,7 +186,7 @@ mod tests {
     }
 
     fn nonces() -> Nonces {
-        Nonces::derived_from(b"master")
+        Nonces::derived_from([1; 32].into())
     }
 
     fn proof(
@@ -259,7 +265,7 @@ mod tests {
         let nonce = nonces.current(now());
         assert!(nonces.accept(&nonce, now() + TimeDelta::seconds(NONCE_PERIOD_IN_SECONDS)));
         assert!(!nonces.accept(&nonce, now() + TimeDelta::seconds(2 * NONCE_PERIOD_IN_SECONDS)));
-        assert!(!Nonces::derived_from(b"other").accept(&nonce, now()));
+        assert!(!Nonces::derived_from([2; 32].into()).accept(&nonce, now()));
     }
 
     proptest! {

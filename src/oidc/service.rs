@@ -8,8 +8,8 @@ use identite_actors::clock::SharedClock;
 use identite_actors::state::StateStore;
 
 use super::artefacts::{
-    AccessToken, AuthorizationCode, RefreshToken, code_key, looks_like_a_secret, new_secret, refresh_key,
-    revocation_of, token_key,
+    AccessToken, AuthorizationCode, RefreshToken, code_key, looks_like_a_secret, refresh_key, revocation_of,
+    token_key,
 };
 use super::client::{Client, ClientMemo, is_printable_ascii};
 use super::client_keys::PublishedKeys;
@@ -58,7 +58,7 @@ impl OidcSettings {
             limit_claims_to_client_scopes: false,
             limit_introspection_to_own_tokens: false,
             confirm_unhinted_logout: false,
-            dpop_nonces: Nonces::derived_from(new_secret().as_bytes()),
+            dpop_nonces: Nonces::derived_from(rand::random::<[u8; 32]>().into()),
             offers_mutual_tls: false,
         }
     }

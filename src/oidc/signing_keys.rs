@@ -7,17 +7,17 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, KeyInit, Mac};
 use identite_actors::keys::{
     ArrangedKey, InvalidKeys, KeyKind, KeyStage, SigningAlgorithm, generate_signing_key,
 };
 use josekit::jwe::{Dir, JweHeader};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use sha2::Sha256;
 
+use crate::db::renewal::{self, Renewal};
 use crate::db::signing_keys::{self, SigningKeyRow};
 use crate::db::{self, GenericClient};
+use crate::domain::{MasterKey, MasterKeys};
 
 /// How the private keys are encrypted.
 const CONTENT_ENCRYPTION: &str = "A256GCM";
@@ -27,7 +27,7 @@ const CONTENT_ENCRYPTION: &str = "A256GCM";
 pub struct SigningKeys {
     /// The keys of the variable `JWKS`.
     own: Vec<OwnKey>,
-    vault_key: [u8; 32],
+    vault: MasterKeys,
 }
 
 #[derive(Clone)]
@@ -54,6 +54,18 @@ pub struct ListedKey {
     pub signs_until: Option<DateTime<Utc>>,
 }
 
+/// What became of the sealed keys after the key of the deployment was replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResealedKeys {
+    pub seen: u64,
+    /// Sealed with the current key now, or, in a dry run, to be.
+    pub resealed: u64,
+    /// Sealed with the current key before.
+    pub current: u64,
+    /// Those that none of the keys opens, by their `kid`.
+    pub unreadable: Vec<String>,
+}
+
 /// Why the calendar was not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeysError {
@@ -63,6 +75,8 @@ pub enum SigningKeysError {
     Keys(#[from] InvalidKeys),
     #[error("a key cannot be made, sealed or opened: {0}")]
     Jose(#[from] josekit::JoseError),
+    #[error("there is no key to open a key with")]
+    NoVault,
     #[error("no key has the kid {0:?}")]
     Unknown(String),
     #[error("no other key of its kind signs: rotate first")]
@@ -70,11 +84,11 @@ pub enum SigningKeysError {
 }
 
 impl SigningKeys {
-    /// A calendar over the keys of `jwks`; `master` is the key of this deployment.
+    /// A calendar over the keys of `jwks`; what is in the database is encrypted with a key derived from `vault`.
     ///
     /// # Errors
     /// When `jwks` cannot be used.
-    pub fn new(jwks: &SecretString, master: &[u8]) -> Result<Self, InvalidKeys> {
+    pub fn new(jwks: &SecretString, vault: MasterKeys) -> Result<Self, InvalidKeys> {
         let set: Value = serde_json::from_str(jwks.expose_secret()).map_err(|_| InvalidKeys::NotAKeySet)?;
         let private = set
             .get("keys")
@@ -91,10 +105,7 @@ impl SigningKeys {
                 signs: public.signs,
             })
             .collect();
-        Ok(Self {
-            own,
-            vault_key: vault_key(master),
-        })
+        Ok(Self { own, vault })
     }
 
     /// What each key does at `now`, in the order in which they are chosen from.
@@ -261,15 +272,69 @@ impl SigningKeys {
     fn seal(&self, jwk: &SecretString) -> Result<String, SigningKeysError> {
         let mut header = JweHeader::new();
         header.set_content_encryption(CONTENT_ENCRYPTION);
-        let encrypter = Dir.encrypter_from_bytes(self.vault_key)?;
+        let encrypter = Dir.encrypter_from_bytes(vault_key(self.vault.ring().current()))?;
         let payload = jwk.expose_secret().as_bytes();
         Ok(josekit::jwe::serialize_compact(payload, &header, &encrypter)?)
     }
 
     fn open(&self, sealed: &str) -> Result<SecretString, SigningKeysError> {
-        let decrypter = Dir.decrypter_from_bytes(self.vault_key)?;
-        let (payload, _) = josekit::jwe::deserialize_compact(sealed, &decrypter)?;
-        Ok(SecretString::from(String::from_utf8_lossy(&payload).into_owned()))
+        self.try_keys(sealed).map(|(jwk, _)| jwk)
+    }
+
+    /// Seals with the current key what a former one sealed, or, in a dry run, only looks.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a key cannot be sealed.
+    pub async fn reseal(
+        &self,
+        transaction: &db::Transaction<'_>,
+        is_dry_run: bool,
+    ) -> Result<ResealedKeys, SigningKeysError> {
+        let mut outcome = ResealedKeys::default();
+        let mut renewals = Vec::new();
+        for (kid, sealed) in renewal::sealed_signing_keys(transaction).await? {
+            outcome.seen += 1;
+            match self.resealed(&sealed) {
+                Ok(None) => outcome.current += 1,
+                Ok(Some(after)) => renewals.push(Renewal {
+                    id: kid,
+                    before: sealed,
+                    after,
+                }),
+                Err(_) => outcome.unreadable.push(kid),
+            }
+        }
+        outcome.resealed = renewals.len() as u64;
+        if !is_dry_run && !renewals.is_empty() {
+            renewal::renew_signing_keys(transaction, &renewals).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// `sealed`, sealed with the current key; `None` when that is what it is.
+    fn resealed(&self, sealed: &str) -> Result<Option<String>, SigningKeysError> {
+        let (jwk, is_current) = self.try_keys(sealed)?;
+        if is_current {
+            return Ok(None);
+        }
+        self.seal(&jwk).map(Some)
+    }
+
+    /// What is in `sealed`, and whether the current key sealed it. The authenticated encryption tells which key did.
+    fn try_keys(&self, sealed: &str) -> Result<(SecretString, bool), SigningKeysError> {
+        let ring = self.vault.ring();
+        let mut failure = None;
+        for (rank, key) in ring.all().enumerate() {
+            let decrypter = Dir.decrypter_from_bytes(vault_key(key))?;
+            match josekit::jwe::deserialize_compact(sealed, &decrypter) {
+                Ok((payload, _)) => {
+                    let jwk = SecretString::from(String::from_utf8_lossy(&payload).into_owned());
+                    return Ok((jwk, rank == 0));
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.map_or(SigningKeysError::NoVault, SigningKeysError::Jose))
     }
 }
 
@@ -280,10 +345,8 @@ impl fmt::Debug for SigningKeys {
 }
 
 /// The key that the private keys are encrypted with, which serves nothing else.
-fn vault_key(master: &[u8]) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(master).expect("HMAC takes keys of any length");
-    mac.update(b"identite signing keys v1");
-    mac.finalize().into_bytes().into()
+fn vault_key(master: &MasterKey) -> [u8; 32] {
+    master.derived(b"identite signing keys v1")
 }
 
 /// What the key of `row` does at `now`; `None` when it is not even published.
@@ -343,12 +406,22 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_key_is_opened_with_the_same_master_only() {
+    fn a_sealed_key_is_opened_with_the_key_that_sealed_it_and_resealed_with_the_current_one() {
         let jwks = identite_actors::keys::generate().unwrap();
-        let one = SigningKeys::new(&jwks, b"one").unwrap();
-        let sealed = one.seal(&SecretString::from("secret")).unwrap();
+        let (one, two) = ([1; 32], [2; 32]);
+        let before = SigningKeys::new(&jwks, one.into()).unwrap();
+        let during = SigningKeys::new(&jwks, MasterKeys::new(two.into(), vec![one.into()])).unwrap();
+        let after = SigningKeys::new(&jwks, two.into()).unwrap();
+        let sealed = before.seal(&SecretString::from("secret")).unwrap();
         assert!(!sealed.contains("secret"));
-        assert_eq!(one.open(&sealed).unwrap().expose_secret(), "secret");
-        assert!(SigningKeys::new(&jwks, b"other").unwrap().open(&sealed).is_err());
+        assert_eq!(before.open(&sealed).unwrap().expose_secret(), "secret");
+        assert_eq!(before.resealed(&sealed).unwrap(), None);
+        assert!(after.open(&sealed).is_err());
+        assert!(after.resealed(&sealed).is_err());
+
+        assert_eq!(during.open(&sealed).unwrap().expose_secret(), "secret");
+        let resealed = during.resealed(&sealed).unwrap().expect("another seal");
+        assert_eq!(after.open(&resealed).unwrap().expose_secret(), "secret");
+        assert_eq!(during.resealed(&resealed).unwrap(), None, "it is done");
     }
 }

@@ -20,7 +20,7 @@ use crate::connectors::{
     ConnectorMetrics, Debounce, FranceConnect, HttpClient, HttpSettings, PwnedPasswords,
 };
 use crate::db::Pool;
-use crate::domain::SecretHasher;
+use crate::domain::{MasterKeys, SecretHasher};
 use crate::mail::Mails;
 
 /// Where the logo of e-mails is found on every deployment, and the deployment that always shows it.
@@ -35,6 +35,7 @@ pub(super) struct Foundations<'a> {
     pub outbox: &'a Outbox,
     pub mails: &'a Mails,
     pub http: &'a HttpClient,
+    pub master_keys: &'a MasterKeys,
 }
 
 /// The use cases around an account.
@@ -52,7 +53,7 @@ pub(super) fn accounts(
         state: foundations.state.clone(),
         outbox: foundations.outbox.clone(),
         mails: foundations.mails.clone(),
-        secrets: SecretHasher::derived_from(config.secrets.symmetric_encryption_key.expose()),
+        secrets: SecretHasher::derived_from(foundations.master_keys.clone()),
         debounce: debounce(config, foundations.http)?,
         pwned_passwords: PwnedPasswords::new(foundations.http, pwned_passwords),
         franceconnect: franceconnect(config, foundations.http)?,

@@ -24,6 +24,7 @@ use url::Url;
 use super::accounts::{self, Foundations};
 use super::carriers::Carriers;
 use super::insight::DatabaseInsight;
+use super::master_keys::master_keys;
 use super::registers::{self, Registers};
 use super::reload::Reloadable;
 use super::{
@@ -35,6 +36,7 @@ use crate::config::{Config, SmtpTarget, StateBackend};
 use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
 use crate::db::session_clients::BACKCHANNEL_LOGOUT;
 use crate::db::{Pool, PoolSettings};
+use crate::domain::MasterKeys;
 use crate::journey::{Journeys, Rules, Visit};
 use crate::mail::{Envelope, SenderRules, carrier_for};
 use crate::mfa::Mfa;
@@ -61,6 +63,7 @@ pub(super) struct House {
     pub(super) mocks: Option<Mocks>,
     pub(super) operator: Data<Operator>,
     pub(super) outbox: Outbox,
+    pub(super) master_keys: MasterKeys,
     /// It stops with the house.
     pub(super) _housekeeping: Housekeeping,
 }
@@ -179,7 +182,8 @@ impl House {
         let pool = pool(config, io)?;
         let shared_state = state_store(config, &clock, io).await?;
         let state = shared_state.for_everybody();
-        let keys = keys(config, &pool, &clock, &instruments, io).await?;
+        let master_keys = master_keys(config);
+        let keys = keys(config, &master_keys, &pool, &clock, &instruments, io).await?;
 
         let idle = delta(config.sessions.max_age);
         let records = Arc::new(SessionTable {
@@ -221,6 +225,7 @@ impl House {
             outbox: &outbox,
             mails: &mails,
             http: &http,
+            master_keys: &master_keys,
         };
         let registers = registers::registers(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, hasher)?;
@@ -248,7 +253,7 @@ impl House {
             http_metrics: HttpMetrics::new(instruments.registry())?,
             state: shared_state,
             keys,
-            oidc_settings: oidc_settings(config),
+            oidc_settings: oidc_settings(config, &master_keys),
             provider_metrics: ProviderMetrics::register(instruments.registry())?,
             published_keys: PublishedKeys::new(ClientKeyDocuments::new(&http)),
             connections_per_worker: connections_per_worker(config),
@@ -269,6 +274,7 @@ impl House {
             mocks: config.deploy_env.is_localhost().then(|| Mocks::new(mails)),
             operator: Data::new(operator),
             outbox,
+            master_keys,
             _housekeeping: housekeeping,
         })
     }
@@ -285,6 +291,7 @@ fn hasher(config: &Config, instruments: &Instruments) -> Result<PasswordHasher, 
 /// The keys of the variable, arranged by the calendar in the database.
 async fn keys(
     config: &Config,
+    master_keys: &MasterKeys,
     pool: &Pool,
     clock: &SharedClock,
     instruments: &Instruments,
@@ -296,13 +303,12 @@ async fn keys(
         problem: error.to_string(),
     };
     let keys = Keys::start(&secrets.jwks, KEY_GRACE, clock.clone(), instruments).map_err(unusable)?;
-    let calendar =
-        SigningKeys::new(&secrets.jwks, secrets.symmetric_encryption_key.expose()).map_err(unusable)?;
+    let calendar = SigningKeys::new(&secrets.jwks, master_keys.clone()).map_err(unusable)?;
     signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await;
     Ok(keys)
 }
 
-fn oidc_settings(config: &Config) -> OidcSettings {
+fn oidc_settings(config: &Config, master_keys: &MasterKeys) -> OidcSettings {
     let oidc = &config.oidc;
     OidcSettings {
         code_ttl: oidc.authorization_code_lifetime,
@@ -310,7 +316,7 @@ fn oidc_settings(config: &Config) -> OidcSettings {
         limit_introspection_to_own_tokens: oidc.limit_introspection_to_own_tokens,
         confirm_unhinted_logout: oidc.confirm_unhinted_logout,
         offers_mutual_tls: oidc.client_certificate_header.is_some(),
-        dpop_nonces: Nonces::derived_from(config.secrets.symmetric_encryption_key.expose()),
+        dpop_nonces: Nonces::derived_from(master_keys.clone()),
         ..OidcSettings::new(&config.server.host)
     }
 }
@@ -323,6 +329,7 @@ impl House {
             telemetry,
             cookies: self.rooms.settings.cookies.clone(),
             operator_token: self.operator.token.clone(),
+            master_keys: self.master_keys.clone(),
             settings: config.describe().to_vec(),
         }
     }

@@ -12,14 +12,13 @@ use crate::mfa::{Mfa, MfaServices};
 
 /// The use cases around second factors.
 pub(super) fn mfa(config: &Config, foundations: &Foundations<'_>) -> Result<Mfa, ServeError> {
-    let encryption_key = config.secrets.symmetric_encryption_key.expose();
     Ok(Mfa::new(MfaServices {
         pool: foundations.pool.clone(),
         clock: foundations.clock.clone(),
         outbox: foundations.outbox.clone(),
         mails: foundations.mails.clone(),
-        secrets: SecretHasher::derived_from(encryption_key),
-        totp_keys: Arc::new(TotpKeyCipher::new(*encryption_key)),
+        secrets: SecretHasher::derived_from(foundations.master_keys.clone()),
+        totp_keys: Arc::new(TotpKeyCipher::new(foundations.master_keys.clone())),
         issuer: config.pages.application_name.clone(),
         state: foundations.state.clone(),
         passkeys: Arc::new(passkeys(config, foundations)?),
@@ -33,14 +32,10 @@ fn passkeys(config: &Config, foundations: &Foundations<'_>) -> Result<PasskeySer
             variable: "HOST",
             problem: "it has no host name, which passkeys are bound to".to_owned(),
         })?;
-    let decoys = Decoys::derived_from(config.secrets.symmetric_encryption_key.expose());
     let aaguids = url("PASSKEY_AAGUIDS_URL", &config.connectors.passkey_aaguids_url)?;
     Ok(PasskeyServices {
         relying_party,
         names: PasskeyNames::new(foundations.http, aaguids),
-        decoys: decoys.ok_or_else(|| ServeError::Setting {
-            variable: "SYMMETRIC_ENCRYPTION_KEY",
-            problem: "it is too short".to_owned(),
-        })?,
+        decoys: Decoys::derived_from(foundations.master_keys.clone()),
     })
 }

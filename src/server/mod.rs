@@ -7,6 +7,7 @@ mod house;
 mod housekeeping;
 mod insight;
 mod key_age;
+mod master_keys;
 mod mfa;
 mod organizations;
 mod ports;
@@ -31,6 +32,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::house::{House, workers};
+pub(crate) use self::master_keys::master_keys;
 pub use self::register::register;
 pub use self::register_tokens::keep_token;
 pub use self::reload::ReadConfig;

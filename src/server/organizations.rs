@@ -24,7 +24,7 @@ pub(super) fn organizations(
         clock: foundations.clock.clone(),
         outbox: foundations.outbox.clone(),
         mails: foundations.mails.clone(),
-        secrets: SecretHasher::derived_from(config.secrets.symmetric_encryption_key.expose()),
+        secrets: SecretHasher::derived_from(foundations.master_keys.clone()),
         directory: registers.directory.clone(),
         contacts: registers.contacts.clone(),
         rules: OrganizationRules {

@@ -2,13 +2,21 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::master_keys;
 use crate::config::{Config, ConfigError, Setting};
+use crate::domain::MasterKeys;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::web::cookies::CookieJarRules;
 use crate::web::operator::OperatorToken;
 
 /// The variables that take effect without a restart. The access log is reopened besides.
-const EFFECTIVE: [&str; 3] = ["LOG_LEVEL", "SESSION_COOKIE_SECRET", "OPERATOR_TOKEN"];
+const EFFECTIVE: [&str; 5] = [
+    "LOG_LEVEL",
+    "SESSION_COOKIE_SECRET",
+    "OPERATOR_TOKEN",
+    "SYMMETRIC_ENCRYPTION_KEY",
+    "SYMMETRIC_ENCRYPTION_KEY_PREVIOUS",
+];
 
 /// Reads the configuration again, as the start did.
 pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
@@ -19,6 +27,7 @@ pub(super) struct Reloadable {
     pub(super) telemetry: Telemetry,
     pub(super) cookies: CookieJarRules,
     pub(super) operator_token: OperatorToken,
+    pub(super) master_keys: MasterKeys,
     /// The configuration as it was read last.
     pub(super) settings: Vec<Setting>,
 }
@@ -46,6 +55,7 @@ impl Reloadable {
         self.cookies
             .replace_secrets(config.secrets.cookie_secrets.clone());
         self.operator_token.replace(config.server.operator_token.clone());
+        master_keys::replace(&self.master_keys, config);
         self.telemetry.set_level(config.logs.level);
         let waiting = waiting_for_restart(&self.settings, config.describe());
         tracing::info!(re_read = EFFECTIVE.join(", "), "the configuration was re-read");

@@ -1,5 +1,6 @@
 //! Parts of it all fail under load: what is lost, and what is doubled.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::cluster::Cluster;
@@ -8,14 +9,26 @@ use super::load::Load;
 use super::postgres::OwnPostgres;
 use crate::support::TestDatabase;
 
-/// Mails that a node may hand over at the same time: what it hands over while it is killed may be sent twice.
+/// Mails that a node hands over at the same time: those that were accepted and not noted yet when it is killed come again,
+/// under the same name.
 const DELIVERIES_AT_ONCE: u64 = 4;
 
-fn expect_nothing_lost(figures: &Figures) {
-    assert_eq!(figures.get(|figures| &figures.sessions_lost), 0, "{figures}");
-    assert_eq!(figures.get(|figures| &figures.sessions_revived), 0, "{figures}");
-    assert_eq!(figures.get(|figures| &figures.mails_lost), 0, "{figures}");
-    assert!(figures.get(|figures| &figures.mails) > 0, "{figures}");
+/// Nothing is lost, nothing is doubled; of mails at most so many further copies came.
+fn expect_nothing_lost(figures: &Figures, repeats_at_most: u64) {
+    let get = |counter: fn(&Figures) -> &AtomicU64| figures.get(counter);
+    assert_eq!(get(|figures| &figures.sessions_lost), 0, "{figures}");
+    assert_eq!(get(|figures| &figures.sessions_revived), 0, "{figures}");
+    assert_eq!(get(|figures| &figures.codes_doubled), 0, "{figures}");
+    assert_eq!(get(|figures| &figures.moderations_lost), 0, "{figures}");
+    assert_eq!(get(|figures| &figures.moderations_doubled), 0, "{figures}");
+    assert!(get(|figures| &figures.moderations) > 0, "{figures}");
+    assert_eq!(get(|figures| &figures.mails_lost), 0, "{figures}");
+    assert_eq!(get(|figures| &figures.mails_doubled), 0, "{figures}");
+    assert!(
+        get(|figures| &figures.mails_repeated) <= repeats_at_most,
+        "{figures}"
+    );
+    assert!(get(|figures| &figures.mails) > 0, "{figures}");
 }
 
 #[tokio::test]
@@ -27,8 +40,7 @@ async fn a_node_that_is_killed_takes_nothing_along() {
     load.wait_for_journeys(20).await;
     let figures = load.end(&cluster).await;
     println!("a node killed: {figures}");
-    expect_nothing_lost(&figures);
-    assert!(figures.get(|figures| &figures.mails_doubled) <= DELIVERIES_AT_ONCE);
+    expect_nothing_lost(&figures, DELIVERIES_AT_ONCE);
 }
 
 #[tokio::test]
@@ -49,10 +61,9 @@ async fn a_rolling_restart_is_invisible() {
     load.wait_for_journeys(5).await;
     let figures = load.end(&cluster).await;
     println!("a rolling restart: {figures}");
-    expect_nothing_lost(&figures);
+    expect_nothing_lost(&figures, 0);
     assert_eq!(figures.get(|figures| &figures.failures), 0, "{figures}");
     assert_eq!(figures.get(|figures| &figures.begun_anew), 0, "{figures}");
-    assert_eq!(figures.get(|figures| &figures.mails_doubled), 0, "{figures}");
 }
 
 #[tokio::test]
@@ -66,8 +77,7 @@ async fn a_redis_that_loses_everything_signs_nobody_out() {
     load.wait_for_journeys(20).await;
     let figures = load.end(&cluster).await;
     println!("Redis restarted, empty: {figures}");
-    expect_nothing_lost(&figures);
-    assert_eq!(figures.get(|figures| &figures.mails_doubled), 0, "{figures}");
+    expect_nothing_lost(&figures, 0);
 }
 
 #[tokio::test]
@@ -81,6 +91,6 @@ async fn a_postgresql_that_crashes_loses_nothing_that_was_promised() {
     load.wait_for_journeys(20).await;
     let figures = load.end(&cluster).await;
     println!("PostgreSQL crashed and restarted: {figures}");
-    expect_nothing_lost(&figures);
-    assert!(figures.get(|figures| &figures.mails_doubled) <= 3 * DELIVERIES_AT_ONCE);
+    // No process ends: whatever was accepted is noted as soon as there is something to note it in.
+    expect_nothing_lost(&figures, 0);
 }

@@ -19,11 +19,22 @@ pub struct Figures {
     pub sessions_lost: AtomicU64,
     /// Sessions that were alive although their owner had ended them.
     pub sessions_revived: AtomicU64,
-    /// Mails that were promised and did not come.
-    pub mails_lost: AtomicU64,
-    /// Mails that came more than once.
-    pub mails_doubled: AtomicU64,
+    /// Authorization codes that worked a second time.
+    pub codes_doubled: AtomicU64,
+    /// Requests to join an organization that an answer told of.
+    pub moderations: AtomicU64,
+    /// Of these, those that are not on record.
+    pub moderations_lost: AtomicU64,
+    /// People for whom more than one is on record.
+    pub moderations_doubled: AtomicU64,
+    /// Mails on record.
     pub mails: AtomicU64,
+    /// Mails that were promised, or on record, and did not come.
+    pub mails_lost: AtomicU64,
+    /// Mails that came under more than one name: nobody could tell that they are the same.
+    pub mails_doubled: AtomicU64,
+    /// Further copies, under the name of the first: deliveries that were cut between the acceptance and its record.
+    pub mails_repeated: AtomicU64,
     /// The longest time that somebody had to insist, in milliseconds.
     pub longest_wait: AtomicU64,
 }
@@ -45,20 +56,26 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let get = |counter: fn(&Self) -> &AtomicU64| self.get(counter);
         write!(
             f,
-            "requests {}, failures {}, journeys {}, begun anew {}, sessions lost {}, sessions revived {}, mails {}, lost {}, \
-             doubled {}, longest wait {} ms",
-            self.get(|figures| &figures.requests),
-            self.get(|figures| &figures.failures),
-            self.get(|figures| &figures.journeys),
-            self.get(|figures| &figures.begun_anew),
-            self.get(|figures| &figures.sessions_lost),
-            self.get(|figures| &figures.sessions_revived),
-            self.get(|figures| &figures.mails),
-            self.get(|figures| &figures.mails_lost),
-            self.get(|figures| &figures.mails_doubled),
-            self.get(|figures| &figures.longest_wait),
+            "requests {}, failures {}, journeys {}, begun anew {}, sessions lost {}, revived {}, codes doubled {}, \
+             moderations {}, lost {}, doubled {}, mails {}, lost {}, doubled {}, raw repeats {}, longest wait {} ms",
+            get(|figures| &figures.requests),
+            get(|figures| &figures.failures),
+            get(|figures| &figures.journeys),
+            get(|figures| &figures.begun_anew),
+            get(|figures| &figures.sessions_lost),
+            get(|figures| &figures.sessions_revived),
+            get(|figures| &figures.codes_doubled),
+            get(|figures| &figures.moderations),
+            get(|figures| &figures.moderations_lost),
+            get(|figures| &figures.moderations_doubled),
+            get(|figures| &figures.mails),
+            get(|figures| &figures.mails_lost),
+            get(|figures| &figures.mails_doubled),
+            get(|figures| &figures.mails_repeated),
+            get(|figures| &figures.longest_wait),
         )
     }
 }

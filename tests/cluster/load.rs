@@ -1,6 +1,6 @@
 //! Many people at once, for as long as a test wants, and the account of it afterwards.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -26,7 +26,9 @@ pub struct Load {
 struct Outcome {
     email: String,
     /// Mails that an answer promised.
-    promised: u64,
+    mails: u64,
+    /// Requests to join that an answer told of.
+    requests_to_join: u64,
 }
 
 impl Load {
@@ -53,24 +55,33 @@ impl Load {
             let (client, url) = (cluster.client.clone(), cluster.url.clone());
             let (authorization, is_over) = (authorization.clone(), is_over.clone());
             people.spawn(async move {
-                let mut promised = 0;
+                let mut outcome = Outcome {
+                    email: person.email.clone(),
+                    mails: 0,
+                    requests_to_join: 0,
+                };
                 while !is_over.load(Ordering::Relaxed) {
                     let code = person.obtain_code(&authorization).await;
                     if redeem(&client, &url, &code, &person.figures).await.is_some() {
                         person.figures.count(|figures| &figures.journeys);
+                        if redeem(&client, &url, &code, &person.figures).await.is_some() {
+                            person.figures.count(|figures| &figures.codes_doubled);
+                        }
                     } else {
                         person.figures.count(|figures| &figures.begun_anew);
+                    }
+                    if outcome.requests_to_join == 0 && person.ask_to_join().await {
+                        outcome.requests_to_join = 1;
                     }
                     person.sign_out().await;
                     if person.is_signed_in().await {
                         person.figures.count(|figures| &figures.sessions_revived);
                     }
-                    promised += u64::from(promised == 0 && person.ask_for_reset().await);
+                    if outcome.mails == 0 && person.ask_for_reset().await {
+                        outcome.mails = 1;
+                    }
                 }
-                Outcome {
-                    email: person.email,
-                    promised,
-                }
+                outcome
             });
         }
         Self {
@@ -98,21 +109,47 @@ impl Load {
     /// Lets everybody finish, and counts what was lost and what was doubled.
     pub async fn end(mut self, cluster: &Cluster) -> Arc<Figures> {
         self.is_over.store(true, Ordering::Relaxed);
-        let mut promised = HashMap::new();
+        let mut outcomes = Vec::new();
         while let Some(outcome) = self.people.join_next().await {
-            let outcome = outcome.expect("nobody gave up");
-            promised.insert(outcome.email, outcome.promised);
+            outcomes.push(outcome.expect("nobody gave up"));
         }
         for person in &self.resting {
             if !person.is_signed_in().await {
                 self.figures.count(|figures| &figures.sessions_lost);
             }
         }
-        self.count_mails(cluster, &promised).await;
+        self.count_requests_to_join(cluster, &outcomes).await;
+        self.count_mails(cluster, &outcomes).await;
         self.figures
     }
 
-    async fn count_mails(&self, cluster: &Cluster, promised: &HashMap<String, u64>) {
+    async fn count_requests_to_join(&self, cluster: &Cluster, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            let on_record = cluster
+                .database()
+                .count(&format!(
+                    "SELECT count(*) FROM moderations
+                     JOIN users ON users.id = moderations.user_id
+                     WHERE users.email = '{}'",
+                    outcome.email
+                ))
+                .await;
+            self.add(|figures| &figures.moderations, outcome.requests_to_join);
+            if on_record == 0 {
+                self.add(|figures| &figures.moderations_lost, outcome.requests_to_join);
+            }
+            if on_record > 1 {
+                self.add(|figures| &figures.moderations_doubled, 1);
+            }
+        }
+    }
+
+    fn add(&self, counter: fn(&Figures) -> &AtomicU64, number: u64) {
+        counter(&self.figures).fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// What was delivered, and under how many names: a mail that is accepted twice under one name is one to its reader.
+    async fn count_mails(&self, cluster: &Cluster, outcomes: &[Outcome]) {
         let waiting = "SELECT count(*) FROM identite_outbox WHERE delivered_at IS NULL AND dead_at IS NULL";
         let started = Instant::now();
         while cluster.database().count(waiting).await > 0 {
@@ -128,24 +165,30 @@ impl Load {
         let enqueued = u64::try_from(cluster.database().count(enqueued).await).expect("a count");
         let mails = cluster.first.mailbox.mails();
         self.figures.mails.store(enqueued, Ordering::Relaxed);
-        let mut resets: HashMap<String, u64> = HashMap::new();
-        let mut seen: HashMap<String, u64> = HashMap::new();
+        let mut resets: HashMap<String, HashSet<String>> = HashMap::new();
+        let mut names = HashSet::new();
         for mail in &mails {
             let recipient = mail.recipients.first().cloned().unwrap_or_default();
+            let name = mail.header("Message-ID").expect("a name");
             if mail.subject().contains("mot de passe") {
-                *resets.entry(recipient).or_default() += 1;
+                resets.entry(recipient).or_default().insert(name.clone());
             }
-            *seen
-                .entry(mail.header("Message-ID").unwrap_or_default())
-                .or_default() += 1;
+            names.insert(name);
         }
-        let add = |counter: &AtomicU64, number: u64| counter.fetch_add(number, Ordering::Relaxed);
-        for (email, promised) in promised {
-            let came = resets.get(email).copied().unwrap_or_default();
-            add(&self.figures.mails_lost, promised.saturating_sub(came));
+        for outcome in outcomes {
+            let came = resets.get(&outcome.email).map_or(0, HashSet::len);
+            self.add(
+                |figures| &figures.mails_lost,
+                outcome.mails.saturating_sub(size(came)),
+            );
         }
-        let came = u64::try_from(mails.len()).expect("a count");
-        add(&self.figures.mails_lost, enqueued.saturating_sub(came));
-        add(&self.figures.mails_doubled, came.saturating_sub(enqueued));
+        let (names, came) = (size(names.len()), size(mails.len()));
+        self.add(|figures| &figures.mails_lost, enqueued.saturating_sub(names));
+        self.add(|figures| &figures.mails_doubled, names.saturating_sub(enqueued));
+        self.add(|figures| &figures.mails_repeated, came.saturating_sub(names));
     }
+}
+
+fn size(size: usize) -> u64 {
+    u64::try_from(size).expect("a count")
 }

@@ -13,6 +13,9 @@ use crate::support::{ORGANIZATION, PASSWORD, Page, RelyingParty, Visitor, parame
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Of the played register.
+const LARGE_COMPANY: &str = "66204244933106";
+
 const START: &str = "/users/start-sign-in";
 const SIGN_IN: &str = "/users/sign-in";
 const SELECT: &str = "/users/select-organization";
@@ -140,6 +143,15 @@ impl Person {
         const RESET: &str = "/users/reset-password";
         let answer = self.send(RESET, RESET, &[("login", &self.email)]).await;
         answer.is_some_and(|page| page.status.as_u16() < 400)
+    }
+
+    /// Asks to join an organization that knows nobody by their address, which a moderator decides on. Gives whether the answer says
+    /// that the request is on record.
+    pub async fn ask_to_join(&self) -> bool {
+        const JOIN: &str = "/users/join-organization";
+        let form = format!("{JOIN}?do_not_propose_suggestions=true");
+        let answer = self.send(&form, JOIN, &[("siret", LARGE_COMPANY)]).await;
+        answer.is_some_and(|page| page.url.path() == "/users/unable-to-auto-join-organization")
     }
 
     async fn be_patient(&self, started: Instant, path: &str) {

@@ -255,18 +255,18 @@ async fn a_migration_that_arrives_after_one_with_a_higher_number_is_applied_and_
     // As if the last version had come without it.
     database
         .execute(
-            "DROP TABLE identite_recovery_codes, identite_totp_enrolments, identite_totp_steps;
-             DELETE FROM identite_schema_history WHERE version = 4",
+            "DROP TABLE identite_official_contacts, identite_tickets;
+             DELETE FROM identite_schema_history WHERE version = 8",
         )
         .await;
-    let late = "V4__second_factors is older by its number than";
+    let late = "V8__official_contacts_and_tickets is older by its number than";
     let outlook = identite::db::migrate::outlook(database.pool()).await.unwrap();
-    assert_eq!(outlook.pending, ["V4__second_factors"]);
+    assert_eq!(outlook.pending, ["V8__official_contacts_and_tickets"]);
     assert!(outlook.obstacles.is_empty(), "{:?}", outlook.obstacles);
     assert!(outlook.remarks[0].starts_with(late), "{:?}", outlook.remarks);
 
     let report = migrate(database.pool()).await.unwrap();
-    assert_eq!(report.applied, ["V4__second_factors"]);
+    assert_eq!(report.applied, ["V8__official_contacts_and_tickets"]);
     assert!(report.remarks[0].starts_with(late), "{:?}", report.remarks);
     assert!(pending(database.pool()).await.unwrap().is_empty());
     assert_eq!(catalog_of(&database).await, expected);

@@ -1,4 +1,4 @@
-//! The command-line tools: imports, the deletion of everything, the copy for statistics.
+//! The command-line tools: imports, the deletion of everything, the copy for statistics, the renewal of what is encrypted.
 
 #[path = "tools/delete_all.rs"]
 mod delete_all;
@@ -12,6 +12,8 @@ mod import_volume;
 mod migrate_check;
 #[path = "tools/mock_data.rs"]
 mod mock_data;
+#[path = "tools/secrets.rs"]
+mod secrets;
 #[path = "tools/statistics.rs"]
 mod statistics;
 #[path = "tools/tool.rs"]

@@ -70,10 +70,10 @@ async fn claim_what_is_due(floor: Arc<Floor>, hand: Rc<Hand>) {
 }
 
 fn deliver_and_look_for_more(floor: Arc<Floor>, hand: Rc<Hand>, item: Item) -> LocalBoxFuture<'static, ()> {
-    let place = floor.clone().take_place();
+    let delivery = floor.clone().begin(item);
     Box::pin(async move {
-        floor.deliver(item).await;
-        drop(place);
+        // It fails only when the runtime ends, and this process with it.
+        let _ = delivery.await;
         if hand.more.get() {
             claim_what_is_due(floor, hand).await;
         }

@@ -1,10 +1,12 @@
 //! One delivery, from the claim to what is recorded of it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -16,11 +18,9 @@ use crate::clock::SharedClock;
 /// Errors are kept for operators up to this many characters.
 const ERROR_LENGTH: usize = 500;
 
-/// Attempts to record a delivery before it is left to be sent again.
-const RECORDING_ATTEMPTS: u32 = 5;
-
-/// Between two of them, growing.
-const RECORDING_PAUSE: Duration = Duration::from_millis(100);
+/// Between two attempts to record a delivery while the store is away, growing up to [`LONGEST_RECORDING_PAUSE`].
+const RECORDING_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_RECORDING_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where deliveries happen: outlives a restart of the actor.
 pub(super) struct Floor {
@@ -81,35 +81,42 @@ impl Floor {
     }
 
     /// Takes one of the places for deliveries, until what is returned is dropped.
-    pub(super) fn take_place(self: Arc<Self>) -> Place {
+    fn take_place(self: Arc<Self>) -> Place {
         self.in_delivery.fetch_add(1, Ordering::AcqRel);
         Place { floor: self }
     }
 
-    /// Delivers `item` on the runtime for connections, and records the outcome. When the future is dropped, the
-    /// delivery is given up.
-    pub(super) async fn deliver(&self, item: Item) {
-        let id = item.id;
-        if item.attempts > self.settings.attempts_at_most {
+    /// Delivers `item` on the runtime for connections and records the outcome there, in the same task: between the moment in
+    /// which the other side takes responsibility and the one in which that is noted there is nothing but the note. Nobody
+    /// interrupts the task, not even the end of the actor that began it.
+    pub(super) fn begin(self: Arc<Self>, item: Item) -> JoinHandle<()> {
+        let place = self.clone().take_place();
+        let io = self.io.clone();
+        io.spawn(async move {
+            self.deliver(item).await;
+            drop(place);
+        })
+    }
+
+    async fn deliver(&self, item: Item) {
+        let (id, attempts) = (item.id, item.attempts);
+        if attempts > self.settings.attempts_at_most {
             let error = "the process died during the last attempts".to_owned();
             return self
-                .record(id, item.attempts, Err(DeliveryError::Permanent(error)))
+                .record(id, attempts, Err(DeliveryError::Permanent(error)))
                 .await;
         }
-        let carrier = self.carrier.clone();
         let deadline = self.settings.delivery_deadline;
-        let attempts = item.attempts;
-        let task = self.io.spawn(async move {
-            tokio::time::timeout(deadline, carrier.deliver(&item))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(DeliveryError::Transient(format!(
-                        "not delivered within {} s",
-                        deadline.as_secs()
-                    )))
-                })
-        });
-        let outcome = AbortOnDrop(task).outcome().await;
+        // A carrier that panics is not to take the record along.
+        let carried = AssertUnwindSafe(self.carrier.deliver(&item)).catch_unwind();
+        let outcome = match tokio::time::timeout(deadline, carried).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(DeliveryError::Transient("the carrier panicked".to_owned())),
+            Err(_) => Err(DeliveryError::Transient(format!(
+                "not delivered within {} s",
+                deadline.as_secs()
+            ))),
+        };
         self.record(id, attempts, outcome).await;
     }
 
@@ -118,8 +125,9 @@ impl Floor {
         let worker = &self.settings.worker;
         let recorded = match outcome {
             Ok(()) => {
+                self.record_delivered(id, now).await;
                 self.metrics.delivered.inc();
-                self.record_delivered(id, now).await
+                Ok(())
             }
             Err(DeliveryError::Transient(error)) if attempts < self.settings.attempts_at_most => {
                 self.metrics.failed.inc();
@@ -146,15 +154,14 @@ impl Floor {
         }
     }
 
-    async fn record_delivered(&self, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut attempt = 1;
-        loop {
-            match self.store.delivered(&[id], now).await {
-                Ok(()) => return Ok(()),
-                Err(error) if attempt == RECORDING_ATTEMPTS => return Err(error),
-                Err(_) => tokio::time::sleep(RECORDING_PAUSE * attempt).await,
-            }
-            attempt += 1;
+    /// Insists for as long as it takes: while the store is away nobody can claim the item either, and once it is noted nobody
+    /// ever will.
+    async fn record_delivered(&self, id: i64, now: DateTime<Utc>) {
+        let mut pause = RECORDING_PAUSE;
+        while let Err(error) = self.store.delivered(&[id], now).await {
+            tracing::warn!(item = id, %error, "a delivery cannot be recorded yet");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_RECORDING_PAUSE);
         }
     }
 
@@ -177,23 +184,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.floor.in_delivery.fetch_sub(1, Ordering::AcqRel);
         self.floor.place_free.notify_waiters();
-    }
-}
-
-struct AbortOnDrop(JoinHandle<Result<(), DeliveryError>>);
-
-impl AbortOnDrop {
-    async fn outcome(mut self) -> Result<(), DeliveryError> {
-        match (&mut self.0).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(DeliveryError::Transient("the carrier panicked".to_owned())),
-        }
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Items are written by a use case in the database transaction of the change that they tell of, behind the port
 //! [`OutboxStore`]. This actor claims them for a lease, hands them to a [`Carrier`], and records each delivery as soon
-//! as the carrier has accepted it. Delivery is *at least once*: an item is sent again only when the process dies, or
-//! the store goes away, between these two steps.
+//! as the carrier has accepted it, each by itself, in the task that delivered it. Delivery is *at least once*: an item is
+//! sent again only when the process dies between these two steps, for which there is no cure on this side. Whoever carries
+//! gives every attempt the same name, so that the other side can tell. While the store is away, recording waits for it.
 //!
 //! * It polls at an interval, and is woken by [`Outbox::poke`] after a commit.
 //! * No more is claimed than can be carried at once, and a delivery is given up before its lease ends: what a process

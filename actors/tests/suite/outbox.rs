@@ -217,6 +217,16 @@ impl World {
     }
 
     fn node(&self, smtp: &Arc<Smtp>, settings: OutboxSettings) -> (Outbox, Instruments) {
+        self.node_on(smtp, settings, io())
+    }
+
+    /// A node whose deliveries run on `io`.
+    fn node_on(
+        &self,
+        smtp: &Arc<Smtp>,
+        settings: OutboxSettings,
+        io: tokio::runtime::Handle,
+    ) -> (Outbox, Instruments) {
         let instruments = instruments(&self.clock);
         let outbox = Outbox::start(
             self.table.clone(),
@@ -224,7 +234,7 @@ impl World {
             self.clock.clone(),
             &instruments,
             settings,
-            io(),
+            io,
         )
         .unwrap();
         (outbox, instruments)
@@ -396,9 +406,15 @@ async fn a_permanent_refusal_is_final() {
 async fn what_a_dead_process_had_claimed_is_taken_over_after_its_lease() {
     let world = World::new();
     let stuck = Smtp::hanging();
-    let crashing = world.node(&stuck, World::settings());
+    let process = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let crashing = world.node_on(&stuck, World::settings(), process.handle().clone());
     let id = world.insert();
     eventually_is("it is claimed", || stuck.at_once.load(Ordering::SeqCst) == 1).await;
+    process.shutdown_background();
     drop(crashing);
     eventually_is("nothing is left of it", || Arc::strong_count(&stuck) == 1).await;
     stuck.gate.add_permits(1);
@@ -464,6 +480,25 @@ async fn an_outbox_that_cannot_be_read_is_read_later() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     world.table.away.store(false, Ordering::SeqCst);
     eventually_is("it has left", || world.table.row(id).delivered).await;
+}
+
+#[actix::test]
+async fn what_was_accepted_while_the_store_is_away_is_noted_when_it_is_back_and_never_sent_again() {
+    let world = World::new();
+    let smtp = Smtp::hanging();
+    let (outbox, _instruments) = world.node(&smtp, World::settings());
+    let id = world.insert();
+    eventually_is("it is claimed", || smtp.at_once.load(Ordering::SeqCst) == 1).await;
+    world.table.away.store(true, Ordering::SeqCst);
+    smtp.gate.add_permits(10);
+    eventually_is("it was accepted", || smtp.accepted() == [id]).await;
+    // The lease passes meanwhile, and the actor that began the delivery goes.
+    world.shifted.advance(TimeDelta::minutes(10));
+    drop(outbox);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.table.away.store(false, Ordering::SeqCst);
+    eventually_is("it is noted", || world.table.row(id).delivered).await;
+    assert_eq!(smtp.accepted(), [id]);
 }
 
 #[actix::test]

@@ -272,6 +272,11 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
     ),
     ("SYMMETRIC_ENCRYPTION_KEY", "not base64!", "expected base64 text"),
     (
+        "SYMMETRIC_ENCRYPTION_KEY_PREVIOUS",
+        "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=,c2hvcnQ=",
+        "expected 32 bytes in base64",
+    ),
+    (
         "SYMMETRIC_ENCRYPTION_KEY",
         "c2hvcnQ=",
         "expected 32 bytes in base64",

@@ -30,6 +30,7 @@ pub use second_factor::SecondFactorOutcome;
 
 use super::MfaError;
 use crate::connectors::PasskeyNames;
+use crate::domain::MasterKeys;
 
 /// Options of a ceremony are plain data: this does not happen.
 const UNWRITABLE: MfaError = MfaError::Fault("the options of a ceremony cannot be written as JSON");
@@ -43,7 +44,7 @@ pub struct PasskeyServices {
 
 /// Identifiers of passkeys that do not exist, told of accounts that have none: who types addresses does not learn from the
 /// options of a ceremony which of them have passkeys.
-pub struct Decoys(WebauthnFakeCredentialGenerator<FakePasskeyDistribution>);
+pub struct Decoys(MasterKeys);
 
 /// Separates this use of the master key from every other.
 const DECOY_PURPOSE: &str = "identite passkey decoys v1";
@@ -52,17 +53,24 @@ const DECOY_PURPOSE: &str = "identite passkey decoys v1";
 const DECOY_DRAWS: u8 = 20;
 
 impl Decoys {
-    /// Decoys that only who knows `master` can tell from passkeys. `None`: `master` is too short to be a key.
+    /// Decoys that only who knows `keys` can tell from passkeys.
     #[must_use]
-    pub fn derived_from(master: &[u8]) -> Option<Self> {
-        WebauthnFakeCredentialGenerator::new(master).ok().map(Self)
+    pub const fn derived_from(keys: MasterKeys) -> Self {
+        Self(keys)
     }
 
-    /// The decoys of an address: always the same. The generator gives none to some, for whom any passkey would then be asked.
+    /// The decoys of an address: the same for as long as the key is. The generator gives none to some, for whom any passkey would
+    /// then be asked.
     fn of(&self, email: &str) -> Vec<Vec<u8>> {
+        let ring = self.0.ring();
+        let Ok(generator) =
+            WebauthnFakeCredentialGenerator::<FakePasskeyDistribution>::new(ring.current().expose())
+        else {
+            return Vec::new();
+        };
         (0..DECOY_DRAWS)
             .map(|draw| format!("{DECOY_PURPOSE}\0{draw}\0{email}"))
-            .filter_map(|subject| self.0.generate(subject.as_bytes()).ok())
+            .filter_map(|subject| generator.generate(subject.as_bytes()).ok())
             .find(|decoys| !decoys.is_empty())
             .unwrap_or_default()
     }

@@ -6,6 +6,7 @@ mod helper;
 mod limits;
 mod recovery_codes;
 mod removal;
+mod rotation;
 mod sign_in;
 
 use crate::accounts::{PASSWORD, insert_user};

@@ -10,10 +10,11 @@ use crate::support::{Options, Page, TestRedis, TestServer, TotpApplication, Visi
 
 const DRAWN: &str = "Vos nouveaux codes de secours";
 const USED: &str = "Un code de secours a été utilisé";
-const INVALID: &str = "/users/2fa-sign-in-with-recovery-code?notification=invalid_recovery_code";
-const ASKED_FOR_ANOTHER: &str = "/users/double-authentication-choice?notification=recovery_code_used";
+pub(super) const INVALID: &str = "/users/2fa-sign-in-with-recovery-code?notification=invalid_recovery_code";
+pub(super) const ASKED_FOR_ANOTHER: &str =
+    "/users/double-authentication-choice?notification=recovery_code_used";
 
-async fn draw(visitor: &Visitor) -> Vec<String> {
+pub(super) async fn draw(visitor: &Visitor) -> Vec<String> {
     let page = visitor.get("/connection-and-account").await;
     let page = visitor.submit(&page, "/codes-de-secours", &[]).await;
     assert_eq!(
@@ -25,7 +26,7 @@ async fn draw(visitor: &Visitor) -> Vec<String> {
     page.texts("ol.recovery-codes code")
 }
 
-async fn give(visitor: &Visitor, code: &str) -> Page {
+pub(super) async fn give(visitor: &Visitor, code: &str) -> Page {
     let page = visitor.get("/users/2fa-sign-in-with-recovery-code").await;
     visitor
         .submit(

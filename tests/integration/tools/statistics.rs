@@ -80,6 +80,14 @@ async fn the_copy_has_every_row_and_no_person() {
         assert!(everything.contains(kept), "{kept}");
     }
 
+    let trail = "SELECT count(*) FROM identite_audit
+                 WHERE action = 'statistics.copy' AND actor LIKE 'command line of %' AND subject_id = 'statistics'
+                   AND (detail->>'step' = 'began' OR (detail->'rows'->>'users')::bigint > 0)";
+    assert_eq!(bench.database.count(trail).await, 2, "its beginning and its end");
+    let output = copy(&bench, &destination, &["--dry-run"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(bench.database.count(trail).await, 2);
+
     // The next night.
     bench
         .database
@@ -175,4 +183,7 @@ async fn an_interrupted_copy_leaves_the_one_of_before_in_place() {
     assert_eq!(counts(&destination).await, before);
     assert_eq!(copy(&bench, &destination, &[]).status.code(), Some(0));
     assert_eq!(counts(&destination).await, counts(&bench.database).await);
+    let steps = "SELECT count(*) FROM identite_audit WHERE action = 'statistics.copy' AND detail->>'step' = ";
+    assert_eq!(bench.database.count(&format!("{steps}'began'")).await, 3);
+    assert_eq!(bench.database.count(&format!("{steps}'finished'")).await, 2);
 }
