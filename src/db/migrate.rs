@@ -232,6 +232,11 @@ pub async fn migrate(pool: &Pool) -> Result<Report, MigrateError> {
     let building = build_missing(&client).await?;
     report.indexed = building.built;
     report.remarks.extend(building.failed);
+    // At once, and not when the server notices that the connection is closed: whoever looks next sees nobody at work.
+    client
+        .execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
+        .await
+        .map_err(Error::from)?;
     Ok(report)
 }
 

@@ -27,6 +27,7 @@ impl MasterKey {
 
     /// The key for one purpose.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "HMAC takes keys of any length")]
     pub fn derived(&self, purpose: &[u8]) -> [u8; KEY_LENGTH_IN_BYTES] {
         let mut mac =
             <Hmac<Sha256> as KeyInit>::new_from_slice(self.expose()).expect("HMAC takes keys of any length");
