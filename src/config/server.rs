@@ -226,12 +226,13 @@ impl StateBackend {
                 .scheme()
                 .strip_prefix("rediss")
                 .or(parsed.scheme().strip_prefix("redis"));
-            parsed.has_host() && matches!(kind, Some("" | "+sentinel" | "+cluster"))
+            let is_socket = parsed.scheme() == "redis+unix" && parsed.path().len() > 1;
+            is_socket || parsed.has_host() && matches!(kind, Some("" | "+sentinel" | "+cluster"))
         });
         if !is_redis {
             reader.reject(
                 VARIABLE,
-                "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), or memory:",
+                "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), redis+unix:///path of a socket, or memory:",
             );
         }
         Self::Redis(SecretString::from(url))

@@ -6,24 +6,24 @@ use deadpool_postgres::GenericClient;
 use super::Error;
 
 /// One connection of a person to a relying party.
-#[derive(Debug, Clone, Copy)]
-pub struct NewConnection<'a> {
+#[derive(Debug, Clone)]
+pub struct NewConnection {
     pub user_id: i32,
     /// `oidc_clients.id`
     pub oidc_client_id: i32,
     pub organization_id: Option<i32>,
     /// The service behind a federation.
-    pub sp_name: Option<&'a str>,
+    pub sp_name: Option<String>,
     /// The client address as the trusted proxy gave it.
-    pub user_ip_address: Option<&'a str>,
+    pub user_ip_address: Option<String>,
     pub now: DateTime<Utc>,
 }
 
-/// Writes a connection down.
+/// Writes connections down, all or none, in one statement.
 ///
 /// # Errors
-/// When the database does not answer, or the person, the client or the organization is gone.
-pub async fn insert(database: &impl GenericClient, connection: &NewConnection<'_>) -> Result<(), Error> {
+/// When the database does not answer, or the person, the client or the organization of one of them is gone.
+pub async fn insert(database: &impl GenericClient, connections: &[NewConnection]) -> Result<(), Error> {
     let statement = database
         .prepare_cached(
             "INSERT INTO users_oidc_clients (
@@ -34,21 +34,35 @@ pub async fn insert(database: &impl GenericClient, connection: &NewConnection<'_
                user_ip_address,
                created_at,
                updated_at
-             ) VALUES ($1, $2, $3, $4, $5, $6, $6)",
+             )
+             SELECT
+               new.user_id,
+               new.oidc_client_id,
+               new.organization_id,
+               new.sp_name,
+               new.user_ip_address,
+               new.now,
+               new.now
+             FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::timestamptz[])
+               AS new (user_id, oidc_client_id, organization_id, sp_name, user_ip_address, now)",
         )
         .await?;
     database
         .execute(
             &statement,
             &[
-                &connection.user_id,
-                &connection.oidc_client_id,
-                &connection.organization_id,
-                &connection.sp_name,
-                &connection.user_ip_address,
-                &connection.now,
+                &column(connections, |connection| connection.user_id),
+                &column(connections, |connection| connection.oidc_client_id),
+                &column(connections, |connection| connection.organization_id),
+                &column(connections, |connection| connection.sp_name.as_deref()),
+                &column(connections, |connection| connection.user_ip_address.as_deref()),
+                &column(connections, |connection| connection.now),
             ],
         )
         .await?;
     Ok(())
+}
+
+fn column<'a, T>(connections: &'a [NewConnection], of: impl Fn(&'a NewConnection) -> T) -> Vec<T> {
+    connections.iter().map(of).collect()
 }

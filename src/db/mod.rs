@@ -52,4 +52,4 @@ pub use deadpool_postgres::{Client, GenericClient, Transaction};
 pub use dsn::{Dsn, InvalidDsn};
 pub use error::{Error, Fault};
 pub use pool::{Pool, PoolSettings, PoolStatus};
-pub use snapshot::{PersonRow, SnapshotRow, journey_snapshot};
+pub use snapshot::{PersonRow, SnapshotRow, journey_and_client, journey_snapshot};

@@ -1,6 +1,6 @@
 //! Connections to PostgreSQL, shared by everybody and driven by one runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts};
@@ -18,6 +18,9 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const UNACKNOWLEDGED_LIMIT: Duration = Duration::from_secs(10);
 /// Establishing a TCP connection may take this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a look-up over the common connection may take beyond the statement's own limit.
+const READING_MARGIN: Duration = Duration::from_secs(1);
 
 /// How many connections, and how long anything may take.
 #[derive(Debug, Clone)]
@@ -45,6 +48,30 @@ impl Default for PoolSettings {
 pub struct Pool {
     connections: deadpool_postgres::Pool,
     blueprint: Arc<Blueprint>,
+    /// What [`Pool::read`] uses.
+    common: Arc<Common>,
+}
+
+/// A connection that many use at a time.
+#[derive(Default)]
+struct Common {
+    connection: Mutex<Option<Arc<deadpool_postgres::Client>>>,
+    /// Held by whoever opens one.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl Common {
+    fn open(&self) -> Option<Arc<deadpool_postgres::Client>> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection
+            .as_ref()
+            .filter(|connection| !connection.is_closed())
+            .map(Arc::clone)
+    }
+
+    fn replace(&self, connection: Option<Arc<deadpool_postgres::Client>>) {
+        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+    }
 }
 
 /// What it takes to open a connection.
@@ -136,6 +163,7 @@ impl Pool {
         Self {
             connections,
             blueprint,
+            common: Arc::default(),
         }
     }
 
@@ -145,6 +173,44 @@ impl Pool {
     /// [`Error::Unavailable`] when none is free, or none can be opened, within the acquisition timeout.
     pub async fn get(&self) -> Result<deadpool_postgres::Client, Error> {
         Ok(self.connections.get().await?)
+    }
+
+    /// Looks something up over a connection that everybody who reads shares: statements travel one behind the other without
+    /// waiting for each other's answers, and several in one packet when many come at once. It is for short statements that wait
+    /// for no lock and need no transaction.
+    ///
+    /// # Errors
+    /// As the look-up, and [`Error::Unavailable`] when there is no connection, or no answer in time.
+    pub async fn read<T>(
+        &self,
+        look_up: impl AsyncFnOnce(&deadpool_postgres::Client) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let connection = self.common_connection().await?;
+        let deadline = self.blueprint.settings.statement_timeout + READING_MARGIN;
+        if let Ok(answer) = tokio::time::timeout(deadline, look_up(&connection)).await {
+            return answer;
+        }
+        // Whatever keeps it, nobody else shall wait behind it.
+        self.common.replace(None);
+        Err(Error::Unavailable("no answer in time".to_owned()))
+    }
+
+    async fn common_connection(&self) -> Result<Arc<deadpool_postgres::Client>, Error> {
+        if let Some(open) = self.common.open() {
+            return Ok(open);
+        }
+        if self.connections.status().max_size < 2 {
+            // The only one is needed by whoever writes.
+            return Ok(Arc::new(self.get().await?));
+        }
+        let _opening = self.common.opening.lock().await;
+        if let Some(open) = self.common.open() {
+            return Ok(open);
+        }
+        self.common.replace(None);
+        let connection = Arc::new(self.get().await?);
+        self.common.replace(Some(Arc::clone(&connection)));
+        Ok(connection)
     }
 
     /// How the pool is doing.
@@ -161,6 +227,7 @@ impl Pool {
 
     /// Closes what is idle and refuses further callers; connections in use are closed when they come back.
     pub fn close(&self) {
+        self.common.replace(None);
         self.connections.close();
     }
 }

@@ -29,11 +29,13 @@ impl ReferenceList {
                 .iter()
                 .rposition(|&byte| byte == b'\n')
                 .map_or(0, |newline| newline + 1);
-            let line = self.0[start..].lines().next()?;
-            let (entry, rest) = line.split_once(',').unwrap_or((line, ""));
-            match entry.as_bytes().cmp(key.as_bytes()) {
-                std::cmp::Ordering::Equal => return Some(rest),
-                std::cmp::Ordering::Less => low = start + line.len() + 1,
+            let length = bytes[start..].iter().position(|&byte| byte == b'\n');
+            let end = length.map_or(bytes.len(), |length| start + length);
+            let comma = bytes[start..end].iter().position(|&byte| byte == b',');
+            let entry_end = comma.map_or(end, |comma| start + comma);
+            match bytes[start..entry_end].cmp(key.as_bytes()) {
+                std::cmp::Ordering::Equal => return Some(&self.0[(entry_end + 1).min(end)..end]),
+                std::cmp::Ordering::Less => low = end + 1,
                 std::cmp::Ordering::Greater => high = start,
             }
         }

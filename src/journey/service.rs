@@ -1,8 +1,10 @@
 //! Loading a journey, and what is done on the way without asking.
 
+use chrono::{DateTime, Utc};
 use identite_actors::clock::SharedClock;
 
 use super::{Journey, Link, Person, Rules, Visit};
+use crate::db::clients::{self, ClientRow};
 use crate::db::organizations::OrganizationLink;
 use crate::db::sessions::SessionDigest;
 use crate::db::{self, Pool, SnapshotRow};
@@ -42,19 +44,50 @@ impl Journeys {
         let now = self.clock.now();
         let snapshot = match session {
             Some(session) => {
-                let client = self.pool.get().await?;
-                db::journey_snapshot(&client, session, now).await?
+                let look_up =
+                    async |database: &db::Client| db::journey_snapshot(database, session, now).await;
+                self.pool.read(look_up).await?
             }
             None => None,
         };
-        let person = snapshot.map(person);
-        Ok(Journey {
+        Ok(self.journey(now, snapshot, visit, trusted_browser))
+    }
+
+    /// The journey of a person whose browser a relying party has sent, without what the browser is doing; and that relying party
+    /// as it is registered under `client_id`. One statement.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load_with_client(
+        &self,
+        session: Option<&SessionDigest>,
+        client_id: &str,
+        trusted_browser: Option<TrustedBrowser>,
+    ) -> Result<(Journey, Option<ClientRow>), db::Error> {
+        let now = self.clock.now();
+        let look_up = async |database: &db::Client| match session {
+            Some(session) => db::journey_and_client(database, session, now, client_id).await,
+            None => Ok((None, clients::find(database, client_id).await?)),
+        };
+        let (snapshot, client) = self.pool.read(look_up).await?;
+        let journey = self.journey(now, snapshot, Visit::default(), trusted_browser);
+        Ok((journey, client))
+    }
+
+    fn journey(
+        &self,
+        now: DateTime<Utc>,
+        snapshot: Option<SnapshotRow>,
+        visit: Visit,
+        trusted_browser: Option<TrustedBrowser>,
+    ) -> Journey {
+        Journey {
             now,
             rules: self.rules,
             visit,
-            person,
+            person: snapshot.map(person),
             trusted_browser,
-        })
+        }
     }
 
     /// Makes `organization` the one that a signed-in session acts for. An organization that the person has left meanwhile, or a session that

@@ -19,7 +19,7 @@ use super::parameters::Parameters;
 use super::request_object::{Provenance, Unobtainable};
 use super::service::{Oidc, Registered, Visitor, after, time_until};
 use crate::db::clients::ClientRow;
-use crate::db::connections::{self, NewConnection};
+use crate::db::connections::NewConnection;
 use crate::db::session_clients;
 use crate::domain::Acr;
 use crate::domain::amr::standardised_amr;
@@ -60,27 +60,11 @@ impl Oidc {
 
     /// The authorization endpoint: a code at once, an interaction, or an error for whom it concerns.
     ///
-    /// `raw` are the parameters of the query (GET) or the form (POST); `authentication` is the session of this browser,
-    /// if somebody is signed in. Faults are logged and answered as `server_error` or `temporarily_unavailable`, to the
-    /// relying party if it is known.
+    /// `raw` are the parameters of the query (GET) or the form (POST), `row` is the client that they name
+    /// ([`Self::wanted_client_id`]), if it is registered; `authentication` is the session of this browser, if somebody is
+    /// signed in. Faults are logged and answered as `server_error` or `temporarily_unavailable`, to the relying party if it
+    /// is known.
     pub async fn authorize(
-        &self,
-        raw: Vec<(String, String)>,
-        authentication: Option<&Authentication>,
-        visitor: &Visitor,
-    ) -> AuthorizationAnswer {
-        let row = match Self::wanted_client_id(&raw) {
-            None => Ok(None),
-            Some(client_id) => self.client_row(client_id).await,
-        };
-        match row {
-            Ok(row) => self.authorize_client(raw, row, authentication, visitor).await,
-            Err(fault) => AuthorizationAnswer::page(reported(&fault)),
-        }
-    }
-
-    /// As [`Self::authorize`], with the client's row already loaded.
-    pub async fn authorize_client(
         &self,
         raw: Vec<(String, String)>,
         row: Option<ClientRow>,
@@ -377,19 +361,14 @@ impl Oidc {
             user_id: authentication.user_id.0,
             oidc_client_id: client.row_id,
             organization_id: Some(organization.id.0),
-            sp_name: sp_name.as_deref(),
-            user_ip_address: address.as_deref(),
+            sp_name,
+            user_ip_address: address,
             now,
         };
-        if let Err(fault) = self.record_connection(&connection).await {
-            tracing::warn!(error = %fault, client_id = %client.client_id, "a connection was not written down");
+        if let Err(error) = self.journal.write(connection).await {
+            tracing::warn!(%error, client_id = %client.client_id, "a connection was not written down");
         }
         Ok(Some(AuthorizationAnswer::code(&target, &self.answerer(), code)))
-    }
-
-    async fn record_connection(&self, connection: &NewConnection<'_>) -> Result<(), Fault> {
-        let database = self.database().await?;
-        Ok(connections::insert(&database, connection).await?)
     }
 }
 

@@ -15,6 +15,7 @@ mod client_authentication;
 mod client_keys;
 mod client_request;
 mod client_settings;
+mod connection_journal;
 pub mod cookies;
 mod decision;
 #[cfg(test)]

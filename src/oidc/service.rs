@@ -13,6 +13,7 @@ use super::artefacts::{
 };
 use super::client::{Client, ClientMemo, is_printable_ascii};
 use super::client_keys::PublishedKeys;
+use super::connection_journal::ConnectionJournal;
 use super::dpop::Nonces;
 use super::error::{Fault, ProtocolError};
 use super::metrics::{Meter, ProviderMetrics};
@@ -84,6 +85,7 @@ pub struct Oidc {
     pub(super) pool: Pool,
     pub(super) clock: SharedClock,
     pub(super) settings: OidcSettings,
+    pub(super) journal: ConnectionJournal,
     clients: ClientMemo,
     pub(super) published_keys: Option<PublishedKeys>,
     metrics: Option<ProviderMetrics>,
@@ -109,6 +111,7 @@ impl Oidc {
         Self {
             state,
             signer,
+            journal: ConnectionJournal::new(pool.clone()),
             pool,
             clock,
             settings,
@@ -161,8 +164,8 @@ impl Oidc {
         if !is_printable_ascii(client_id) {
             return Ok(None);
         }
-        let database = self.database().await?;
-        Ok(clients::find(&database, client_id).await?)
+        let look_up = async |database: &db::Client| clients::find(database, client_id).await;
+        Ok(self.pool.read(look_up).await?)
     }
 
     pub(super) fn registered(&self, row: Option<ClientRow>) -> Registered {
@@ -188,8 +191,11 @@ impl Oidc {
             user_id: grant.user_id.0,
             organization_id: grant.organization_id.0,
         };
-        let database = self.database().await?;
-        Ok(grants::find_client_and_subject(&database, client_id, key, self.now()).await?)
+        let now = self.now();
+        let look_up = async |database: &db::Client| {
+            grants::find_client_and_subject(database, client_id, key, now).await
+        };
+        Ok(self.pool.read(look_up).await?)
     }
 
     /// The record of an authorization code that has not expired. It may have been used.

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -12,6 +14,10 @@ use crate::config::LogFormat;
 
 /// The longest text of a request that is logged, in bytes.
 const LONGEST_FIELD: usize = 2048;
+
+/// The time of a line in Apache's combined format, taken apart once.
+static TIMESTAMP: LazyLock<Vec<Item<'static>>> =
+    LazyLock::new(|| StrftimeItems::new("%d/%b/%Y:%H:%M:%S +0000").collect());
 
 /// What is logged about a request once it is answered.
 #[derive(Debug, Clone)]
@@ -55,7 +61,8 @@ impl AccessEntry {
             &mut line,
             self.user.as_deref().map(|user| user.replace(' ', "+")).as_deref(),
         );
-        let _ = write!(line, " [{}] \"", self.at.format("%d/%b/%Y:%H:%M:%S +0000"));
+        let at = self.at.format_with_items(TIMESTAMP.iter());
+        let _ = write!(line, " [{at}] \"");
         push_escaped(&mut line, &self.method);
         line.push(' ');
         push_escaped(&mut line, cut(&redact_query(&self.target)));
@@ -106,11 +113,16 @@ fn push_or_dash(line: &mut String, text: Option<&str>) {
 
 /// Quotes, backslashes and what is not printable ASCII are escaped, as Apache does: a request cannot forge a line.
 fn push_escaped(line: &mut String, text: &str) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        line.push_str(text);
+        return;
+    }
     for byte in text.bytes() {
         match byte {
             b'"' => line.push_str("\\\""),
             b'\\' => line.push_str("\\\\"),
-            b' '..=b'~' => line.push(char::from(byte)),
+            byte if is_plain(byte) => line.push(char::from(byte)),
             _ => {
                 let _ = write!(line, "\\x{byte:02x}");
             }

@@ -79,6 +79,10 @@ pub fn redact_query(target: &str) -> Cow<'_, str> {
 /// Appends one pair; as some readers take a semicolon for a separator, each part of it is looked at.
 fn push_pair(redacted: &mut String, pair: &str) {
     let is_whole_sensitive = is_sensitive(pair);
+    if !pair.contains(';') && !is_whole_sensitive {
+        redacted.push_str(pair);
+        return;
+    }
     for (index, part) in pair.split(';').enumerate() {
         if index > 0 {
             redacted.push(';');

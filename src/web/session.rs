@@ -15,6 +15,7 @@ use super::app::App;
 use super::cookies::{BROWSER, BrowserName, SESSION, Sid, TRUSTED_BROWSER};
 use super::error::PageError;
 use crate::accounts::{Device, OpenedSession, SessionNames};
+use crate::db::clients::ClientRow;
 use crate::db::sessions::EndReason;
 use crate::domain::{OrganizationId, TrustedBrowser, UserId};
 use crate::journey::{Effect, Journey, Place, Visit};
@@ -209,16 +210,39 @@ impl Browser {
         }
     }
 
+    /// As [`Self::journey_of_person`], with the relying party named `client_id` as it is registered, in the same statement.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn journey_of_person_and_client(
+        &self,
+        client_id: &str,
+    ) -> Result<(Journey, Option<ClientRow>), PageError> {
+        let digest = self.session_digest();
+        let trusted = self.0.device.borrow().trusted;
+        let journeys = &self.0.app.journeys;
+        let (journey, client) = journeys
+            .load_with_client(digest.as_ref(), client_id, trusted)
+            .await?;
+        self.note_use(&journey);
+        Ok((journey, client))
+    }
+
     async fn load(&self, visit: Visit) -> Result<Journey, PageError> {
-        let sid = self.0.sid.borrow().clone();
-        let digest = sid.as_ref().map(Sid::digest);
+        let digest = self.session_digest();
         let trusted = self.0.device.borrow().trusted;
         let journey = self.0.app.journeys.load(digest.as_ref(), visit, trusted).await?;
-        if let (Some(_), Some(sid)) = (&journey.person, sid) {
+        self.note_use(&journey);
+        Ok(journey)
+    }
+
+    /// A session that is alive is in use.
+    fn note_use(&self, journey: &Journey) {
+        let sid = self.0.sid.borrow();
+        if let (Some(_), Some(sid)) = (&journey.person, sid.as_ref()) {
             self.0.app.sessions.seen(&sid.key());
             self.0.is_touched.set(true);
         }
-        Ok(journey)
     }
 
     /// Does what a requirement wants done, and sees to it that the journey knows. Gives the page that tells of it, if one does.

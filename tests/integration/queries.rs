@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use identite::db::sessions::{EndReason, NewSession, SessionDigest, SessionUse};
-use identite::db::{Client, Pool, journey_snapshot, organizations, outbox, sessions, users};
+use identite::db::{
+    Client, Pool, clients, journey_and_client, journey_snapshot, organizations, outbox, sessions, users,
+};
 use identite::domain::{Amr, OrganizationId, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -414,6 +416,23 @@ async fn the_snapshot_tells_all_that_requirements_look_at() {
         *links,
         organizations::links_of_user(&client, certified).await.unwrap()
     );
+
+    // With a relying party, in one statement, they are the same.
+    let standard = clients::find(&client, "standard_client_id").await.unwrap();
+    assert!(standard.is_some());
+    let (with_client, registered) = journey_and_client(&client, &[1; 32], noon(), "standard_client_id")
+        .await
+        .unwrap();
+    assert_eq!(with_client.as_ref(), Some(&snapshot));
+    assert!(registered == standard);
+    let (known, registered) = journey_and_client(&client, &[1; 32], noon(), "nobody")
+        .await
+        .unwrap();
+    assert!(known.is_some() && registered.is_none());
+    let (unknown, registered) = journey_and_client(&client, &[2; 32], noon(), "standard_client_id")
+        .await
+        .unwrap();
+    assert!(unknown.is_none() && registered == standard);
 
     sessions::end(&client, &[1; 32], EndReason::Logout, noon())
         .await

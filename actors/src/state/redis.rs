@@ -45,7 +45,8 @@ const HASH_TAG: &str = "{identite}";
 
 impl RedisStore {
     /// Opens a connection to `url` on the runtime `io`, and waits up to a second for it. Accepted are, with TLS where the
-    /// scheme begins with `rediss`: `redis://host`, `redis+sentinel://host,host/service` and `redis+cluster://host,host`.
+    /// scheme begins with `rediss`: `redis://host`, `redis+sentinel://host,host/service` and `redis+cluster://host,host`; without
+    /// it a socket of this machine: `redis+unix:///path`.
     /// A server that does not answer is no error: the store starts as unavailable and connects when it can.
     /// `namespace` is put before every key, for tests that share one server.
     ///

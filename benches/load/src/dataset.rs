@@ -246,7 +246,7 @@ pub async fn add_sessions(database: &Postgres, count: u32) -> Result<(), LoadErr
 }
 
 /// SQL for the first `length` base64url characters of the SHA-256 of `prefix` and the column `index`.
-fn sql_digest(prefix: &str, length: u32) -> String {
+pub fn sql_digest(prefix: &str, length: u32) -> String {
     format!(
         "left(translate(encode(sha256(convert_to('{prefix}' || index, 'UTF8')), 'base64'), '+/', '-_'), {length})"
     )

@@ -122,31 +122,46 @@ impl SignedInJourney {
     }
 }
 
-impl Operation for SignedInJourney {
-    async fn run(&mut self, steps: &mut Steps) -> Result<Outcome, LoadError> {
+impl SignedInJourney {
+    /// Sends the next person to the service, as far as their code.
+    ///
+    /// # Errors
+    /// The answer is not a code.
+    pub async fn authorize(&mut self) -> Result<String, LoadError> {
         let session = self
             .sessions
             .next()
             .ok_or(LoadError::Setup("no session to use".to_owned()))?;
         self.browser.forget();
         self.browser.set_cookie("session", &self.signer.cookie(session));
-
-        let began = Instant::now();
         let path = self.relying_party.authorization_request().await?;
         let response = self.browser.get(&path).await?;
-        steps.add("authorize", began);
         let is_code = response.status == 303;
         let callback = response
             .header("location")
             .filter(|location| is_code && location.starts_with("http"));
-        let Some(callback) = callback else {
-            return Err(LoadError::Unexpected {
+        match callback {
+            Some(callback) => self.relying_party.code_in(callback),
+            None => Err(LoadError::Unexpected {
                 step: "authorize",
                 expected: "a code",
                 got: response.describe(),
-            });
-        };
-        self.relying_party.complete(callback, steps).await?;
+            }),
+        }
+    }
+
+    /// The service that they go to.
+    pub fn relying_party(&mut self) -> &mut RelyingParty {
+        &mut self.relying_party
+    }
+}
+
+impl Operation for SignedInJourney {
+    async fn run(&mut self, steps: &mut Steps) -> Result<Outcome, LoadError> {
+        let began = Instant::now();
+        let code = self.authorize().await?;
+        steps.add("authorize", began);
+        self.relying_party.complete(&code, steps).await?;
         Ok(Outcome::Done)
     }
 }
@@ -200,7 +215,8 @@ impl Operation for PasswordJourney {
         match self.browser.follow("password", response, &path).await? {
             Landing::Away(callback) => {
                 steps.add("back to the service", began);
-                self.relying_party.complete(&callback, steps).await?;
+                let code = self.relying_party.code_in(&callback)?;
+                self.relying_party.complete(&code, steps).await?;
                 Ok(Outcome::Done)
             }
             Landing::Busy { retry_after: true } => Ok(Outcome::Refused),

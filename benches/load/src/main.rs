@@ -11,10 +11,12 @@ mod error;
 mod feature;
 mod http;
 mod journey;
+mod plans;
 mod process;
 mod record;
 mod relying_party;
 mod report;
+mod scale;
 mod scenarios;
 mod stores;
 
@@ -41,7 +43,7 @@ use crate::stores::Stores;
 /// Drives a server, which it starts itself with its own environment, and reports what was measured.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure; everything when none is named.
+    /// What to measure; all but instructions and scale when none is named.
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
     /// The server's program.
@@ -65,6 +67,13 @@ struct Arguments {
     /// Connections (browsers) of the closed loops.
     #[arg(long, default_value_t = 16)]
     connections: usize,
+    /// The most instructions of each step, for the scenario of that name.
+    #[arg(long, default_value = "benches/instructions.json")]
+    instruction_limits: PathBuf,
+    /// Size of the data set of the scenario of that name: 1 is 5 million users, 1 million organizations and 20 million
+    /// connections.
+    #[arg(long, default_value_t = 0.02)]
+    scale: f64,
     /// Origin of the server, as the server knows it.
     #[arg(long, env = "HOST")]
     host: Url,
@@ -97,7 +106,7 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
         window: Duration::from_secs(arguments.seconds),
     };
     let scenarios = if arguments.scenarios.is_empty() {
-        Scenario::ALL.to_vec()
+        Scenario::USUAL.to_vec()
     } else {
         arguments.scenarios
     };
@@ -137,6 +146,7 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
     let bench = Bench {
         launch: Launch {
             binary: arguments.server,
+            wrapper: Vec::new(),
             address,
             log: arguments.server_log,
         },
@@ -150,9 +160,13 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
         plan,
         connections: arguments.connections,
         calibration: report.calibration,
+        instruction_limits: arguments.instruction_limits,
+        scale: arguments.scale,
     };
+    let mut gate_is_shut = false;
     for scenario in scenarios {
         let outcome = scenarios::run(scenario, &bench).await?;
+        gate_is_shut |= outcome.is_gate && outcome.budgets.iter().any(|budget| !budget.is_met);
         report.measurements.extend(outcome.measurements);
         report.budgets.extend(outcome.budgets);
     }
@@ -162,6 +176,9 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
         let json =
             serde_json::to_string_pretty(&report).map_err(|error| LoadError::Setup(error.to_string()))?;
         std::fs::write(path, json + "\n")?;
+    }
+    if gate_is_shut {
+        return Err(LoadError::Setup("a limit is exceeded".to_owned()));
     }
     Ok(())
 }

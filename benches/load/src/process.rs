@@ -49,6 +49,8 @@ pub struct Memory {
 #[derive(Clone)]
 pub struct Launch {
     pub binary: PathBuf,
+    /// Program and arguments under which the binary runs; usually none.
+    pub wrapper: Vec<String>,
     pub address: SocketAddr,
     /// File for what the server prints.
     pub log: PathBuf,
@@ -75,7 +77,15 @@ impl Server {
         }
         let log = File::options().create(true).append(true).open(&launch.log)?;
         let began = Instant::now();
-        let child = Command::new(&launch.binary)
+        let mut command = match launch.wrapper.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&launch.binary);
+                command
+            }
+            None => Command::new(&launch.binary),
+        };
+        let child = command
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -87,15 +87,13 @@ impl RelyingParty {
         format!("state-{}", self.journeys)
     }
 
-    /// Redeems the code in the URL that the browser came back with, and asks who the person is.
+    /// Redeems a code, and asks who the person is.
     ///
     /// # Errors
-    /// There is no code, or an answer is not what it should be.
-    pub async fn complete(&mut self, callback: &str, steps: &mut Steps) -> Result<(), LoadError> {
-        let code = self.code_in(callback)?;
-
+    /// An answer is not what it should be.
+    pub async fn complete(&mut self, code: &str, steps: &mut Steps) -> Result<(), LoadError> {
         let began = Instant::now();
-        let access_token = self.redeem(&code).await?;
+        let access_token = self.redeem(code).await?;
         steps.add("token", began);
 
         let began = Instant::now();
@@ -104,7 +102,11 @@ impl RelyingParty {
         Ok(())
     }
 
-    fn code_in(&self, callback: &str) -> Result<String, LoadError> {
+    /// The code in the URL that the browser came back with from the latest authorization request.
+    ///
+    /// # Errors
+    /// There is none, or it answers another request.
+    pub fn code_in(&self, callback: &str) -> Result<String, LoadError> {
         let unexpected = |got: String| LoadError::Unexpected {
             step: "authorize",
             expected: "a code",
@@ -130,7 +132,11 @@ impl RelyingParty {
         parameter("code").ok_or_else(|| unexpected(parameter("error").unwrap_or_default()))
     }
 
-    async fn redeem(&mut self, code: &str) -> Result<String, LoadError> {
+    /// Redeems a code; gives the access token.
+    ///
+    /// # Errors
+    /// The answer is not what it should be.
+    pub async fn redeem(&mut self, code: &str) -> Result<String, LoadError> {
         let feature = self.client.feature();
         let key = &self.target.key;
         let mut form = vec![
@@ -175,7 +181,11 @@ impl RelyingParty {
         Ok(access_token.to_owned())
     }
 
-    async fn userinfo(&mut self, access_token: &str) -> Result<(), LoadError> {
+    /// Asks who the person is.
+    ///
+    /// # Errors
+    /// The answer is not what it should be.
+    pub async fn userinfo(&mut self, access_token: &str) -> Result<(), LoadError> {
         let credentials = match self.client.feature() {
             Feature::Dpop => {
                 let url = format!("{}/oauth/userinfo", self.target.origin);

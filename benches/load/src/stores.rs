@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::{Client, Config, NoTls};
 use url::Url;
 
@@ -60,6 +60,7 @@ pub struct Stores {
 
 #[derive(Clone)]
 struct RedisAddress {
+    /// `host:port`, or the path of a socket.
     address: String,
     password: Option<String>,
 }
@@ -155,6 +156,12 @@ fn redis_address(redis_url: &str) -> Result<Option<RedisAddress>, LoadError> {
         return Ok(None);
     }
     let url = Url::parse(redis_url).map_err(|_| LoadError::Redis("the URL cannot be read"))?;
+    if url.scheme() == "redis+unix" {
+        return Ok(Some(RedisAddress {
+            address: url.path().to_owned(),
+            password: None,
+        }));
+    }
     let host = url.host_str().unwrap_or("127.0.0.1");
     Ok(Some(RedisAddress {
         address: format!("{host}:{}", url.port().unwrap_or(6379)),
@@ -166,7 +173,16 @@ fn redis_address(redis_url: &str) -> Result<Option<RedisAddress>, LoadError> {
 }
 
 async fn count_commands(redis: &RedisAddress) -> Result<Counts, LoadError> {
-    let mut stream = TcpStream::connect(&redis.address).await?;
+    if redis.address.starts_with('/') {
+        return commands_counted_by(UnixStream::connect(&redis.address).await?, redis).await;
+    }
+    commands_counted_by(TcpStream::connect(&redis.address).await?, redis).await
+}
+
+async fn commands_counted_by(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    redis: &RedisAddress,
+) -> Result<Counts, LoadError> {
     if let Some(password) = &redis.password {
         stream
             .write_all(format!("AUTH {password}\r\n").as_bytes())
@@ -183,7 +199,7 @@ async fn count_commands(redis: &RedisAddress) -> Result<Counts, LoadError> {
     Ok(parse_command_statistics(&String::from_utf8_lossy(&body)))
 }
 
-async fn read_line(stream: &mut TcpStream) -> Result<String, LoadError> {
+async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, LoadError> {
     let mut line = Vec::new();
     loop {
         match stream.read_u8().await? {

@@ -217,12 +217,12 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
     (
         "REDIS_URL",
         "",
-        "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), or memory:",
+        "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), redis+unix:///path of a socket, or memory:",
     ),
     (
         "REDIS_URL",
         "memcached://x",
-        "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), or memory:",
+        "expected a redis, redis+sentinel or redis+cluster URL (rediss for TLS), redis+unix:///path of a socket, or memory:",
     ),
     (
         "SMTP_URL",

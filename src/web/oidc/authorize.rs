@@ -6,9 +6,9 @@ use actix_web::web::{Data, Path};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 
 use super::interaction::{bind, is_bound, unbind};
-use super::seen_by_provider::authentication_of;
+use super::seen_by_provider::{authentication, authentication_of};
 use crate::oidc::cookies::RESUME_COOKIE;
-use crate::oidc::{AuthorizationAnswer, ErrorCode, ProtocolError, Visitor};
+use crate::oidc::{AuthorizationAnswer, ErrorCode, Oidc, ProtocolError, Visitor};
 use crate::web::access_log::RequestId;
 use crate::web::app::App;
 use crate::web::client_address::client_address;
@@ -65,10 +65,16 @@ async fn answer(
     request: &HttpRequest,
     parameters: Vec<(String, String)>,
 ) -> Result<HttpResponse, PageError> {
-    let authentication = authentication_of(browser).await?;
+    let (authentication, client) = match Oidc::wanted_client_id(&parameters) {
+        Some(client_id) => {
+            let (journey, client) = browser.journey_of_person_and_client(client_id).await?;
+            (authentication(&journey), client)
+        }
+        None => (authentication_of(browser).await?, None),
+    };
     let answer = app
         .oidc
-        .authorize(parameters, authentication.as_ref(), &visitor(request))
+        .authorize(parameters, client, authentication.as_ref(), &visitor(request))
         .await;
     written(app, answer)
 }

@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use identite::domain::{Siret, UserId};
-use identite::oidc::{AuthorizationAnswer, ErrorCode, ErrorEnd, Finish, FirstPage, Start, Visitor};
+use identite::oidc::{
+    Authentication, AuthorizationAnswer, ErrorCode, ErrorEnd, Finish, FirstPage, Start, Visitor,
+};
 
 use super::provider::{Provider, parameter, request};
 
@@ -42,6 +44,25 @@ async fn a_live_session_is_answered_with_a_code_and_written_down_once() {
     let written = "SELECT count(*) FROM users_oidc_clients WHERE user_id = 1 AND organization_id = 1
                    AND oidc_client_id = 2 AND sp_name = 'Service final' AND user_ip_address = '203.0.113.7'";
     assert_eq!(provider.database.count(written).await, 1);
+}
+
+#[tokio::test]
+async fn connections_that_come_together_are_written_down_together_and_one_that_cannot_be_hinders_no_other() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let gone = Authentication {
+        user_id: UserId(999_999),
+        ..session.clone()
+    };
+    let people = (0..40).map(|number| if number == 7 { &gone } else { &session });
+    let answers = people.map(|person| provider.authorize(&[], Some(person)));
+    for answer in futures::future::join_all(answers).await {
+        assert!(parameter(&answer, "code").is_some(), "{answer:?}");
+    }
+    let written = "SELECT count(*) FROM users_oidc_clients WHERE user_id = 1 AND oidc_client_id = 2";
+    assert_eq!(provider.database.count(written).await, 39);
+    let all = "SELECT count(*) FROM users_oidc_clients";
+    assert_eq!(provider.database.count(all).await, 39);
 }
 
 #[tokio::test]
@@ -362,7 +383,7 @@ async fn the_client_of_a_request_can_be_loaded_by_the_caller() {
     assert_eq!(identite::oidc::Oidc::wanted_client_id(&twice), None);
     let answer = provider
         .oidc
-        .authorize_client(raw, None, None, &Visitor::default())
+        .authorize(raw, None, None, &Visitor::default())
         .await;
     assert_eq!(page_error(&answer), (400, ErrorCode::InvalidClient));
 }

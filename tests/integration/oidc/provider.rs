@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use identite::db::clients;
 use identite::domain::{Amr, IdentityLevel, OrganizationId, OrganizationLevel, UserId};
 use identite::oidc::{
     Authentication, AuthorizationAnswer, Body, ClientRequest, Finish, Oidc, OidcSettings,
@@ -192,9 +193,15 @@ impl Provider {
         let visitor = Visitor {
             address: Some("203.0.113.7".into()),
         };
-        self.oidc
-            .authorize(request(changes), authentication, &visitor)
-            .await
+        let raw = request(changes);
+        let row = match identite::oidc::Oidc::wanted_client_id(&raw) {
+            Some(client_id) => {
+                let database = self.database.pool().get().await.unwrap();
+                clients::find(&database, client_id).await.unwrap()
+            }
+            None => None,
+        };
+        self.oidc.authorize(raw, row, authentication, &visitor).await
     }
 
     /// Goes through the interaction of `answer` as `authentication`, to the next answer.

@@ -12,7 +12,8 @@ const SENTINEL_PORT: u16 = 26379;
 /// What `REDIS_URL` says.
 #[derive(Clone)]
 pub(super) enum Address {
-    /// `redis://` or `rediss://` (TLS), `[user:password@]host[:port][/database]`.
+    /// `redis://` or `rediss://` (TLS), `[user:password@]host[:port][/database]`; or `redis+unix://`, the path of a socket, and
+    /// `?db=…&user=…&pass=…` where it asks for that.
     StandAlone(Box<ConnectionInfo>),
     /// `redis+sentinel://` or `rediss+sentinel://`, `[user:password@]host[:port][,host[:port]…]/service[/database]`, and
     /// `?sentinel_username=…&sentinel_password=…` where the Sentinels ask for it.
@@ -47,6 +48,11 @@ impl Address {
                 .into_connection_info()
                 .map(|info| Self::StandAlone(Box::new(info)))
                 .map_err(unusable),
+            "unix" if plain == "redis" && rest.starts_with('/') => url
+                .into_connection_info()
+                .map(|info| Self::StandAlone(Box::new(info)))
+                .map_err(unusable),
+            "unix" => Err(invalid("redis+unix is followed by the absolute path of a socket")),
             "sentinel" => sentinels(plain, rest),
             "cluster" => {
                 let parts = Parts::of(plain, rest, REDIS_PORT)?;
@@ -62,7 +68,7 @@ impl Address {
                     .map(Self::Cluster)
                     .map_err(unusable)
             }
-            _ => Err(invalid("neither sentinel nor cluster after the plus sign")),
+            _ => Err(invalid("neither sentinel, cluster nor unix after the plus sign")),
         }
     }
 }
@@ -172,7 +178,11 @@ mod tests {
 
     #[test]
     fn a_server_is_reached_as_ever() {
-        for url in ["redis://:@127.0.0.1:6379", "rediss://u:p@cache:6380/2"] {
+        for url in [
+            "redis://:@127.0.0.1:6379",
+            "rediss://u:p@cache:6380/2",
+            "redis+unix:///run/redis/redis.sock?db=1&pass=secret",
+        ] {
             assert!(matches!(Address::parse(url), Ok(Address::StandAlone(_))), "{url}");
         }
     }
@@ -218,6 +228,8 @@ mod tests {
             "redis+cluster://:secret@one/2",
             "redis+cluster://:secret@",
             "redis+ring://:secret@one",
+            "redis+unix://secret.sock",
+            "rediss+unix:///run/secret.sock",
         ] {
             let error = Address::parse(url).err().unwrap_or_else(|| panic!("{url}"));
             assert!(!error.to_string().contains("secret"), "{url}");

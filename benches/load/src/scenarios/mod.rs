@@ -1,12 +1,16 @@
 //! What is measured: one file a scenario. Each starts a server of its own, so that none sees what another left in memory.
 
 mod features;
+mod instructions;
 mod journeys;
 mod memory;
 mod overload;
 mod pages;
 mod passwords;
+mod scale;
 mod start;
+
+use std::path::PathBuf;
 
 use crate::calibration::Calibration;
 use crate::drive::{Load, Plan, measure};
@@ -37,10 +41,17 @@ pub enum Scenario {
     Overload,
     /// Memory when idle, with 1,000 and with 100,000 sessions.
     Memory,
+    /// Instructions per step of a signed-in journey, against the limits in `benches/instructions.json`; needs valgrind, and a
+    /// program built for it (`script/bench instructions`).
+    Instructions,
+    /// The signed-in journey and its plans with a part of 5 million users, 1 million organizations and 20 million
+    /// connections, beside those of the small data set (`--scale`).
+    Scale,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 8] = [
+    /// What is measured when nothing is named.
+    pub const USUAL: [Self; 8] = [
         Self::Start,
         Self::Discovery,
         Self::SignInPage,
@@ -65,6 +76,10 @@ pub struct Bench {
     pub plan: Plan,
     pub connections: usize,
     pub calibration: Option<Calibration>,
+    /// File with the most instructions of each step.
+    pub instruction_limits: PathBuf,
+    /// Part of the full size for [`Scenario::Scale`].
+    pub scale: f64,
 }
 
 /// What a scenario found out.
@@ -72,6 +87,8 @@ pub struct Bench {
 pub struct Findings {
     pub measurements: Vec<Measurement>,
     pub budgets: Vec<Budget>,
+    /// A budget that is missed fails the run.
+    pub is_gate: bool,
 }
 
 /// Runs one scenario.
@@ -88,6 +105,8 @@ pub async fn run(scenario: Scenario, bench: &Bench) -> Result<Findings, LoadErro
         Scenario::PasswordJourney => passwords::run(bench).await,
         Scenario::Overload => overload::run(bench).await,
         Scenario::Memory => memory::run(bench).await,
+        Scenario::Instructions => instructions::run(bench).await,
+        Scenario::Scale => scale::run(bench).await,
     }
 }
 

@@ -121,6 +121,7 @@ async fn visit(
             usage: Some(usage),
             calls: Some(calls),
         }],
+        ..Findings::default()
     })
 }
 
