@@ -249,16 +249,17 @@ redis_pid() {
   if kill -0 "$pid" 2>/dev/null && grep -q redis "/proc/$pid/cmdline" 2>/dev/null; then printf '%s' "$pid"; else return 1; fi
 }
 
-# start_redis DIRECTORY PORTS_FILE: sets PRIVATE_REDIS_URL. Nothing is kept on disk.
+# start_redis DIRECTORY PORTS_FILE [EXTRA OPTIONS…]: sets PRIVATE_REDIS_URL. Nothing is kept on disk.
 start_redis() {
   local directory=$1 ports=$2 port state=stopped
+  shift 2
   have redis-server || die "Redis is not installed (script/bootstrap installs it)"
   if redis_pid "$directory" >/dev/null; then state=running; fi
   port=$(remembered_port REDIS_PORT "$ports" "$state")
   if [ "$state" = stopped ]; then
     step "Starting Redis on 127.0.0.1:$port"
     as_services_user redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$directory" \
-      --daemonize yes --pidfile "$directory/redis.pid" --logfile "$directory/redis.log" >/dev/null
+      --daemonize yes --pidfile "$directory/redis.pid" --logfile "$directory/redis.log" "$@" >/dev/null
     wait_until 10 port_answers "$port" || die "Redis did not start: $(tail -n 3 "$directory/redis.log")"
   fi
   PRIVATE_REDIS_URL=redis://127.0.0.1:$port

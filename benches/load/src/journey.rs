@@ -225,38 +225,51 @@ impl Operation for PasswordJourney {
     }
 }
 
+/// Wrong passwords that one account is sent: with more, the server would slow whoever guesses down.
+const ATTEMPTS_PER_ACCOUNT: u32 = 9;
+
 /// The last step of a sign-in alone, again and again from the same page, with a password that is wrong: as much hashing as
-/// a sign-in, and nothing to prepare before the next one.
+/// a sign-in, and little to prepare before the next one.
 pub struct PasswordAttempt {
     browser: Browser,
-    account: Account,
+    /// Accounts that take turns: each for a few attempts.
+    accounts: std::ops::Range<u32>,
     /// Path and form token of the password page, once it is open.
     page: Option<(String, String)>,
+    /// Passwords that were checked since the page was opened.
+    checked: u32,
 }
 
 impl PasswordAttempt {
-    /// Attempts on one account.
-    pub fn new(target: &Target, account: Account) -> Self {
+    /// Attempts on these accounts, by their index.
+    pub fn new(target: &Target, accounts: std::ops::Range<u32>) -> Self {
         Self {
             browser: Browser::new(target.address, &target.origin),
-            account,
+            accounts,
             page: None,
+            checked: 0,
         }
     }
 
-    /// Goes to the password page, if that has not been done.
+    /// Goes to the password page of the next account, if that has not been done.
     ///
     /// # Errors
-    /// Those of the connection, or another page than expected.
+    /// Those of the connection, another page than expected, or no account is left.
     pub async fn open(&mut self) -> Result<(String, String), LoadError> {
         if let Some(page) = &self.page {
             return Ok(page.clone());
         }
+        let account = self
+            .accounts
+            .next()
+            .map(Account::current)
+            .ok_or(LoadError::Setup("no account left".to_owned()))?;
         let response = self.browser.get(START_SIGN_IN).await?;
         let html = response.text()?;
-        let (path, html) = enter_email(&mut self.browser, START_SIGN_IN, &html, &self.account).await?;
+        let (path, html) = enter_email(&mut self.browser, START_SIGN_IN, &html, &account).await?;
         let page = (path, form_token(&html)?);
         self.page = Some(page.clone());
+        self.checked = 0;
         Ok(page)
     }
 }
@@ -273,6 +286,10 @@ impl Operation for PasswordAttempt {
                 .header("location")
                 .is_some_and(|to| to.contains("invalid_credentials")) =>
             {
+                self.checked += 1;
+                if self.checked == ATTEMPTS_PER_ACCOUNT {
+                    self.page = None;
+                }
                 Ok(Outcome::Done)
             }
             503 if response.header("retry-after").is_some() => Ok(Outcome::Refused),

@@ -51,7 +51,7 @@ pub async fn run(bench: &Bench) -> Result<Findings, LoadError> {
 
     let mut findings = Findings::default();
     for (part, step) in (1..).zip(STEPS) {
-        let counted = counter.total(part)? / f64::from(COUNTED);
+        let each = counter.total(part)? / f64::from(COUNTED);
         let limit = limits.get(step).copied().unwrap_or_default();
         findings.budgets.push(Budget::below(
             format!(
@@ -59,7 +59,7 @@ pub async fn run(bench: &Bench) -> Result<Findings, LoadError> {
                 TOLERANCE * 100.0
             ),
             (limit * (1.0 + TOLERANCE)).round(),
-            counted.round(),
+            each.round(),
             "",
         ));
     }

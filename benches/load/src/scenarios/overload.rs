@@ -2,7 +2,7 @@
 //! notice.
 
 use super::{Bench, Findings, check_that_something_worked, share_out};
-use crate::dataset::{self, Account, Client};
+use crate::dataset::{self, CURRENT_ACCOUNTS, Client};
 use crate::drive::{Load, measure};
 use crate::error::LoadError;
 use crate::journey::{PageVisit, PasswordAttempt, SignedInJourney};
@@ -40,7 +40,7 @@ pub async fn run(bench: &Bench) -> Result<Findings, LoadError> {
 
 /// Sign-ins a second that the machine can do.
 async fn find_ceiling(bench: &Bench, server: &Server, findings: &mut Findings) -> Result<f64, LoadError> {
-    let attempts = open_pages(bench, CEILING_BROWSERS).await?;
+    let attempts = open_pages(bench, CEILING_BROWSERS, 0..CURRENT_ACCOUNTS / 2).await?;
     let (summary, usage) = bench.measure_one(Load::closed(attempts), server).await?;
     let ceiling = usage.per_second(summary.done);
     findings.measurements.push(Measurement {
@@ -55,7 +55,7 @@ async fn find_ceiling(bench: &Bench, server: &Server, findings: &mut Findings) -
 }
 
 async fn exceed(bench: &Bench, server: &Server, rate: f64, findings: &mut Findings) -> Result<(), LoadError> {
-    let attempts = open_pages(bench, IMPATIENT_BROWSERS).await?;
+    let attempts = open_pages(bench, IMPATIENT_BROWSERS, CURRENT_ACCOUNTS / 2..CURRENT_ACCOUNTS).await?;
     let target = &bench.target;
     let journeys = (0..OTHERS_BROWSERS).map(|worker| {
         SignedInJourney::new(
@@ -140,11 +140,17 @@ fn judge(name: &str, is_excess: bool, summary: &Summary, findings: &mut Findings
     ));
 }
 
-/// Browsers that have typed their e-mail address and see the password page.
-async fn open_pages(bench: &Bench, browsers: u32) -> Result<Vec<PasswordAttempt>, LoadError> {
+/// Browsers that have typed the e-mail address of one of their share of `accounts` and see the password page.
+async fn open_pages(
+    bench: &Bench,
+    browsers: u32,
+    accounts: std::ops::Range<u32>,
+) -> Result<Vec<PasswordAttempt>, LoadError> {
     let mut attempts = Vec::new();
-    for index in 0..browsers {
-        let mut attempt = PasswordAttempt::new(&bench.target, Account::current(index));
+    let each = (accounts.end - accounts.start) / browsers;
+    for browser in 0..browsers {
+        let first = accounts.start + browser * each;
+        let mut attempt = PasswordAttempt::new(&bench.target, first..first + each);
         attempt.open().await?;
         attempts.push(attempt);
     }
