@@ -57,6 +57,19 @@ pub struct Grant {
     pub claims: ClaimsRequest,
     /// The organization selected when the code was issued: what counts if the session forgets its choice.
     pub organization_id: OrganizationId,
+    /// The name under which the client knows the person, unless that is the public one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairwise_subject: Option<String>,
+}
+
+impl Grant {
+    /// The claim `sub`.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        self.pairwise_subject
+            .clone()
+            .unwrap_or_else(|| self.user_id.to_string())
+    }
 }
 
 /// What is kept of an authorization code.

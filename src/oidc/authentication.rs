@@ -48,10 +48,4 @@ impl Authentication {
         };
         levels.acr_for(request)
     }
-
-    /// The claim `sub` of this person.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        self.user_id.to_string()
-    }
 }

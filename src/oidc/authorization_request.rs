@@ -11,6 +11,7 @@ use super::error::{ErrorCode, ProtocolError};
 use super::parameters::Parameters;
 use super::request_object::Provenance;
 use super::signer::{Signer, SigningAlgorithm};
+use super::subject::SubjectType;
 use crate::domain::{Acr, ScopeSet, Siret};
 
 /// The parameters that this endpoint knows; all others are ignored.
@@ -168,6 +169,9 @@ pub struct AuthorizationRequest {
     /// The thumbprint of the key that must redeem the code (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
+    /// Under which names the client knows people.
+    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    pub subject_type: SubjectType,
     /// When this request reached us: a sign-in "in this request" is not older.
     pub began_at: DateTime<Utc>,
 }
@@ -306,6 +310,7 @@ fn check(
         hinted_subject,
         code_challenge,
         dpop_jkt,
+        subject_type: client.settings.subject_type.clone(),
         began_at: context.now,
     })
 }

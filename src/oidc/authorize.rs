@@ -14,7 +14,7 @@ use super::client::Client;
 use super::decision::{Decision, Interact, Progress, decide};
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::interaction::Interaction;
-use super::metrics::Meter;
+use super::metrics::{Leniency, Meter};
 use super::parameters::Parameters;
 use super::request_object::{Provenance, Unobtainable};
 use super::service::{Oidc, Registered, Visitor, after, time_until};
@@ -33,6 +33,18 @@ const ADDRESS_LIMIT: usize = 64;
 struct Asked {
     request: AuthorizationRequest,
     progress: Progress,
+}
+
+/// What a sound request would not be answered without, were the client's settings as strict as they can be (Q13, Q34).
+fn leniencies(request: &AuthorizationRequest, client: &Client) -> impl Iterator<Item = Leniency> {
+    let sent = &request.sent_redirect_uri;
+    let is_exact = client.redirect_uris.iter().any(|uri| uri.registered == *sent);
+    let is_within_scopes = request.claims.is_within(&client.allowed_scopes);
+    let needed = [
+        (!is_exact).then_some(Leniency::NormalisedRedirectUri),
+        (!is_within_scopes).then_some(Leniency::ClaimsBeyondScopes),
+    ];
+    needed.into_iter().flatten()
 }
 
 /// Counts an answer, and gives it back.
@@ -126,6 +138,9 @@ impl Oidc {
         let Registered::Known(client) = registered else {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidClient));
         };
+        for leniency in leniencies(&request, &client) {
+            meter.needed(leniency);
+        }
         let asked = Asked {
             request,
             progress: Progress::default(),
@@ -310,6 +325,9 @@ impl Oidc {
             dpop_jkt,
             ..
         } = request;
+        let subject_type = &client.settings.subject_type;
+        let pairwise_subject =
+            (!subject_type.is_public()).then(|| subject_type.subject(authentication.user_id));
         let record = AuthorizationCode {
             grant: Grant {
                 client_id: client.client_id.clone(),
@@ -318,6 +336,7 @@ impl Oidc {
                 scope,
                 claims,
                 organization_id: organization.id,
+                pairwise_subject,
             },
             redirect_uri: sent_redirect_uri,
             nonce,

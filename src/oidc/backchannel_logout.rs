@@ -15,6 +15,7 @@ use super::client::Client;
 use super::signer::Signer;
 use crate::connectors::{CallError, LogoutReceivers};
 use crate::db::{Pool, clients};
+use crate::domain::UserId;
 
 /// The event of a logout token.
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -43,7 +44,7 @@ impl LogoutMessenger {
         let now = self.clock.now().timestamp();
         let claims = json!({
             "iss": self.issuer,
-            "sub": message.user_id.to_string(),
+            "sub": client.settings.subject_type.subject(UserId(message.user_id)),
             "aud": client.client_id,
             "iat": now,
             "exp": now + LOGOUT_TOKEN_LIFE,

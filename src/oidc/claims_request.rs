@@ -97,10 +97,20 @@ impl ClaimsRequest {
 
     /// Drops the claims that none of the scopes in `allowed` covers.
     pub fn limit_to(&mut self, allowed: &ScopeSet) {
-        let covered = |claim: &UserClaim| allowed.iter().any(|scope| claims_of(scope).contains(claim));
-        self.id_token.retain(covered);
-        self.userinfo.retain(covered);
+        self.id_token.retain(|claim| is_covered(*claim, allowed));
+        self.userinfo.retain(|claim| is_covered(*claim, allowed));
     }
+
+    /// Whether the scopes in `allowed` cover every claim.
+    #[must_use]
+    pub fn is_within(&self, allowed: &ScopeSet) -> bool {
+        let mut claims = self.id_token.iter().chain(&self.userinfo);
+        claims.all(|claim| is_covered(*claim, allowed))
+    }
+}
+
+fn is_covered(claim: UserClaim, allowed: &ScopeSet) -> bool {
+    allowed.iter().any(|scope| claims_of(scope).contains(&claim))
 }
 
 #[derive(Default)]

@@ -12,6 +12,7 @@ use url::Url;
 use super::artefacts::fingerprint;
 use super::jose::{CONTENT_ENCRYPTIONS, Encryption, KeyEncryption, PublicKeys};
 use super::signer::SigningAlgorithm;
+use super::subject::{PairwiseKey, SubjectType};
 
 /// What is used when only the key's encryption is chosen (`OpenID Connect` Registration §2).
 const DEFAULT_CONTENT_ENCRYPTION: &str = "A128CBC-HS256";
@@ -92,6 +93,7 @@ pub struct ClientSettings {
     pub limits_claims_to_scopes: bool,
     pub updated_at_as_text: bool,
     pub tells_at_hash: bool,
+    pub subject_type: SubjectType,
 }
 
 /// The SHA-256 of a secret, base64url. The secrets that we hand out have 256 random bits: a slow hash would add nothing.
@@ -130,6 +132,7 @@ struct Row {
     limit_claims_to_scopes: bool,
     updated_at_as_text: bool,
     id_token_at_hash: bool,
+    pairwise_subject_key: Option<String>,
 }
 
 impl ClientSettings {
@@ -189,6 +192,10 @@ impl ClientSettings {
             limits_claims_to_scopes: row.limit_claims_to_scopes,
             updated_at_as_text: row.updated_at_as_text,
             tells_at_hash: row.id_token_at_hash,
+            subject_type: row
+                .pairwise_subject_key
+                .map(PairwiseKey::new)
+                .map_or(SubjectType::Public, SubjectType::Pairwise),
         };
         settings.check_keys()?;
         Ok(settings)

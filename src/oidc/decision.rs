@@ -202,19 +202,20 @@ fn wrong_person(request: &AuthorizationRequest, authentication: &Authentication)
     if !signed_in_within(request, authentication) {
         return None;
     }
-    if differs(request.hinted_subject.as_ref(), authentication) {
+    if differs(request.hinted_subject.as_ref(), request, authentication) {
         let description = "the person who signed in is not the one of id_token_hint";
         return Some(ProtocolError::new(ErrorCode::LoginRequired, description));
     }
-    if differs(request.claims.subject.as_ref(), authentication) {
+    if differs(request.claims.subject.as_ref(), request, authentication) {
         let description = "the person who signed in is not the requested one";
         return Some(ProtocolError::new(ErrorCode::AccessDenied, description));
     }
     None
 }
 
-fn differs(wanted: Option<&String>, authentication: &Authentication) -> bool {
-    wanted.is_some_and(|wanted| *wanted != authentication.subject())
+/// Whether `wanted` is a subject, and that of somebody else.
+fn differs(wanted: Option<&String>, request: &AuthorizationRequest, authentication: &Authentication) -> bool {
+    wanted.is_some_and(|wanted| *wanted != request.subject_type.subject(authentication.user_id))
 }
 
 fn refuse_pages(interact: &Interact) -> Decision {
@@ -301,11 +302,11 @@ pub fn login_reasons(
                 Reason::MaxAge,
             ),
             (
-                differs(request.hinted_subject.as_ref(), authentication),
+                differs(request.hinted_subject.as_ref(), request, authentication),
                 Reason::IdTokenHint,
             ),
             (
-                differs(request.claims.subject.as_ref(), authentication),
+                differs(request.claims.subject.as_ref(), request, authentication),
                 Reason::ClaimsIdTokenSubValue,
             ),
             (hints_at_somebody_else(request, authentication), Reason::LoginHint),

@@ -52,7 +52,7 @@ impl Oidc {
             "authorization_signing_alg_values_supported": signing,
             "response_types_supported": ["code"],
             "scopes_supported": Scope::ALL.map(Scope::as_str),
-            "subject_types_supported": ["public"],
+            "subject_types_supported": ["public", "pairwise"],
             "token_endpoint_auth_methods_supported": authentication,
             "token_endpoint_auth_signing_alg_values_supported": foreign,
             "token_endpoint": url("/oauth/token"),

@@ -65,7 +65,7 @@ fn claims_of(
     let mut tell = |name: &str, value: Value| {
         claims.insert(name.to_owned(), value);
     };
-    tell("sub", grant.user_id.to_string().into());
+    tell("sub", source.subject.into());
     tell("iss", issuer.into());
     tell("aud", client.client_id.as_str().into());
     if let Some(nonce) = facts.nonce {

@@ -146,7 +146,7 @@ impl Oidc {
         }
         let grant = token.grant;
         let live = LiveToken {
-            sub: grant.user_id.to_string(),
+            sub: grant.subject(),
             sid: grant
                 .claims
                 .tells(SignInClaim::Sid)
@@ -187,7 +187,7 @@ impl Oidc {
         }
         let grant = token.grant;
         let live = LiveToken {
-            sub: grant.user_id.to_string(),
+            sub: grant.subject(),
             sid: None,
             client_id: grant.client_id,
             exp: token.expires_at.timestamp(),

@@ -15,6 +15,7 @@ use super::parameters::Parameters;
 use super::redirect_uri::with_query;
 use super::service::{Oidc, Registered};
 use super::signer::VerifiedJwt;
+use super::subject::SubjectType;
 
 const LOGOUT_PARAMETERS: &[&str] = &[
     "id_token_hint",
@@ -79,6 +80,9 @@ struct PendingLogout {
     session_uid: Option<String>,
     /// Whom a valid hint names.
     hinted_subject: Option<String>,
+    /// Under which names the client of the hint knows people.
+    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    subject_type: SubjectType,
     /// The person has seen a page that asks.
     was_asked: bool,
     client_id: Option<String>,
@@ -105,17 +109,21 @@ impl Oidc {
             .as_ref()
             .map(|hint| hint.client_id.clone())
             .or_else(|| parameters.owned("client_id"));
-        let uri = match client_id.as_deref() {
+        let client = match client_id.as_deref() {
             None => None,
-            Some(client_id) => {
-                self.checked_post_logout_uri(client_id, hint.as_ref(), &parameters)
-                    .await?
-            }
+            Some(client_id) => Some(self.logout_client(client_id).await?),
+        };
+        let uri = match &client {
+            None => None,
+            Some(client) => checked_post_logout_uri(client, hint.as_ref(), &parameters)?,
         };
 
         let pending = PendingLogout {
             session_uid: authentication.map(|authentication| authentication.session_uid.clone()),
             hinted_subject: hint.map(|hint| hint.subject),
+            subject_type: client
+                .map(|client| client.settings.subject_type.clone())
+                .unwrap_or_default(),
             was_asked: false,
             client_id,
             post_logout_redirect_uri: uri,
@@ -161,7 +169,8 @@ impl Oidc {
     }
 
     fn must_ask(&self, pending: &PendingLogout, authentication: &Authentication) -> bool {
-        let is_hinted = pending.hinted_subject.as_ref() == Some(&authentication.subject());
+        let subject = pending.subject_type.subject(authentication.user_id);
+        let is_hinted = pending.hinted_subject.as_ref() == Some(&subject);
         self.settings.confirm_unhinted_logout && !is_hinted && !pending.was_asked
     }
 
@@ -273,25 +282,6 @@ impl Oidc {
         }))
     }
 
-    async fn checked_post_logout_uri(
-        &self,
-        client_id: &str,
-        hint: Option<&LogoutHint>,
-        parameters: &Parameters,
-    ) -> Result<Option<String>, LogoutError> {
-        let client = self.logout_client(client_id).await?;
-        if hint.is_some_and(|hint| hint.jwt.algorithm != client.id_token_algorithm) {
-            return Err(ProtocolError::invalid_request("could not validate id_token_hint").into());
-        }
-        let Some(sent) = parameters.get("post_logout_redirect_uri") else {
-            return Ok(None);
-        };
-        match client.post_logout_redirect_uri(sent) {
-            Some(uri) => Ok(Some(uri.normalised.clone())),
-            None => Err(ProtocolError::invalid_request("post_logout_redirect_uri not registered").into()),
-        }
-    }
-
     async fn logout_client(&self, client_id: &str) -> Result<std::sync::Arc<Client>, LogoutError> {
         match self.registered(self.client_row(client_id).await?) {
             Registered::Known(client) => Ok(client),
@@ -300,6 +290,24 @@ impl Oidc {
                 Err(ProtocolError::new(ErrorCode::InvalidClient, "client is invalid").into())
             }
         }
+    }
+}
+
+/// The post-logout redirection URI of a request of `client`, if it names one.
+fn checked_post_logout_uri(
+    client: &Client,
+    hint: Option<&LogoutHint>,
+    parameters: &Parameters,
+) -> Result<Option<String>, LogoutError> {
+    if hint.is_some_and(|hint| hint.jwt.algorithm != client.id_token_algorithm) {
+        return Err(ProtocolError::invalid_request("could not validate id_token_hint").into());
+    }
+    let Some(sent) = parameters.get("post_logout_redirect_uri") else {
+        return Ok(None);
+    };
+    match client.post_logout_redirect_uri(sent) {
+        Some(uri) => Ok(Some(uri.normalised.clone())),
+        None => Err(ProtocolError::invalid_request("post_logout_redirect_uri not registered").into()),
     }
 }
 

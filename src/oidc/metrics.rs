@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `identite_oidc_answers_total` | counter | `client`, `endpoint`, `outcome`: `ok`, `interaction`, or the protocol's error code |
 //! | `identite_oidc_answer_seconds` | histogram, seconds | `client`, `endpoint` |
+//! | `identite_oidc_leniencies_total` | counter | `client`, `leniency`: see [`Leniency`] |
 //!
 //! Only clients that exist have names here: nobody makes series by inventing some.
 
@@ -23,11 +24,32 @@ const DURATION_BUCKETS: [f64; 8] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2
 /// The name of all clients that do not exist.
 const UNKNOWN_CLIENT: &str = "unknown";
 
+/// What stricter settings of a client would refuse: as long as one is needed, they would break it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leniency {
+    /// The redirection URI was sent otherwise than registered, and is the same after normalisation (Q13).
+    NormalisedRedirectUri,
+    /// The parameter `claims` asks for more than the client's scopes give (Q34).
+    ClaimsBeyondScopes,
+}
+
+impl Leniency {
+    /// Its label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NormalisedRedirectUri => "normalised_redirect_uri",
+            Self::ClaimsBeyondScopes => "claims_beyond_scopes",
+        }
+    }
+}
+
 /// The counters. Cheap to clone.
 #[derive(Clone)]
 pub struct ProviderMetrics {
     answers: IntCounterVec,
     seconds: HistogramVec,
+    leniencies: IntCounterVec,
 }
 
 /// What is told of one client.
@@ -63,7 +85,15 @@ impl ProviderMetrics {
                 .buckets(DURATION_BUCKETS.to_vec()),
                 &["client", "endpoint"],
             )?,
+            leniencies: IntCounterVec::new(
+                Opts::new(
+                    "identite_oidc_leniencies_total",
+                    "Requests that stricter settings of the relying party would refuse, by what they would",
+                ),
+                &["client", "leniency"],
+            )?,
         };
+        registry.register(Box::new(metrics.leniencies.clone()))?;
         registry.register(Box::new(metrics.answers.clone()))?;
         registry.register(Box::new(metrics.seconds.clone()))?;
         Ok(metrics)
@@ -155,6 +185,16 @@ impl<'a> Meter<'a> {
         if self.metrics.is_some() {
             // Said twice, it is the same client.
             let _ = self.client.set(client_id.to_owned());
+        }
+    }
+
+    /// The answer, to a client that is known, would be another one without this leniency.
+    pub(super) fn needed(&self, leniency: Leniency) {
+        if let (Some(metrics), Some(client)) = (self.metrics, self.client.get()) {
+            metrics
+                .leniencies
+                .with_label_values(&[client.as_str(), leniency.as_str()])
+                .inc();
         }
     }
 

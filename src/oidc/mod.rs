@@ -43,6 +43,7 @@ mod revocation;
 mod service;
 mod signer;
 pub mod signing_keys;
+mod subject;
 mod token;
 mod user_claim;
 mod user_info_claims;

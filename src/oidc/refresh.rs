@@ -70,9 +70,11 @@ impl Oidc {
             .as_ref()
             .ok_or_else(EndpointError::invalid_grant)?;
         let scope = narrowed(&token.grant.scope, form.get("scope"))?;
+        let subject = token.grant.subject();
         let source = ClaimSource {
             person: &person,
             organization,
+            subject: &subject,
             updated_at_as_text: client.settings.updated_at_as_text,
         };
         self.use_proof(&client, &possession).await?;

@@ -156,6 +156,7 @@ fn settings_of(row: &ClientRow) -> Vec<String> {
         })
         .map(|(name, value)| match value {
             _ if name.ends_with("hash") && !value.is_boolean() => format!("{name} (set)"),
+            _ if name == PAIRWISE_SUBJECT_KEY => format!("{SUBJECT_TYPE}=pairwise"),
             Value::Object(_) => format!("{name} (set)"),
             Value::String(text) => format!("{name}={text}"),
             Value::Bool(_) => name.clone(),
@@ -252,6 +253,10 @@ pub async fn set(
     let unset = client_settings::unset(row.id, now);
     let mut settings = present_settings(&row, now);
     for (name, value) in changes {
+        if name == SUBJECT_TYPE {
+            settings[PAIRWISE_SUBJECT_KEY] = pairwise_key(transaction, &value, &settings).await?;
+            continue;
+        }
         if !SETTINGS.contains(&name.as_str()) {
             return Err(RegistryError::UnknownSetting(name));
         }
@@ -265,7 +270,41 @@ pub async fn set(
     sound(transaction, row.id, supported).await
 }
 
-/// What operators set by name.
+/// `public`, `pairwise`, or `pairwise:<client_id>` for the names that another client gets.
+const SUBJECT_TYPE: &str = "subject_type";
+const PAIRWISE_SUBJECT_KEY: &str = "pairwise_subject_key";
+
+/// The key for a subject type; `settings` are the present ones, whose key stays.
+async fn pairwise_key(
+    transaction: &db::Transaction<'_>,
+    subject_type: &Value,
+    settings: &Value,
+) -> Result<Value, RegistryError> {
+    let unsound = |problem: &str| RegistryError::Unsound(problem.to_owned());
+    match subject_type.as_str() {
+        None if !subject_type.is_null() => Err(unsound("subject_type is a text")),
+        None | Some("public") => Ok(Value::Null),
+        Some("pairwise") => {
+            let present = settings.get(PAIRWISE_SUBJECT_KEY).filter(|key| !key.is_null());
+            Ok(present.cloned().unwrap_or_else(|| new_secret().into()))
+        }
+        Some(text) => {
+            let other = text
+                .strip_prefix("pairwise:")
+                .ok_or_else(|| unsound("subject_type is public, pairwise or pairwise:<client_id>"))?;
+            let row = find(transaction, other).await?;
+            let key = row
+                .settings
+                .as_ref()
+                .and_then(|settings| settings.get(PAIRWISE_SUBJECT_KEY));
+            key.filter(|key| !key.is_null())
+                .cloned()
+                .ok_or_else(|| unsound("that client gets public subjects"))
+        }
+    }
+}
+
+/// What operators set by name, besides [`SUBJECT_TYPE`].
 const SETTINGS: [&str; 24] = [
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",

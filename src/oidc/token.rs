@@ -101,9 +101,11 @@ impl Oidc {
             .organization
             .as_ref()
             .ok_or_else(EndpointError::invalid_grant)?;
+        let subject = code.grant.subject();
         let source = ClaimSource {
             person: &person,
             organization,
+            subject: &subject,
             updated_at_as_text: client.settings.updated_at_as_text,
         };
         self.use_proof(&client, &possession).await?;

@@ -14,6 +14,8 @@ pub struct ClaimSource<'a> {
     pub person: &'a SubjectRow,
     /// The one that the person acts for.
     pub organization: &'a OrganizationRow,
+    /// The claim `sub`.
+    pub subject: &'a str,
     /// The claim `updated_at` as the reference writes it, instead of the number that the standard asks for.
     pub updated_at_as_text: bool,
 }
@@ -40,7 +42,7 @@ impl ClaimSource<'_> {
             person, organization, ..
         } = self;
         match claim {
-            UserClaim::Sub | UserClaim::Uid => Some(Value::from(person.user_id.to_string())),
+            UserClaim::Sub | UserClaim::Uid => Some(Value::from(self.subject)),
             UserClaim::Email => Some(Value::from(person.email.as_str())),
             UserClaim::EmailVerified => Some(Value::from(person.email_verified)),
             UserClaim::FamilyName | UserClaim::UsualName => text(person.family_name.as_deref()),
@@ -111,6 +113,7 @@ pub(super) mod tests {
         let source = ClaimSource {
             person: &person,
             organization: &organization,
+            subject: "1",
             updated_at_as_text: false,
         };
         Value::Object(source.claims(&ScopeSet::parse_known(scope), named))
@@ -135,6 +138,7 @@ pub(super) mod tests {
         let source = ClaimSource {
             person: &person,
             organization: &organization,
+            subject: "1",
             updated_at_as_text: true,
         };
         let claims = source.claims(&ScopeSet::default(), &[UserClaim::UpdatedAt]);
@@ -186,6 +190,7 @@ pub(super) mod tests {
         let source = ClaimSource {
             person: &person,
             organization: &organization,
+            subject: "1",
             updated_at_as_text: false,
         };
         let claims = source.claims(&ScopeSet::parse_known("profile organization"), &[]);

@@ -135,9 +135,11 @@ impl Oidc {
 
         let mut named = token.grant.claims.userinfo.clone();
         named.push(UserClaim::Sub);
+        let subject = token.grant.subject();
         let source = ClaimSource {
             person: &person,
             organization,
+            subject: &subject,
             updated_at_as_text: client.settings.updated_at_as_text,
         };
         let mut claims = source.claims(&scope, &named);

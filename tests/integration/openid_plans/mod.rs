@@ -12,10 +12,13 @@
 //! | none: §4.2 and §4.3, to whom errors are told | `routing.rs` |
 //! | none: §13 items 2 and 5, a session is looked at anew for each answer | `single_sign_on.rs` |
 //! | none: §14, the register of quirks | `quirks.rs` |
+//! | none: §13 items 12, 18 and 28, subjects and stricter settings | `subjects.rs` |
+//! | none: whatever anybody may send | `any_request.rs` |
 //! | none: §15.1 and §15.4 of spec/oidc.md | `appendix.rs` |
 //!
 //! [`MODULES`] is the table of the plans; a test holds it against the sources.
 
+mod any_request;
 mod appendix;
 mod attacks;
 mod back_channel_logout;
@@ -27,6 +30,7 @@ mod replay;
 mod routing;
 mod rp_initiated_logout;
 mod single_sign_on;
+mod subjects;
 
 use josekit::jwk::Jwk;
 use josekit::jws::RS256;

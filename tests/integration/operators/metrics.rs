@@ -73,6 +73,12 @@ async fn metrics_are_prometheus_text_and_each_is_documented() {
     visitor.sign_in(PASSWORD).await;
     visitor.get("/nothing").await;
     visitor.get("/oauth/authorize?client_id=nobody").await;
+    let lenient = "client_id=standard_client_id&redirect_uri=HTTP://localhost:4000/login-callback";
+    visitor
+        .get(&format!(
+            "/oauth/authorize?{lenient}&response_type=code&scope=openid"
+        ))
+        .await;
 
     let answer = get(&server, "metrics").await;
     let content_type = answer.headers()["content-type"]
