@@ -51,6 +51,7 @@ pub(super) struct Add {
 
 #[derive(Debug, Args)]
 pub(super) struct RotateSecret {
+    #[arg(allow_hyphen_values = true)]
     client_id: String,
     /// For how long the secret before counts as well.
     #[arg(long, default_value_t = 72)]
@@ -62,6 +63,7 @@ pub(super) struct RotateSecret {
 
 #[derive(Debug, Args)]
 pub(super) struct Set {
+    #[arg(allow_hyphen_values = true)]
     client_id: String,
     /// A column of `identite_client_settings` and its value: text, number, true, false or JSON.
     #[arg(required = true, value_parser = setting)]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::artefacts::new_secret;
 use super::client::Client;
@@ -175,7 +176,8 @@ pub async fn add(
     supported: &[SigningAlgorithm],
     now: DateTime<Utc>,
 ) -> Result<HandedOut, RegistryError> {
-    let client_id = registration.client_id.clone().unwrap_or_else(new_secret);
+    let drawn = || Uuid::new_v4().to_string();
+    let client_id = registration.client_id.clone().unwrap_or_else(drawn);
     if clients::find(transaction, &client_id).await?.is_some() {
         return Err(RegistryError::Taken(client_id));
     }
