@@ -8,10 +8,14 @@ mod support;
 
 #[path = "browser/accounts/mod.rs"]
 mod accounts;
+#[path = "browser/arrivals.rs"]
+mod arrivals;
 #[path = "browser/certification.rs"]
 mod certification;
 #[path = "browser/identity.rs"]
 mod identity;
+#[path = "browser/levels.rs"]
+mod levels;
 #[path = "browser/memberships.rs"]
 mod memberships;
 #[path = "browser/organizations.rs"]
@@ -20,6 +24,8 @@ mod organizations;
 mod passkeys;
 #[path = "browser/relying_party.rs"]
 mod relying_party;
+#[path = "browser/returns.rs"]
+mod returns;
 #[path = "browser/second_factor.rs"]
 mod second_factor;
 #[path = "browser/sign_in.rs"]

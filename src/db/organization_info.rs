@@ -112,7 +112,8 @@ fn fetched(row: &Row) -> Result<Option<(OrganizationInfo, DateTime<Utc>)>, Error
 }
 
 /// Writes what a register said at `fetched_at` of establishments, no two of the same SIRET, into the rows of their SIRET, and makes
-/// those that are missing, in one statement. Gives identifier and whether it is open, by SIRET.
+/// those that are missing, in one statement. A row of which a register has told since is left as it is: what arrives late undoes
+/// nothing. Gives identifier and whether it is open, by SIRET, as the rows are now.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -127,7 +128,8 @@ pub async fn upsert_all(
     }
     let statement = client
         .prepare_cached(
-            "INSERT INTO organizations (
+            "WITH written AS (
+             INSERT INTO organizations (
                siret,
                cached_libelle,
                cached_nom_complet,
@@ -194,11 +196,23 @@ pub async fn upsert_all(
                cached_siege_social = excluded.cached_siege_social,
                organization_info_fetched_at = excluded.organization_info_fetched_at,
                updated_at = excluded.updated_at
-             RETURNING siret, id, cached_est_active",
+             WHERE organizations.organization_info_fetched_at IS NULL
+               OR organizations.organization_info_fetched_at < excluded.organization_info_fetched_at
+             RETURNING siret, id, cached_est_active)
+             SELECT siret, id, cached_est_active FROM written
+             UNION ALL
+             SELECT siret, id, coalesce(cached_est_active, false)
+             FROM organizations JOIN jsonb_to_recordset($1) AS info (\"siret\" text) USING (siret)
+             WHERE NOT EXISTS (SELECT FROM written WHERE written.siret = organizations.siret)",
         )
         .await?;
     let document = serde_json::to_value(infos).map_err(|error| Error::unreadable(error.to_string()))?;
-    let rows = client.query(&statement, &[&document, &fetched_at, &now]).await?;
+    let write = async || client.query(&statement, &[&document, &fetched_at, &now]).await;
+    let mut rows = write().await?;
+    if rows.len() < infos.len() {
+        // Somebody else made a row while the statement ran, which could not see it yet.
+        rows = write().await?;
+    }
     rows.iter()
         .map(|row| {
             Ok((

@@ -12,6 +12,8 @@ mod franceconnect;
 mod insee;
 mod mails;
 mod passkey_names;
+#[cfg(test)]
+mod persona_tests;
 mod pwned_passwords;
 mod recherche_entreprises;
 

@@ -2,17 +2,18 @@
 //! accessibility, with and without script.
 
 use crate::harness::{Browser, Script, browse, browse_with};
+use crate::returns::back_at;
 use crate::support::{EMAIL, Options, PASSWORD, RelyingParty, TestServer, http_client};
 
 const CERTIFICATION: &str = "https://proconnect.gouv.fr/assurance/certification-dirigeant";
 const IMPOSSIBLE: &str = "Certification impossible - ProConnect";
 /// The organization of the development data that the person of the tests is linked to gets one of these numbers and legal forms.
-const DANONE: (&str, &str, &str) = ("55203253400646", "5599", "SA à conseil d'administration (s.a.i.)");
+pub const DANONE: (&str, &str, &str) = ("55203253400646", "5599", "SA à conseil d'administration (s.a.i.)");
 const HERISSON: (&str, &str, &str) = ("79271377800019", "6540", "Société civile immobilière");
 const MINISTRY: (&str, &str, &str) = ("13002526500013", "7120", "Service central d'un ministère");
 
 /// A server where the person of the tests, whom FranceConnect knows as Ulysse Tosi or as `identity`, belongs to one organization.
-async fn house(
+pub async fn house(
     organization: (&str, &str, &str),
     identity: &str,
     options: Options,
@@ -45,7 +46,7 @@ async fn house(
     (server, service)
 }
 
-const ULYSSE: &str = "'Ulysse', 'Tosi', 'male', timestamptz '1992-09-07 00:00:00Z', 'Internet', '99100'";
+pub const ULYSSE: &str = "'Ulysse', 'Tosi', 'male', timestamptz '1992-09-07 00:00:00Z', 'Internet', '99100'";
 const ADRIAN: &str = "'Adrian', 'Volckaert', 'male', timestamptz '1984-06-05 00:00:00Z', '75111', '99100'";
 
 /// From the service to the page that tells the outcome.
@@ -71,12 +72,7 @@ async fn ask(browser: &Browser, server: &TestServer, service: &RelyingParty) {
 
 /// The button of the page leads back to the service.
 async fn expect_return(browser: &Browser, service: &RelyingParty, error: &str) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !browser.url().await.as_str().starts_with(&service.redirect_uri) {
-        assert!(std::time::Instant::now() < deadline, "on {}", browser.url().await);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    let url = browser.url().await;
+    let url = back_at(browser, service).await;
     assert!(url.as_str().contains(error), "{url}");
 }
 

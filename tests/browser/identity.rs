@@ -1,6 +1,7 @@
 //! A person proves who they are at the played FranceConnect: from the account, and because a service insists.
 
 use crate::harness::{Browser, Script, browse, browse_with};
+use crate::returns::back_at;
 use crate::support::{EMAIL, Options, PASSWORD, RelyingParty, TestServer, free_port};
 
 const PERSONAL_INFORMATION: &str = "Informations personnelles - ProConnect";
@@ -73,11 +74,7 @@ async fn a_service_that_insists_gets_a_verified_person() {
         browser.click(BUTTON).await;
         browser.click_caption("Je suis Elia Alvernhe").await;
         browser.expect_title("Déconnexion 🎭 FranceConnect 🎭").await;
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while !browser.url().await.as_str().starts_with(&service.redirect_uri) {
-            assert!(std::time::Instant::now() < deadline, "on {}", browser.url().await);
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        back_at(&browser, &service).await;
     })
     .await;
 }

@@ -1,16 +1,15 @@
 //! Memberships on the way to services and back, requests that are corrected, codes of schools, registers that are away: the scenarios of
 //! spec/organizations.md §8 that [`crate::organizations`] leaves.
 
-use std::time::{Duration, Instant};
-
 use thirtyfour::Key;
 
 use crate::harness::{Browser, browse};
 use crate::organizations::{
-    BANK, CONTACT_MAIL, HOME, JOIN, LABEL, MANAGE, PENDING, TOWN, WELCOME, by_the_lists, insert_account,
-    join, look_at, open, sign_in,
+    BANK, CONTACT_MAIL, HOME, JOIN, LABEL, MANAGE, PENDING, TOWN, WELCOME, by_the_lists, handed_on,
+    insert_account, join, look_at, open, sign_in,
 };
-use crate::support::{Options, RelyingParty, TestServer, http_client};
+use crate::returns::back_at;
+use crate::support::{Options, RelyingParty, TestServer, http_client, parameter};
 
 const START: &str = "S'inscrire ou se connecter - ProConnect";
 const SELECT: &str = "Choisir une organisation - ProConnect";
@@ -20,7 +19,7 @@ const CLAMART: &str = "45334017600024";
 const CODE: &str = "#official_contact_email_verification_token";
 
 /// Makes the person with this address a member of the organization with this SIRET, who has been told so.
-async fn link(server: &TestServer, email: &str, siret: &str, libelle: &str) {
+pub async fn link(server: &TestServer, email: &str, siret: &str, libelle: &str) {
     let statement = format!(
         "INSERT INTO organizations (siret, cached_libelle, cached_adresse, cached_est_active)
          VALUES ('{siret}', '{libelle}', '1 place de la mairie, 34240 Lamalou', true)
@@ -36,19 +35,12 @@ async fn link(server: &TestServer, email: &str, siret: &str, libelle: &str) {
 
 /// Waits until the browser is back at the service, with a code.
 async fn expect_return(browser: &Browser, service: &RelyingParty) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let url = browser.url().await;
-        if url.as_str().starts_with(&service.redirect_uri) {
-            assert!(url.query_pairs().any(|(name, _)| name == "code"), "{url}");
-            return;
-        }
-        assert!(Instant::now() < deadline, "on {url}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let url = back_at(browser, service).await;
+    assert!(parameter(&url, "code").is_some(), "{url}");
 }
 
-async fn fill_in_names(browser: &Browser) {
+/// Tells a name on the page that asks for it.
+pub async fn fill_in_names(browser: &Browser) {
     browser.expect_text("Compléter votre profil").await;
     browser.retype("#given_name", "Konrad").await;
     browser.retype("#family_name", "Curze").await;
@@ -147,15 +139,7 @@ async fn a_school_hands_on_a_code() {
         browser.expect_accessible().await;
         let mail = server.mailbox.wait_for(contact, CONTACT_MAIL).await;
         assert!(mail.text().contains("Lycee general et technologique chaptal"));
-        let text = mail.text();
-        let is_code = |line: &&str| {
-            let words: Vec<&str> = line.trim().split('-').collect();
-            words.len() == 2
-                && words
-                    .iter()
-                    .all(|word| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_lowercase()))
-        };
-        let code = text.lines().find(is_code).expect("two words").trim();
+        let code = handed_on(&server, contact).await;
         browser.tab_to(CODE).await;
         browser.type_text(&code.to_uppercase()).await;
         browser.press(Key::Enter).await;
@@ -191,7 +175,7 @@ async fn the_owner_of_the_official_address_needs_no_code() {
     .await;
 }
 
-/// Scenario 8.14: what is sent after the session has ended changes nothing.
+/// Scenario 8.14: whoever follows a link after the session has ended comes to the same page; what is sent then changes nothing.
 #[tokio::test]
 async fn who_quits_after_the_session_has_ended_is_still_a_member() {
     let server = TestServer::start().await;
@@ -199,12 +183,12 @@ async fn who_quits_after_the_session_has_ended_is_still_a_member() {
     browse(async |browser| {
         sign_in(&browser, &server, email).await;
         link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
-        open(&browser, &server, "/manage-organizations").await;
+        let expire = "UPDATE identite_sessions SET ended_at = now(), end_reason = 'expired'";
+        server.database().execute(expire).await;
+        browser.click("a[href='/manage-organizations']").await;
+        browser.sign_in(email, "password123").await;
         browser.expect_title(MANAGE).await;
-        server
-            .database()
-            .execute("UPDATE identite_sessions SET ended_at = now(), end_reason = 'expired'")
-            .await;
+        server.database().execute(expire).await;
         browser
             .click("[aria-label=\"Quitter l'organisation Commune de lamalou-les-bains - Mairie\"]")
             .await;
@@ -319,12 +303,58 @@ async fn the_armed_forces_are_suggested_and_somebody_decides() {
         .await;
     browse(async |browser| {
         sign_in(&browser, &server, "user@intradef.gouv.fr").await;
+        let nameless =
+            "UPDATE users SET given_name = NULL, family_name = NULL WHERE email = 'user@intradef.gouv.fr'";
+        server.database().execute(nameless).await;
         open(&browser, &server, "/users/join-organization").await;
         browser
             .tab_to("[aria-label^=\"Sélectionner l'organisation Ministere des armees\"]")
             .await;
         browser.press(Key::Enter).await;
+        fill_in_names(&browser).await;
         browser.expect_title(PENDING).await;
+    })
+    .await;
+}
+
+/// Scenarios 8.2 and 8.4: whoever reads the mail of the town hall, its agents at both of its domains, a stranger, somebody with a mailbox
+/// that anybody can have.
+#[tokio::test]
+async fn everybody_is_known_to_a_town_in_their_own_way() {
+    let contact = "magnus.the.red@new.prospero.world";
+    let server = TestServer::start_with(by_the_lists().with("TEST_CONTACT_EMAIL", contact)).await;
+    let domain = format!(
+        "INSERT INTO email_domains (organization_id, domain, verification_type)
+         SELECT id, 'prospero.world', 'verified' FROM organizations WHERE siret = '{TOWN}'"
+    );
+    server.database().execute(&domain).await;
+    browse(async |browser| {
+        for (email, title) in [
+            (contact, WELCOME),
+            ("ahriman@new.prospero.world", WELCOME),
+            ("god-emperor@mankind.world", PENDING),
+        ] {
+            sign_in(&browser, &server, email).await;
+            join(&browser, &server, TOWN).await;
+            browser.expect_title(title).await;
+            browser.forget_everything().await;
+        }
+        sign_in(&browser, &server, "ahriman@prospero.world").await;
+        open(&browser, &server, "/users/join-organization").await;
+        browser
+            .click("[aria-label^=\"Sélectionner l'organisation Commune de lamalou\"]")
+            .await;
+        browser.expect_title(WELCOME).await;
+        browser.forget_everything().await;
+
+        sign_in(&browser, &server, "servitor@gmail.com").await;
+        join(&browser, &server, TOWN).await;
+        browser.click_caption("Continuer avec cet email").await;
+        browser.expect_title(CODE_PAGE).await;
+        let code = handed_on(&server, contact).await;
+        browser.type_into_label("Insérer le code à 2 mots", &code).await;
+        browser.click_caption("Valider").await;
+        browser.expect_title(WELCOME).await;
     })
     .await;
 }

@@ -63,6 +63,19 @@ pub fn by_the_lists() -> Options {
     Options::default().with("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_NON_FREE", "False")
 }
 
+/// The two words that an official contact hands on.
+pub async fn handed_on(server: &TestServer, contact: &str) -> String {
+    let mail = server.mailbox.wait_for(contact, CONTACT_MAIL).await;
+    let is_word = |word: &&str| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let text = mail.text();
+    let mut lines = text.lines().map(str::trim);
+    let code = lines.find(|line| {
+        let words: Vec<&str> = line.split('-').collect();
+        words.len() == 2 && words.iter().all(is_word)
+    });
+    code.expect("two words").to_owned()
+}
+
 /// Scenario 8.1: through the tile, then the request is withdrawn.
 #[tokio::test]
 async fn a_request_is_made_through_the_tile_and_withdrawn() {
@@ -161,20 +174,8 @@ async fn a_town_hall_hands_on_a_code_without_script() {
             .expect_text("email officielle de votre mairie : mairie-beaumont@lahague.com")
             .await;
         browser.screenshots("contact-code").await;
-        let mail = server
-            .mailbox
-            .wait_for("mairie-beaumont@lahague.com", CONTACT_MAIL)
-            .await;
-        let text = mail.text();
-        let is_code = |line: &&str| {
-            let words: Vec<&str> = line.trim().split('-').collect();
-            words.len() == 2
-                && words
-                    .iter()
-                    .all(|word| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_lowercase()))
-        };
-        let code = text.lines().find(is_code).expect("two words").trim();
-        browser.type_into_label("Insérer le code à 2 mots", code).await;
+        let code = handed_on(&server, "mairie-beaumont@lahague.com").await;
+        browser.type_into_label("Insérer le code à 2 mots", &code).await;
         browser.click_caption("Valider").await;
         browser.expect_title(WELCOME).await;
         browser.screenshots("welcome-organization").await;
@@ -197,15 +198,24 @@ async fn refusals_say_why_and_lead_on() {
         join(&browser, &server, "11000201100044").await;
         browser.expect_text("Seules les adresses finances.gouv.fr").await;
         look_at(&browser, "Accès restreint - ProConnect", "domain-not-allowed").await;
+        // A small public establishment, a small association, a small company.
+        join(&browser, &server, "20000713600019").await;
+        browser.expect_title(PENDING).await;
+        for siret in ["84226400400016", "41782415800014"] {
+            join(&browser, &server, siret).await;
+            browser.expect_title(WELCOME).await;
+        }
         browser.forget_everything().await;
         sign_in(&browser, &server, "jean@vip.gouv.fr").await;
         join(&browser, &server, "82869625200018").await;
         look_at(&browser, "Email non autorisé - ProConnect", "private-sector").await;
+        join(&browser, &server, "26090012100013").await;
+        browser.expect_title(PENDING).await;
     })
     .await;
 }
 
-/// Scenarios 8.4, 8.7 and 8.13: suggested, joined, left.
+/// Scenarios 8.7, 8.8.1 and 8.13: suggested, joined, left.
 #[tokio::test]
 async fn a_suggested_organization_is_joined_and_left() {
     let server = TestServer::start().await;
@@ -232,6 +242,12 @@ async fn a_suggested_organization_is_joined_and_left() {
             .click("[aria-label^=\"Sélectionner l'organisation Bnp\"]")
             .await;
         browser.expect_title(WELCOME).await;
+        server
+            .mailbox
+            .wait_for("lion@darkangels.world", "Votre compte ProConnect a bien été créé")
+            .await;
+        browser.click_caption("Continuer").await;
+        browser.expect_title(HOME).await;
         open(&browser, &server, "/manage-organizations").await;
         look_at(&browser, MANAGE, "organizations").await;
         browser
@@ -263,6 +279,7 @@ async fn a_refused_request_is_corrected() {
         server.database().execute(&reject(false)).await;
         join(&browser, &server, BANK).await;
         look_at(&browser, "Demande refusée - ProConnect", "moderation-rejected").await;
+        browser.expect_text("Motif : Inversion Nom et Prénom").await;
         server.database().execute(&reject(true)).await;
         join(&browser, &server, BANK).await;
         look_at(
@@ -277,11 +294,32 @@ async fn a_refused_request_is_corrected() {
         browser.expect_title(HOME).await;
         join(&browser, &server, BANK).await;
         browser.expect_title(PENDING).await;
-        browser.click("[aria-label=\"Corriger l'adresse email\"]").await;
-        browser.agree().await;
+        open(&browser, &server, "/manage-organizations").await;
+        browser.expect_text("est en cours de traitement").await;
+    })
+    .await;
+}
+
+/// Scenarios 8.6.1 and 8.6.3: what was refused for good leads to another organization, or another address.
+#[tokio::test]
+async fn a_final_refusal_leads_on() {
+    let server = TestServer::start().await;
+    browse(async |browser| {
+        sign_in(&browser, &server, "rejete@exemple.world").await;
+        join(&browser, &server, BANK).await;
+        browser.expect_title(PENDING).await;
+        let reject = "UPDATE moderations SET status = 'rejected', moderated_at = now()";
+        server.database().execute(reject).await;
+        join(&browser, &server, BANK).await;
+        browser.expect_text("Raison transmise par mail").await;
+        browser.click("[aria-label='Changer d’adresse email']").await;
         browser
             .expect_title("S'inscrire ou se connecter - ProConnect")
             .await;
+        join(&browser, &server, BANK).await;
+        browser.expect_title("Demande refusée - ProConnect").await;
+        browser.click_caption("Changer d'organisation").await;
+        browser.expect_title(JOIN).await;
     })
     .await;
 }
@@ -300,6 +338,12 @@ async fn an_address_is_corrected_before_a_request() {
         browser
             .expect_title("S'inscrire ou se connecter - ProConnect")
             .await;
+        sign_in(&browser, &server, "jean.autre@gmail.com").await;
+        join(&browser, &server, "54205118000066").await;
+        browser.expect_text("Totalenergies se").await;
+        browser.expect_text("jean.autre@gmail.com").await;
+        browser.click_caption("Continuer avec cet email").await;
+        browser.expect_title(PENDING).await;
     })
     .await;
 }

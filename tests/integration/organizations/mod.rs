@@ -6,6 +6,7 @@ mod manage;
 mod moderation;
 mod outages;
 mod select;
+mod steps;
 mod suggestions;
 mod ticket;
 

@@ -209,3 +209,78 @@ async fn requests_are_their_authors_own() {
     );
     assert_eq!(place(&visitor.get("/").await), "/");
 }
+
+/// §4.7, the table: what each page shows of a request, and where each of its buttons leads.
+#[tokio::test]
+async fn each_page_of_a_request_has_its_rows_and_buttons() {
+    let server = TestServer::start().await;
+    let (visitor, user) = newcomer(&server).await;
+    let bank = organization_of(server.database(), BANK).await;
+    let columns = ", status, allow_editing, end_user_reason, moderated_at";
+    let cancel = "/users/cancel-moderation-and-redirect-to-";
+    let names = |action: &str| {
+        vec![
+            ("Corriger le prénom", action.to_owned()),
+            ("Corriger le nom", action.to_owned()),
+        ]
+    };
+    let pending = [
+        names(&format!("{cancel}personal-information/")),
+        vec![("Corriger l'adresse email", format!("{cancel}sign-in/"))],
+    ]
+    .concat();
+    for (values, path, heading, buttons) in [
+        (
+            ", 'pending', false, 'Aucune', NULL",
+            "unable-to-auto-join-organization",
+            "Demande en cours",
+            pending,
+        ),
+        (
+            ", 'rejected', false, 'Nom de domaine introuvable', now()",
+            "moderation-rejected",
+            "Demande refusée",
+            Vec::new(),
+        ),
+        (
+            ", 'rejected', true, 'Inversion Nom et Prénom', now()",
+            "moderation-rejected",
+            "Modifications demandées",
+            names("/users/reopen-moderation/"),
+        ),
+    ] {
+        let id = request_to_join(server.database(), user, bank, columns, values).await;
+        let page = visitor.get(&format!("/users/{path}?moderation_id={id}")).await;
+        assert!(page.heading().contains(heading), "{}", page.heading());
+        for told in ["Prénom Jean", "Nom User", EMAIL, BANK] {
+            assert!(page.text().contains(told), "{heading}: {told}");
+        }
+        for (label, action) in &buttons {
+            let selector = format!("form[action='{action}{id}'] button[aria-label=\"{label}\"]");
+            assert_eq!(
+                page.attributes(&selector, "type"),
+                ["submit"],
+                "{heading}: {label}"
+            );
+        }
+        let labelled = page.attributes("main form button[aria-label]", "aria-label");
+        assert_eq!(labelled.len(), buttons.len(), "{heading}: no other button");
+        let other_organization = format!("form[action='{cancel}join-org/{id}']");
+        assert_eq!(
+            page.attributes(&other_organization, "aria-label"),
+            ["Corriger l'organisation de rattachement"]
+        );
+        assert_eq!(
+            page.texts(&format!("{other_organization} button")),
+            ["Changer d'organisation"]
+        );
+        let is_rejected = path == "moderation-rejected";
+        assert_eq!(page.text().contains("Motif : "), is_rejected, "{heading}");
+        let other_address = page.attributes("[aria-label='Changer d’adresse email']", "href");
+        assert_eq!(other_address.len(), usize::from(is_rejected), "{heading}");
+        for address in other_address {
+            assert_eq!(place(&visitor.get(&address).await), "/users/start-sign-in");
+        }
+        server.database().execute("DELETE FROM moderations").await;
+    }
+}

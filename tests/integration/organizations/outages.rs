@@ -8,7 +8,7 @@ use super::{
     newcomer_as, organization_of, place, text,
 };
 use crate::registers::{API_ENTREPRISE, mend, order, status};
-use crate::support::{Options, TestServer, Visitor};
+use crate::support::{Behaviour, Options, TestServer, Visitor, free_port, http_get};
 
 const TOWN_HALLS: &str = "api-lannuaire.service-public.fr";
 const SCHOOLS: &str = "data.education.gouv.fr";
@@ -118,6 +118,35 @@ async fn what_the_register_does_not_know_is_an_invalid_siret() {
         );
         assert!(page.text().contains("SIRET invalide"));
     }
+}
+
+/// What the register keeps to itself, or does not want to process, is told as a number that is none; an address that nobody answers
+/// at is an outage like any other.
+#[tokio::test]
+async fn what_the_register_refuses_is_told_from_a_register_that_is_not_there() {
+    let server = TestServer::start_with(over_http(Options::default())).await;
+    let (visitor, _) = newcomer(&server).await;
+    let api = |siret: &str| format!("api/sirene/organization-info/{siret}");
+    for (siret, refusal) in [(BANK, 451), (ONE_PERSON, 422)] {
+        forget(&server, siret).await;
+        order(&mocks(&server), API_ENTREPRISE, status(refusal)).await;
+        let page = join(&visitor, siret).await;
+        assert!(place(&page).contains("notification=invalid_siret"), "{refusal}");
+        let answer = http_get(server.base_url.join(&api(siret)).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(answer.status().as_u16(), 404, "{refusal}");
+        mend(&mocks(&server)).await;
+    }
+
+    let nowhere = format!("http://localhost:{}", free_port());
+    let options = over_http(Options::default()).with("ENTREPRISE_API_URL", &nowhere);
+    let server = TestServer::start_with(options).await;
+    forget(&server, BANK).await;
+    let (visitor, _) = newcomer(&server).await;
+    expect_outage(&visitor, BANK, &json!("nobody listens")).await;
+    let answer = http_get(server.base_url.join(&api(BANK)).unwrap()).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 504);
 }
 
 /// A closed establishment is kept as such; one whose legal unit has ceased is joined, and is no public service any more.
@@ -252,4 +281,72 @@ async fn a_membership_that_somebody_ended_is_not_acted_upon() {
     );
     let page = visitor.get("/users/select-organization").await;
     assert_eq!(page.url.path(), "/users/join-organization");
+}
+
+#[tokio::test]
+async fn a_town_hall_without_an_address_leaves_the_decision_to_somebody() {
+    let server = TestServer::start_with(by_the_lists()).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    // Tours is not in the played directory.
+    let town = "21370261600011";
+    let page = join_with(&visitor, &[("siret", town), ("confirmed", "true")]).await;
+    assert_eq!(page.title(), PENDING);
+    assert_eq!(link_type(server.database(), user, town).await, "");
+}
+
+/// Whoever signs in while a code is awaited is led to it. While the last code is good its page needs no directory; then it says when
+/// that is away.
+#[tokio::test]
+async fn the_way_to_a_code_is_told_when_the_directory_is_away() {
+    let mut server = TestServer::start_with(over_http(by_the_lists())).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    let page = join_with(&visitor, &[("siret", TOWN), ("confirmed", "true")]).await;
+    assert_eq!(page.title(), "Vérifier votre email - ProConnect");
+    // Nobody remembers what the directory said.
+    server.stop().await;
+    server.start_again().await;
+    order(&mocks(&server), TOWN_HALLS, status(500)).await;
+    let visitor = server.visitor();
+    let page = visitor.sign_in_as(FREE, super::PASSWORD).await;
+    assert_eq!(page.title(), "Vérifier votre email - ProConnect");
+    let expire = format!(
+        "UPDATE users_organizations SET official_contact_email_verification_sent_at = now() - interval '2 hours' WHERE user_id = {user}"
+    );
+    server.database().execute(&expire).await;
+    let page = server.visitor().sign_in_as(FREE, super::PASSWORD).await;
+    assert_eq!(place(&page), DIRECTORY_AWAY);
+    mend(&mocks(&server)).await;
+}
+
+/// The mail server is away: codes, welcomes and cancellations wait in the outbox, and nothing else does.
+#[tokio::test]
+async fn without_a_mail_server_everything_is_done_and_told_later() {
+    let server = TestServer::start_with(by_the_lists()).await;
+    server.mailbox.set(Behaviour::Down);
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    assert_eq!(join(&visitor, ONE_PERSON).await.title(), WELCOME);
+    let page = join_with(&visitor, &[("siret", TOWN), ("confirmed", "true")]).await;
+    assert_eq!(page.title(), "Vérifier votre email - ProConnect");
+    let request = super::request_to_join(server.database(), user, 1, ", status", ", 'pending'").await;
+    let page = visitor.get("/manage-organizations").await;
+    let path = format!("/users/cancel-moderation/{request}");
+    let page = visitor.submit(&page, &path, &[]).await;
+    assert!(page.text().contains("rattachement a bien été annulée"));
+    assert_eq!(server.mailbox.mails().len(), 0);
+
+    server.mailbox.set(Behaviour::Accept);
+    server
+        .database()
+        .execute("UPDATE identite_outbox SET next_attempt_at = now()")
+        .await;
+    for (recipient, subject) in [
+        (FREE, "Votre compte ProConnect a bien été créé"),
+        (
+            "mairie@yopmail.com",
+            "[ProConnect] Authentifier un email sur ProConnect",
+        ),
+        (FREE, "Annulation de votre demande de rattachement"),
+    ] {
+        server.mailbox.wait_for(recipient, subject).await;
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
-use identite::db::{Pool, PoolSettings};
+use chrono::{DateTime, TimeDelta, Utc};
+use identite::db::{Pool, PoolSettings, organization_info};
 use identite::domain::organization::{EstablishmentRecord, OrganizationInfo};
 use identite::domain::{OrganizationId, Siret};
 use identite::organizations::directory::{Absence, Directory, DirectoryServices, Match};
@@ -42,6 +42,16 @@ impl Source<Vec<Match>, ()> for Register {
     }
 }
 
+/// What the register says of the town hall.
+fn record() -> OrganizationInfo {
+    let answers: Value = serde_json::from_str(include_str!(
+        "../../../fixtures/api/api-entreprise-etablissements.json"
+    ))
+    .unwrap();
+    let record: EstablishmentRecord = serde_json::from_value(answers[TOWN_HALL]["data"].clone()).unwrap();
+    OrganizationInfo::from(&record)
+}
+
 /// A directory over `size` connections to a database that knows no organization, and its register.
 async fn directory(size: usize) -> (Directory, Arc<Register>, Pool, TestDatabase) {
     let database = TestDatabase::create().await;
@@ -54,13 +64,8 @@ async fn directory(size: usize) -> (Directory, Arc<Register>, Pool, TestDatabase
         ..PoolSettings::default()
     };
     let pool = Pool::new(&database.url, &settings, runtime().handle()).unwrap();
-    let answers: Value = serde_json::from_str(include_str!(
-        "../../../fixtures/api/api-entreprise-etablissements.json"
-    ))
-    .unwrap();
-    let record: EstablishmentRecord = serde_json::from_value(answers[TOWN_HALL]["data"].clone()).unwrap();
     let register = Arc::new(Register {
-        record: OrganizationInfo::from(&record),
+        record: record(),
         calls: AtomicUsize::new(0),
     });
     let clock: SharedClock = Arc::new(SystemClock);
@@ -139,4 +144,37 @@ async fn what_is_known_costs_one_statement_at_most_and_no_call() {
     assert_eq!(executed(&other_pool).await, before + 1);
     assert_eq!((calls(), other_register.calls.load(Ordering::SeqCst)), (1, 0));
     assert_eq!(database.count("SELECT count(*) FROM organizations").await, 1);
+}
+
+/// What a register said is written by whoever asked it, and behind them: the later word stays, in whichever order they arrive.
+#[tokio::test]
+async fn what_arrives_late_undoes_nothing() {
+    let database = TestDatabase::create().await;
+    let client = database.pool().get().await.unwrap();
+    let noon: DateTime<Utc> = "2026-09-01T12:00:00Z".parse().unwrap();
+    let said = |libelle: &str| OrganizationInfo {
+        libelle: libelle.to_owned(),
+        ..record()
+    };
+    let write = async |libelle: &str, minutes: i64| {
+        let fetched_at = noon + TimeDelta::minutes(minutes);
+        let id = organization_info::upsert(&client, &said(libelle), fetched_at, fetched_at)
+            .await
+            .unwrap();
+        let row = organization_info::find(&client, TOWN_HALL)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(row.id, id);
+        row.fetched.unwrap().0.libelle
+    };
+    database
+        .execute(&format!(
+            "UPDATE organizations SET organization_info_fetched_at = NULL WHERE siret = '{TOWN_HALL}'"
+        ))
+        .await;
+    assert_eq!(write("Mairie", 0).await, "Mairie");
+    assert_eq!(write("Mairie d’antan", -1).await, "Mairie");
+    assert_eq!(write("Mairie", 0).await, "Mairie");
+    assert_eq!(write("Mairie d’aujourd’hui", 1).await, "Mairie d’aujourd’hui");
 }
