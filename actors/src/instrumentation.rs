@@ -244,6 +244,16 @@ impl ActorMeter {
         self.depth.load(Ordering::Relaxed)
     }
 
+    /// Whether a message would be accepted now; if not, one more is counted as refused.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let has_room = self.depth() < self.capacity;
+        if !has_room {
+            self.refused.inc();
+        }
+        has_room
+    }
+
     /// Accepts a message named `message` into the mailbox; `None` when the mailbox is full.
     #[must_use]
     pub fn accept(self: &Arc<Self>, message: &'static str) -> Option<Measure> {

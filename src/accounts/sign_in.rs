@@ -33,6 +33,8 @@ impl Accounts {
         names: &SessionNames,
         device: &Device,
     ) -> Result<SignInOutcome, AccountsError> {
+        // Who cannot be served is told so before the stores are asked, and before their turn is waited for.
+        self.services.hasher.admit()?;
         let credential = {
             let client = self.services.pool.get().await?;
             db::users::find_credential(&client, email.as_str()).await?

@@ -245,7 +245,10 @@ fn foreign(status: StatusCode) -> PageError {
 
 /// Tells the operator of faults of ours, by their reference; path only, since queries can hold secrets.
 pub fn report(error: &PageError, reference: &str, request: &HttpRequest) {
-    if error.is_ours() {
+    if let PageError::Busy { .. } = error {
+        // Not a fault: what keeps the rest well. Many at once, each with the name that its page shows.
+        tracing::warn!(%error, reference, path = request.path(), "a request was refused");
+    } else if error.is_ours() {
         tracing::error!(%error, reference, method = %request.method(), path = request.path(), "a request failed");
     } else {
         tracing::debug!(%error, reference, path = request.path(), "a request was refused");

@@ -211,6 +211,17 @@ impl PasswordHasher {
         answer.await.unwrap_or(Err(HashingError::Failed))
     }
 
+    /// Whether a password would be accepted now: who is to be refused need not be worked for before.
+    ///
+    /// # Errors
+    /// [`HashingError::Overloaded`]
+    pub fn admit(&self) -> Result<(), HashingError> {
+        if self.sign_ins.has_room() {
+            return Ok(());
+        }
+        Err(self.overloaded())
+    }
+
     /// Checks `password` against what is stored for the account: an argon2id PHC string, or bcrypt (`$2a$`, `$2b$`,
     /// `$2y$`, 60 characters; the first 72 bytes of the password count). Anything else, and `None` for an account that
     /// is unknown or has no password, is a mismatch that takes the time of a real check.
@@ -252,12 +263,16 @@ impl PasswordHasher {
             Lane::Upgrades => &self.upgrades,
         };
         let Some(measure) = meter.accept(message) else {
-            return Err(HashingError::Overloaded {
-                retry_after: self.pace.until_done(self.sign_ins.depth()),
-            });
+            return Err(self.overloaded());
         };
         self.lanes.push(lane, Job { work, measure });
         self.workers.do_send(Next);
         Ok(())
+    }
+
+    fn overloaded(&self) -> HashingError {
+        HashingError::Overloaded {
+            retry_after: self.pace.until_done(self.sign_ins.depth()),
+        }
     }
 }

@@ -206,6 +206,7 @@ async fn overload_is_answered_at_once_and_what_was_accepted_is_done() {
         mailbox_capacity: 3,
         ..settings(SLOW)
     });
+    assert_eq!(hasher.admit(), Ok(()));
     let accepted: Vec<_> = (0..3)
         .map(|_| {
             let hasher = hasher.clone();
@@ -215,6 +216,7 @@ async fn overload_is_answered_at_once_and_what_was_accepted_is_done() {
     tokio::task::yield_now().await;
     for _ in 0..100 {
         let asked = Instant::now();
+        assert!(matches!(hasher.admit(), Err(HashingError::Overloaded { .. })));
         let refused = hasher.verify(secret("x"), None).await;
         assert!(
             matches!(refused, Err(HashingError::Overloaded { retry_after }) if retry_after.as_secs() >= 1)

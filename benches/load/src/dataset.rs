@@ -178,7 +178,8 @@ pub async fn add_accounts(
     for ((first, count), hash) in groups.into_iter().zip(hashes) {
         let last = first + count - 1;
         let sql = format!(
-            "DELETE FROM users_oidc_clients WHERE user_id BETWEEN {first} AND {last};
+            "DELETE FROM identite_sessions WHERE user_id BETWEEN {first} AND {last};
+             DELETE FROM users_oidc_clients WHERE user_id BETWEEN {first} AND {last};
              DELETE FROM users_organizations WHERE user_id BETWEEN {first} AND {last};
              DELETE FROM users WHERE id BETWEEN {first} AND {last};
              INSERT INTO users
