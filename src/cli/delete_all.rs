@@ -1,10 +1,14 @@
 //! `identite delete-all`
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::database::pool;
-use super::tool::operator;
+use super::tool::{operator, write_report};
 use super::{CommandError, load_config, shared_runtime};
 use crate::config::DeployEnv;
 use crate::db::{self, audit, deletion};
@@ -18,13 +22,26 @@ pub(super) struct DeleteAll {
     /// The name of the database, in proof of knowing which one it is; needed unless `DEPLOY_ENV` is localhost.
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
+    /// Write the report as JSON, to a file or (-) to the standard output, where it then is alone.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+/// What was done, for programs.
+#[derive(Serialize)]
+struct Report {
+    dry_run: bool,
+    database: String,
+    /// Rows by table, before.
+    rows: BTreeMap<&'static str, i64>,
+    deleted: bool,
+}
+
+#[expect(clippy::print_stderr, reason = "a command tells what it did")]
 pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
     let config = load_config()?;
     if !config.tools.enable_database_deletion {
-        println!("nothing deleted: ENABLE_DATABASE_DELETION is not True");
+        eprintln!("nothing deleted: ENABLE_DATABASE_DELETION is not True");
         return Ok(());
     }
     if config.deploy_env == DeployEnv::Production {
@@ -34,7 +51,7 @@ pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
     }
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
-    runtime.block_on(async {
+    let report = runtime.block_on(async {
         let mut client = pool.get().await?;
         let transaction = client.transaction().await.map_err(db::Error::from)?;
         transaction
@@ -49,23 +66,36 @@ pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
             )));
         }
         let counts = deletion::counts(&transaction).await?;
-        for (table, rows) in &counts {
-            println!("{table}: {rows}");
-        }
+        let mut report = Report {
+            dry_run: arguments.dry_run,
+            database: name,
+            rows: counts.into_iter().collect(),
+            deleted: false,
+        };
         if arguments.dry_run {
-            println!("nothing deleted");
-            return Ok(());
+            return Ok(report);
         }
         deletion::delete_all(&transaction).await?;
         let entry = audit::NewEntry {
             actor: &operator(),
             action: "database.delete_all",
-            subject: Some(("database", &name)),
-            detail: json!({ "rows": counts.into_iter().collect::<std::collections::BTreeMap<_, _>>() }),
+            subject: Some(("database", &report.database)),
+            detail: json!({ "rows": report.rows }),
         };
         audit::record(&transaction, &entry, chrono::Utc::now()).await?;
         transaction.commit().await.map_err(db::Error::from)?;
-        println!("everything deleted");
-        Ok(())
-    })
+        report.deleted = true;
+        Ok(report)
+    })?;
+    for (table, rows) in &report.rows {
+        eprintln!("{table}: {rows}");
+    }
+    eprintln!(
+        "{} deleted",
+        if report.deleted { "everything" } else { "nothing" }
+    );
+    arguments
+        .report
+        .as_deref()
+        .map_or(Ok(()), |destination| write_report(destination, &report))
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
+use serde::Serialize;
 
+use super::tool::write_report;
 use super::{CommandError, load_config, shared_runtime};
 use crate::domain::Siret;
 use crate::testing::collection::{ApiEntreprise, Collection};
@@ -25,6 +27,19 @@ struct Place {
     /// Fetch and tell, and keep nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Write the report as JSON, to a file or (-) to the standard output, where it then is alone.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// What was fetched, for programs.
+#[derive(Serialize)]
+struct Report {
+    dry_run: bool,
+    /// The SIRET, or INSEE's code of the commune.
+    key: String,
+    /// The name of the establishment, or how many town halls there are.
+    found: String,
 }
 
 #[derive(Debug, Args)]
@@ -57,13 +72,13 @@ pub(super) struct TownHalls {
     place: Place,
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+#[expect(clippy::print_stderr, reason = "a command tells what it did")]
 pub(super) fn run(command: MockDataCommand) -> Result<(), CommandError> {
     let config = load_config()?;
     let runtime = shared_runtime()?;
     let refused =
         |error: crate::testing::collection::CollectionError| CommandError::Refused(error.to_string());
-    match command {
+    let (report, destination) = match command {
         MockDataCommand::Establishment(asked) => {
             let siret: Siret = asked
                 .siret
@@ -76,35 +91,47 @@ pub(super) fn run(command: MockDataCommand) -> Result<(), CommandError> {
                 url: asked.url.unwrap_or_else(|| defaults.url.clone()),
                 token: asked
                     .token
-                    .map_or_else(|| defaults.token.clone(), SecretString::from),
+                    .map_or_else(|| defaults.token.current(), SecretString::from),
                 context: asked.context.unwrap_or_else(|| defaults.tracking_context.clone()),
                 recipient: asked
                     .recipient
                     .unwrap_or_else(|| defaults.tracking_recipient.clone()),
             };
-            let collection = collection(asked.place);
+            let collection = collection(&asked.place);
             let name = runtime
                 .block_on(collection.add_establishment(&api, &siret))
                 .map_err(refused)?;
-            println!("{siret}: {name}");
+            (asked.place.report(siret.to_string(), name), asked.place.report)
         }
         MockDataCommand::TownHalls(asked) => {
             let url = asked
                 .url
                 .unwrap_or_else(|| config.connectors.annuaires.service_public_url.clone());
-            let collection = collection(asked.place);
+            let collection = collection(&asked.place);
             let count = runtime
                 .block_on(collection.add_town_halls(&url, &asked.code))
                 .map_err(refused)?;
-            println!("{}: {count} town hall(s)", asked.code);
+            let found = format!("{count} town hall(s)");
+            (asked.place.report(asked.code, found), asked.place.report)
         }
-    }
-    Ok(())
+    };
+    eprintln!("{}: {}", report.key, report.found);
+    destination.map_or(Ok(()), |destination| write_report(&destination, &report))
 }
 
-fn collection(place: Place) -> Collection {
+impl Place {
+    fn report(&self, key: String, found: String) -> Report {
+        Report {
+            dry_run: self.dry_run,
+            key,
+            found,
+        }
+    }
+}
+
+fn collection(place: &Place) -> Collection {
     Collection {
-        root: place.root,
+        root: place.root.clone(),
         dry_run: place.dry_run,
     }
 }

@@ -3,11 +3,22 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::environment::DeployEnv;
 use super::profiles::MOCKS_PATH;
 use super::reader::Reader;
+use super::reloadable::ReloadableSecret;
+
+/// Credentials of remote systems that take effect without a restart.
+pub const CREDENTIALS: [&str; 8] = [
+    "ENTREPRISE_API_TOKEN",
+    "INSEE_API_CLIENT_SECRET",
+    "INSEE_API_PASSWORD",
+    "RNE_API_PASSWORD",
+    "FRANCECONNECT_CLIENT_SECRET",
+    "DEBOUNCE_API_KEY",
+    "CRISP_IDENTIFIER",
+    "CRISP_KEY",
+];
 
 /// Every remote system.
 #[derive(Debug, Clone)]
@@ -83,13 +94,36 @@ impl Places {
     }
 }
 
+impl ConnectorsConfig {
+    /// From now on the credentials of remote systems are those of `fresh`, wherever these were cloned to.
+    pub fn take_over_credentials(&self, fresh: &Self) {
+        for (held, fresh) in self.credentials().into_iter().zip(fresh.credentials()) {
+            held.take_over(fresh);
+        }
+    }
+
+    /// Those that `SIGHUP` re-reads, in the order of [`CREDENTIALS`].
+    fn credentials(&self) -> [&ReloadableSecret; CREDENTIALS.len()] {
+        [
+            &self.api_entreprise.token,
+            &self.insee.client_secret,
+            &self.insee.password,
+            &self.rne.password,
+            &self.franceconnect.client_secret,
+            &self.debounce.key,
+            &self.crisp.identifier,
+            &self.crisp.key,
+        ]
+    }
+}
+
 /// API Entreprise: establishments, officers.
 #[derive(Debug, Clone)]
 pub struct ApiEntrepriseConfig {
     /// `ENTREPRISE_API_URL`
     pub url: String,
     /// `ENTREPRISE_API_TOKEN`
-    pub token: SecretString,
+    pub token: ReloadableSecret,
     /// `ENTREPRISE_API_TRACKING_CONTEXT`
     pub tracking_context: String,
     /// `ENTREPRISE_API_TRACKING_RECIPIENT`: a SIRET.
@@ -102,7 +136,9 @@ impl ApiEntrepriseConfig {
     fn read(reader: &mut Reader) -> Self {
         Self {
             url: reader.required_url("ENTREPRISE_API_URL"),
-            token: reader.secret("ENTREPRISE_API_TOKEN", "🎭 Mocked Entreprise Api Token"),
+            token: reader
+                .secret("ENTREPRISE_API_TOKEN", "🎭 Mocked Entreprise Api Token")
+                .into(),
             tracking_context: reader.text("ENTREPRISE_API_TRACKING_CONTEXT", "ProConnect Identité"),
             tracking_recipient: reader.text("ENTREPRISE_API_TRACKING_RECIPIENT", "13002526500013"),
             quota_per_minute: u32::try_from(reader.number(
@@ -125,11 +161,11 @@ pub struct InseeConfig {
     /// `INSEE_API_CLIENT_ID`
     pub client_id: String,
     /// `INSEE_API_CLIENT_SECRET`
-    pub client_secret: SecretString,
+    pub client_secret: ReloadableSecret,
     /// `INSEE_API_USERNAME`
     pub username: String,
     /// `INSEE_API_PASSWORD`
-    pub password: SecretString,
+    pub password: ReloadableSecret,
 }
 
 impl InseeConfig {
@@ -142,9 +178,13 @@ impl InseeConfig {
                 "auth.insee.net/auth/realms/apim-gravitee/protocol/openid-connect/token",
             ),
             client_id: reader.text("INSEE_API_CLIENT_ID", "🎭 Mocked Insee API Client ID"),
-            client_secret: reader.secret("INSEE_API_CLIENT_SECRET", "🎭 Mocked Insee API Client Secret"),
+            client_secret: reader
+                .secret("INSEE_API_CLIENT_SECRET", "🎭 Mocked Insee API Client Secret")
+                .into(),
             username: reader.text("INSEE_API_USERNAME", "🎭 Mocked Insee API Username"),
-            password: reader.secret("INSEE_API_PASSWORD", "🎭 Mocked Insee API Password"),
+            password: reader
+                .secret("INSEE_API_PASSWORD", "🎭 Mocked Insee API Password")
+                .into(),
         }
     }
 }
@@ -157,7 +197,7 @@ pub struct RneConfig {
     /// `RNE_API_USERNAME`
     pub username: String,
     /// `RNE_API_PASSWORD`
-    pub password: SecretString,
+    pub password: ReloadableSecret,
     /// `RNE_API_HTTP_CLIENT_TIMEOUT`, in milliseconds in the variable.
     pub timeout: Duration,
 }
@@ -167,7 +207,9 @@ impl RneConfig {
         Self {
             url: places.url(reader, "RNE_API_URL", "registre-national-entreprises.inpi.fr"),
             username: reader.text("RNE_API_USERNAME", "🎭 Mocked RNE API Username"),
-            password: reader.secret("RNE_API_PASSWORD", "🎭 Mocked RNE API Password"),
+            password: reader
+                .secret("RNE_API_PASSWORD", "🎭 Mocked RNE API Password")
+                .into(),
             timeout: reader.milliseconds("RNE_API_HTTP_CLIENT_TIMEOUT", 3000),
         }
     }
@@ -204,7 +246,7 @@ pub struct FranceConnectConfig {
     /// `FRANCECONNECT_CLIENT_ID`
     pub client_id: String,
     /// `FRANCECONNECT_CLIENT_SECRET`
-    pub client_secret: SecretString,
+    pub client_secret: ReloadableSecret,
     /// `FRANCECONNECT_ID_TOKEN_SIGNED_RESPONSE_ALG`
     pub id_token_signed_response_alg: String,
     /// `FRANCECONNECT_SCOPES`, in the order in which they are asked for.
@@ -226,10 +268,12 @@ impl FranceConnectConfig {
         Self {
             issuer: reader.required_url("FRANCECONNECT_ISSUER"),
             client_id: reader.text("FRANCECONNECT_CLIENT_ID", "🎭 Mocked FranceConnect Client ID"),
-            client_secret: reader.secret(
-                "FRANCECONNECT_CLIENT_SECRET",
-                "🎭 Mocked FranceConnect Client Secret",
-            ),
+            client_secret: reader
+                .secret(
+                    "FRANCECONNECT_CLIENT_SECRET",
+                    "🎭 Mocked FranceConnect Client Secret",
+                )
+                .into(),
             id_token_signed_response_alg: reader.text("FRANCECONNECT_ID_TOKEN_SIGNED_RESPONSE_ALG", "ES256"),
             scopes: reader.list("FRANCECONNECT_SCOPES", &SCOPES),
         }
@@ -242,14 +286,14 @@ pub struct DebounceConfig {
     /// `DEBOUNCE_API_URL`: base URL, `/v1/` follows.
     pub url: String,
     /// `DEBOUNCE_API_KEY`
-    pub key: SecretString,
+    pub key: ReloadableSecret,
 }
 
 impl DebounceConfig {
     fn read(reader: &mut Reader, places: &Places) -> Self {
         Self {
             url: places.url(reader, "DEBOUNCE_API_URL", "api.debounce.io"),
-            key: reader.secret("DEBOUNCE_API_KEY", ""),
+            key: reader.secret("DEBOUNCE_API_KEY", "").into(),
         }
     }
 }
@@ -262,9 +306,9 @@ pub struct CrispConfig {
     /// `CRISP_BASE_URL`
     pub base_url: String,
     /// `CRISP_IDENTIFIER`: user of the plugin's token.
-    pub identifier: SecretString,
+    pub identifier: ReloadableSecret,
     /// `CRISP_KEY`: password of the plugin's token.
-    pub key: SecretString,
+    pub key: ReloadableSecret,
     /// `CRISP_MODERATION_TAG`: segments put on moderation conversations.
     pub moderation_tags: Vec<String>,
     /// `CRISP_PLUGIN_URN`
@@ -280,8 +324,8 @@ impl CrispConfig {
         Self {
             website_id: reader.optional_text("CRISP_WEBSITE_ID"),
             base_url: reader.url("CRISP_BASE_URL", "https://api.crisp.chat"),
-            identifier: reader.secret("CRISP_IDENTIFIER", ""),
-            key: reader.secret("CRISP_KEY", ""),
+            identifier: reader.secret("CRISP_IDENTIFIER", "").into(),
+            key: reader.secret("CRISP_KEY", "").into(),
             moderation_tags: reader.list("CRISP_MODERATION_TAG", &["identite", "moderation"]),
             plugin_urn: reader.text("CRISP_PLUGIN_URN", ""),
             resolve_delay: reader.milliseconds("CRISP_RESOLVE_DELAY", 1000),

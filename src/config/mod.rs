@@ -13,6 +13,7 @@ mod passwords;
 mod people;
 mod profiles;
 mod reader;
+mod reloadable;
 mod secrets;
 mod server;
 mod sources;
@@ -25,8 +26,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use connectors::{
-    AnnuairesConfig, ApiEntrepriseConfig, ConnectorsConfig, CrispConfig, DebounceConfig, FranceConnectConfig,
-    InseeConfig, RneConfig,
+    AnnuairesConfig, ApiEntrepriseConfig, CREDENTIALS, ConnectorsConfig, CrispConfig, DebounceConfig,
+    FranceConnectConfig, InseeConfig, RneConfig,
 };
 pub use environment::{DeployEnv, LogFormat, LogLevel, NodeEnv};
 pub use error::{ConfigError, Issue};
@@ -35,6 +36,7 @@ pub use housekeeping::HousekeepingConfig;
 pub use passwords::{Argon2Config, PasswordsConfig};
 pub use people::{AccountsConfig, MailConfig, OidcConfig, OrganizationsConfig, SessionsConfig, SmtpTarget};
 pub use reader::Setting;
+pub use reloadable::ReloadableSecret;
 pub use secrets::{SecretsConfig, SymmetricKey};
 pub use server::{DatabaseConfig, LogsConfig, PagesConfig, ServerConfig, StateBackend};
 pub use tools::ToolsConfig;

@@ -202,7 +202,7 @@ fn mocked_systems(config: &Config, warn_if: &mut WarnIf) {
     for (variable, credential) in [
         (
             "ENTREPRISE_API_TOKEN",
-            connectors.api_entreprise.token.expose_secret(),
+            connectors.api_entreprise.token.current().expose_secret(),
         ),
         (
             "FRANCECONNECT_CLIENT_ID",
@@ -210,7 +210,7 @@ fn mocked_systems(config: &Config, warn_if: &mut WarnIf) {
         ),
         (
             "FRANCECONNECT_CLIENT_SECRET",
-            connectors.franceconnect.client_secret.expose_secret(),
+            connectors.franceconnect.client_secret.current().expose_secret(),
         ),
         ("INSEE_API_CLIENT_ID", connectors.insee.client_id.as_str()),
         ("RNE_API_USERNAME", connectors.rne.username.as_str()),

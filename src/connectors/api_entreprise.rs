@@ -1,7 +1,6 @@
 //! API Entreprise: the Sirene register with what it keeps back from the public
 //! (spec/connectors-and-operations.md §2.2).
 
-use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -9,6 +8,7 @@ use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::played;
 use super::retry::once_more;
+use crate::config::ReloadableSecret;
 use crate::domain::Siret;
 use crate::domain::organization::EstablishmentRecord;
 
@@ -21,7 +21,7 @@ pub struct ApiEntrepriseSettings {
     /// `ENTREPRISE_API_URL`: `/v3/…` follows.
     pub base_url: Url,
     /// `ENTREPRISE_API_TOKEN`
-    pub token: SecretString,
+    pub token: ReloadableSecret,
     /// `ENTREPRISE_API_TRACKING_CONTEXT`
     pub context: String,
     /// `ENTREPRISE_API_TRACKING_RECIPIENT`
@@ -114,7 +114,7 @@ impl ApiEntreprise {
             .append_pair("recipient", &settings.recipient);
         Request::get(url)
             .accept("application/json")
-            .bearer(&settings.token)
+            .bearer(&settings.token.current())
     }
 }
 

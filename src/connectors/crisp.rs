@@ -6,12 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::HeaderName;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line, LineSettings};
+use crate::config::ReloadableSecret;
 
 /// Nobody waits for these calls but the outbox.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -24,9 +25,9 @@ pub struct CrispSettings {
     /// `CRISP_WEBSITE_ID`
     pub website_id: String,
     /// `CRISP_IDENTIFIER`
-    pub identifier: SecretString,
+    pub identifier: ReloadableSecret,
     /// `CRISP_KEY`
-    pub key: SecretString,
+    pub key: ReloadableSecret,
     /// `CRISP_USER_NICKNAME`
     pub nickname: String,
     /// `email`, `CRISP_MODERATION_TAG`, and the host name of this deployment.
@@ -126,8 +127,8 @@ impl Crisp {
         let settings = &self.settings;
         let credentials = format!(
             "{}:{}",
-            settings.identifier.expose_secret(),
-            settings.key.expose_secret()
+            settings.identifier.current().expose_secret(),
+            settings.key.current().expose_secret()
         );
         let request = request
             .header(HeaderName::from_static("x-crisp-tier"), "plugin")

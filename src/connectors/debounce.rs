@@ -1,12 +1,13 @@
 //! Debounce: can an address receive mail? (spec/connectors-and-operations.md §2.9)
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::call::{CallError, Request};
 use super::http::{HttpClient, Line};
+use crate::config::ReloadableSecret;
 use crate::domain::Email;
 
 /// The line to Debounce. Cheap to clone.
@@ -14,7 +15,7 @@ use crate::domain::Email;
 pub struct Debounce {
     line: Line,
     base_url: Url,
-    key: SecretString,
+    key: ReloadableSecret,
 }
 
 /// What is known of an address.
@@ -41,7 +42,7 @@ struct Verdict {
 impl Debounce {
     /// `base_url` (`DEBOUNCE_API_URL`) is followed by `/v1/`; `key` is `DEBOUNCE_API_KEY`.
     #[must_use]
-    pub fn new(http: &HttpClient, base_url: Url, key: SecretString) -> Self {
+    pub fn new(http: &HttpClient, base_url: Url, key: ReloadableSecret) -> Self {
         Self {
             line: http.line("debounce"),
             base_url,
@@ -60,7 +61,7 @@ impl Debounce {
         }
         url.query_pairs_mut()
             .append_pair("email", email.as_str())
-            .append_pair("api", self.key.expose_secret());
+            .append_pair("api", self.key.current().expose_secret());
         self.line
             .call(Request::get(url).accept("application/json"), |answer| {
                 read(answer.document()?)

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
+use crate::config::ReloadableSecret;
 
 /// SIREN → answer of the API, for companies that are played.
 pub const MANDATAIRES: &str = include_str!("../../fixtures/api/infogreffe-mandataires.json");
@@ -22,7 +22,7 @@ pub struct InfogreffeSettings {
     /// `ENTREPRISE_API_URL`: `/v3/…` follows.
     pub base_url: Url,
     /// `ENTREPRISE_API_TOKEN`
-    pub token: SecretString,
+    pub token: ReloadableSecret,
     /// `ENTREPRISE_API_TRACKING_CONTEXT`
     pub context: String,
     /// `ENTREPRISE_API_TRACKING_RECIPIENT`
@@ -108,7 +108,7 @@ impl Infogreffe {
             .append_pair("recipient", &settings.recipient);
         let request = Request::get(url)
             .accept("application/json")
-            .bearer(&settings.token)?;
+            .bearer(&settings.token.current())?;
         self.line
             .call(request, |answer: &Answer| read(answer.json()?))
             .await

@@ -12,6 +12,7 @@ use super::http::{HttpClient, Line};
 use super::played;
 use super::retry::once_more;
 use super::tokens::{TokenGrant, TokenKeeper};
+use crate::config::ReloadableSecret;
 use crate::domain::Siret;
 
 /// Life of a token whose issuer does not tell it.
@@ -29,11 +30,11 @@ pub struct InseeSettings {
     /// `INSEE_API_CLIENT_ID`
     pub client_id: String,
     /// `INSEE_API_CLIENT_SECRET`
-    pub client_secret: SecretString,
+    pub client_secret: ReloadableSecret,
     /// `INSEE_API_USERNAME`
     pub username: String,
     /// `INSEE_API_PASSWORD`
-    pub password: SecretString,
+    pub password: ReloadableSecret,
     /// `FEATURE_PARTIALLY_MOCK_EXTERNAL_API`: records of the mock are answered without a call.
     pub plays: bool,
 }
@@ -135,12 +136,13 @@ impl InseeLogin {
     /// When INSEE lets nobody in, or gives no usable answer.
     pub async fn log_in(&self) -> Result<TokenGrant, CallError> {
         let settings = &self.settings;
+        let (client_secret, password) = (settings.client_secret.current(), settings.password.current());
         let fields = [
             ("client_id", settings.client_id.as_str()),
-            ("client_secret", settings.client_secret.expose_secret()),
+            ("client_secret", client_secret.expose_secret()),
             ("grant_type", "password"),
             ("username", settings.username.as_str()),
-            ("password", settings.password.expose_secret()),
+            ("password", password.expose_secret()),
         ];
         let request = Request::post_form(settings.auth_url.clone(), &fields).accept("application/json");
         let answer: TokenAnswer = self.line.call(request, Answer::json).await?;

@@ -13,6 +13,7 @@ use url::Url;
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line, LineSettings};
 use super::tokens::{TokenGrant, TokenKeeper};
+use crate::config::ReloadableSecret;
 
 /// SIREN → answer of the register, for companies that are played.
 pub const COMPANIES: &str = include_str!("../../fixtures/api/rne-companies.json");
@@ -29,7 +30,7 @@ pub struct RneSettings {
     /// `RNE_API_USERNAME`
     pub username: String,
     /// `RNE_API_PASSWORD`
-    pub password: SecretString,
+    pub password: ReloadableSecret,
     /// `RNE_API_HTTP_CLIENT_TIMEOUT`, of a login as of a look-up.
     pub timeout: Duration,
     /// `FEATURE_PARTIALLY_MOCK_EXTERNAL_API`: records of the mock are answered without a call.
@@ -134,7 +135,7 @@ impl RneLogin {
         let settings = &self.settings;
         let credentials = json!({
             "username": settings.username,
-            "password": settings.password.expose_secret(),
+            "password": settings.password.current().expose_secret(),
         });
         let url = url(settings, &["api", "sso", "login"]);
         let request = Request::post_json(url, &credentials)?.accept("application/json");

@@ -330,6 +330,7 @@ impl House {
             cookies: self.rooms.settings.cookies.clone(),
             operator_token: self.operator.token.clone(),
             master_keys: self.master_keys.clone(),
+            connectors: config.connectors.clone(),
             settings: config.describe().to_vec(),
         }
     }

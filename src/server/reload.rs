@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::master_keys;
-use crate::config::{Config, ConfigError, Setting};
+use crate::config::{CREDENTIALS, Config, ConfigError, ConnectorsConfig, Setting};
 use crate::domain::MasterKeys;
 use crate::telemetry::{AccessLog, Telemetry};
 use crate::web::cookies::CookieJarRules;
@@ -28,6 +28,8 @@ pub(super) struct Reloadable {
     pub(super) cookies: CookieJarRules,
     pub(super) operator_token: OperatorToken,
     pub(super) master_keys: MasterKeys,
+    /// What the connectors were made from: their credentials are shared with it.
+    pub(super) connectors: ConnectorsConfig,
     /// The configuration as it was read last.
     pub(super) settings: Vec<Setting>,
 }
@@ -56,9 +58,11 @@ impl Reloadable {
             .replace_secrets(config.secrets.cookie_secrets.clone());
         self.operator_token.replace(config.server.operator_token.clone());
         master_keys::replace(&self.master_keys, config);
+        self.connectors.take_over_credentials(&config.connectors);
         self.telemetry.set_level(config.logs.level);
         let waiting = waiting_for_restart(&self.settings, config.describe());
-        tracing::info!(re_read = EFFECTIVE.join(", "), "the configuration was re-read");
+        let re_read = [EFFECTIVE.as_slice(), CREDENTIALS.as_slice()].concat();
+        tracing::info!(re_read = re_read.join(", "), "the configuration was re-read");
         if !waiting.is_empty() {
             tracing::warn!(
                 variables = waiting.join(", "),
@@ -71,7 +75,7 @@ impl Reloadable {
 /// The variables whose values, as they may be shown, differ and take effect at a start only.
 fn waiting_for_restart(before: &[Setting], now: &[Setting]) -> Vec<&'static str> {
     now.iter()
-        .filter(|setting| !EFFECTIVE.contains(&setting.variable))
+        .filter(|setting| !EFFECTIVE.contains(&setting.variable) && !CREDENTIALS.contains(&setting.variable))
         .filter(|setting| !before.contains(setting))
         .map(|setting| setting.variable)
         .collect()

@@ -48,7 +48,7 @@ pub fn serve_mocks() -> Url {
 }
 
 fn debounce(http: &HttpClient, base_url: Url) -> Debounce {
-    Debounce::new(http, base_url, SecretString::from("key & more"))
+    Debounce::new(http, base_url, SecretString::from("key & more").into())
 }
 
 #[tokio::test]

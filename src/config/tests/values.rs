@@ -51,7 +51,7 @@ fn documented_defaults() {
         assert_eq!(shown(&config, variable), *default, "{variable}");
     }
     assert_eq!(
-        config.connectors.api_entreprise.token.expose_secret(),
+        config.connectors.api_entreprise.token.current().expose_secret(),
         "🎭 Mocked Entreprise Api Token"
     );
     assert!(config.connectors.verify_tls_certificates);
@@ -216,7 +216,7 @@ fn blanks_and_empty_values() {
     assert_eq!(config.mail.from_alt_domains, ["example.org", "example.edu"]);
     assert_eq!(config.sessions.max_age, Duration::from_hours(24));
     assert_eq!(
-        config.connectors.api_entreprise.token.expose_secret(),
+        config.connectors.api_entreprise.token.current().expose_secret(),
         "🎭 Mocked Entreprise Api Token"
     );
     assert_eq!(config.logs.access_log_path, None);

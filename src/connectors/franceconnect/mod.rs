@@ -19,6 +19,7 @@ pub use self::tokens::{Distrust, SignatureAlgorithm, UnsupportedSignatureAlgorit
 use self::tokens::{Expected, Trust};
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
+use crate::config::ReloadableSecret;
 use crate::domain::FranceConnectIdentity;
 use crate::domain::franceconnect_identity::UnusableClaim;
 
@@ -35,7 +36,7 @@ pub struct FranceConnectSettings {
     /// `FRANCECONNECT_CLIENT_ID`
     pub client_id: String,
     /// `FRANCECONNECT_CLIENT_SECRET`
-    pub client_secret: SecretString,
+    pub client_secret: ReloadableSecret,
     /// `FRANCECONNECT_ID_TOKEN_SIGNED_RESPONSE_ALG`
     pub algorithm: SignatureAlgorithm,
     /// `FRANCECONNECT_SCOPES`, in the order in which they are asked for.
@@ -238,7 +239,8 @@ impl FranceConnect {
         callback: Callback<'_>,
     ) -> Result<Tokens, FranceConnectError> {
         let settings = &self.0.settings;
-        let secret = settings.client_secret.expose_secret();
+        let secret = settings.client_secret.current();
+        let secret = secret.expose_secret();
         let mut form = vec![
             ("grant_type", "authorization_code"),
             ("code", callback.code),
@@ -292,7 +294,7 @@ impl FranceConnect {
                 Trust {
                     algorithm: self.0.settings.algorithm,
                     keys,
-                    client_secret: self.0.settings.client_secret.expose_secret(),
+                    client_secret: self.0.settings.client_secret.current().expose_secret(),
                 },
             )
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{EMAIL, Options, PASSWORD, TestServer};
+use crate::support::{EMAIL, Options, PASSWORD, Receiver, TestServer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -96,4 +96,28 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
         200
     );
     server.expect_discreet_log(&["a new token"]).await;
+}
+
+#[tokio::test]
+async fn the_credential_of_a_remote_system_is_replaced_while_people_are_served() {
+    let register = Receiver::start(&[503]);
+    let options = Options::default()
+        .with("ENTREPRISE_API_URL", &register.url())
+        .with("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "False");
+    let mut server = TestServer::start_in_directory(options, "ENTREPRISE_API_TOKEN=first\n").await;
+    let path = "/api/sirene/organization-info/";
+    let shown = |head: &String| {
+        head.to_ascii_lowercase()
+            .lines()
+            .find_map(|line| line.strip_prefix("authorization: bearer ").map(str::to_owned))
+    };
+    server.visitor().get(&format!("{path}21340126800130")).await;
+    assert_eq!(register.heads().last().and_then(shown).as_deref(), Some("first"));
+
+    write_environment(&server, &[("ENTREPRISE_API_TOKEN", "second")]);
+    server.process().signal("HUP");
+    wait_for_log(&server, "the configuration was re-read", 1).await;
+    server.visitor().get(&format!("{path}13002526500013")).await;
+    assert_eq!(register.heads().last().and_then(shown).as_deref(), Some("second"));
+    server.expect_discreet_log(&["Bearer"]).await;
 }

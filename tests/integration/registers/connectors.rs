@@ -32,7 +32,7 @@ fn siret(text: &str) -> Siret {
 fn api_entreprise(mocks: &Url, timeout: Duration, plays: bool) -> ApiEntreprise {
     let settings = ApiEntrepriseSettings {
         base_url: mocks.join(API_ENTREPRISE).unwrap(),
-        token: SecretString::from("token"),
+        token: SecretString::from("token").into(),
         context: "ProConnect Identité".to_owned(),
         recipient: "13002526500013".to_owned(),
         play: if plays { Play::Known } else { Play::Nothing },
@@ -47,9 +47,9 @@ fn insee_as(mocks: &Url, username: &str) -> Insee {
             .join("auth.insee.net/auth/realms/apim-gravitee/protocol/openid-connect/token")
             .unwrap(),
         client_id: "client".to_owned(),
-        client_secret: SecretString::from("secret"),
+        client_secret: SecretString::from("secret").into(),
         username: username.to_owned(),
-        password: SecretString::from("password"),
+        password: SecretString::from("password").into(),
         plays: false,
     };
     let http = client(Duration::from_secs(3));

@@ -119,13 +119,19 @@ async fn rows_that_cannot_be_taken_are_told_by_line_and_keep_no_other_out() {
 #[tokio::test]
 async fn a_file_that_is_none_is_refused_before_anything_is_written() {
     let bench = Workbench::new().await;
-    for (text, why) in [
-        ("email,sub\na@exemple.fr,1\n", "last_name, first_name, siret"),
-        ("", "last_name"),
+    for (kind, text, why) in [
+        (
+            "accounts",
+            "email,sub\na@exemple.fr,1\n",
+            "last_name, first_name, siret",
+        ),
+        ("accounts", "", "last_name"),
+        ("coop-accounts", "prenom,nom\nCamille,Dupont\n", "prenom"),
+        ("domains", "domaine;sirets\nexemple.fr;1\n", "domain"),
     ] {
         bench.write("input.csv", text);
         let output = bench
-            .command(&["import", "accounts"])
+            .command(&["import", kind])
             .output()
             .expect("the program runs");
         assert_eq!(output.status.code(), Some(1));

@@ -1,12 +1,15 @@
 //! `identite mock-data`: records are fetched from a service, here the one that a server plays, and kept in the data set.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::tool::{Workbench, told};
-use crate::support::TestServer;
+use crate::support::{Process, Receiver, TestServer};
 
 const ESTABLISHMENTS: &str = "fixtures/api/api-entreprise-etablissements.json";
 const TOWN_HALLS: &str = "fixtures/api/annuaire-service-public-records.json";
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAPILLON: &str = "39234600300198";
 
 /// A data set without the record `key` of `file`.
@@ -50,9 +53,41 @@ async fn an_establishment_is_fetched_and_kept_as_the_others() {
         );
         assert_eq!(bench.read(ESTABLISHMENTS), before, "{siret}");
     }
-    let output = add(PAPILLON, &[]);
+    let output = add(PAPILLON, &["--report", "-"]);
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&report["key"], &report["dry_run"]),
+        (&PAPILLON.into(), &false.into())
+    );
     assert_eq!(bench.read(ESTABLISHMENTS), whole);
+}
+
+#[tokio::test]
+async fn an_interrupted_or_broken_answer_leaves_the_data_set_as_it_was() {
+    let (bench, _) = data_set(ESTABLISHMENTS, PAPILLON).await;
+    let before = bench.read(ESTABLISHMENTS);
+    // Somebody who takes the call and says nothing.
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let url = format!("http://{}/", silent.local_addr().expect("an address"));
+    let mut command = bench.command(&["mock-data", "establishment", PAPILLON, "--url", &url]);
+    let mut running = Process::start("the tool", &mut command);
+    let call = tokio::task::spawn_blocking(move || silent.accept());
+    tokio::time::timeout(PATIENCE, call)
+        .await
+        .expect("it calls in time")
+        .expect("no panic")
+        .expect("a call");
+    running.kill();
+    assert_eq!(bench.read(ESTABLISHMENTS), before);
+
+    let broken = Receiver::serving("<html>".to_owned());
+    let output = bench
+        .command(&["mock-data", "establishment", PAPILLON, "--url", &broken.url()])
+        .output()
+        .expect("the program runs");
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(bench.read(ESTABLISHMENTS), before);
 }
 
 #[tokio::test]
