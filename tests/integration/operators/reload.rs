@@ -111,13 +111,13 @@ async fn the_credential_of_a_remote_system_is_replaced_while_people_are_served()
             .lines()
             .find_map(|line| line.strip_prefix("authorization: bearer ").map(str::to_owned))
     };
-    server.visitor().get(&format!("{path}21340126800130")).await;
+    server.visitor().get(&format!("{path}11111111100001")).await;
     assert_eq!(register.heads().last().and_then(shown).as_deref(), Some("first"));
 
     write_environment(&server, &[("ENTREPRISE_API_TOKEN", "second")]);
     server.process().signal("HUP");
     wait_for_log(&server, "the configuration was re-read", 1).await;
-    server.visitor().get(&format!("{path}13002526500013")).await;
+    server.visitor().get(&format!("{path}22222222200002")).await;
     assert_eq!(register.heads().last().and_then(shown).as_deref(), Some("second"));
     server.expect_discreet_log(&["Bearer"]).await;
 }
