@@ -105,19 +105,37 @@ async fn the_credential_of_a_remote_system_is_replaced_while_people_are_served()
         .with("ENTREPRISE_API_URL", &register.url())
         .with("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "False");
     let mut server = TestServer::start_in_directory(options, "ENTREPRISE_API_TOKEN=first\n").await;
+    // Numbers that no table holds.
     let path = "/api/sirene/organization-info/";
-    let shown = |head: &String| {
-        head.to_ascii_lowercase()
-            .lines()
-            .find_map(|line| line.strip_prefix("authorization: bearer ").map(str::to_owned))
-    };
     server.visitor().get(&format!("{path}11111111100001")).await;
-    assert_eq!(register.heads().last().and_then(shown).as_deref(), Some("first"));
+    wait_for_token(&register, "first").await;
+    assert!(tokens(&register).iter().all(|token| token == "first"));
 
     write_environment(&server, &[("ENTREPRISE_API_TOKEN", "second")]);
     server.process().signal("HUP");
     wait_for_log(&server, "the configuration was re-read", 1).await;
     server.visitor().get(&format!("{path}22222222200002")).await;
-    assert_eq!(register.heads().last().and_then(shown).as_deref(), Some("second"));
+    wait_for_token(&register, "second").await;
     server.expect_discreet_log(&["Bearer"]).await;
+}
+
+/// The bearer tokens that a remote system was shown so far.
+fn tokens(register: &Receiver) -> Vec<String> {
+    const HEADER: &str = "authorization: bearer ";
+    let heads = register.heads();
+    let lines = heads.iter().flat_map(|head| head.lines());
+    lines
+        .map(str::to_ascii_lowercase)
+        .filter_map(|line| line.strip_prefix(HEADER).map(str::to_owned))
+        .collect()
+}
+
+async fn wait_for_token(register: &Receiver, token: &str) {
+    let waiting = async {
+        while tokens(register).last().is_none_or(|shown| shown != token) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let is_shown = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+    assert!(is_shown, "{:?}", tokens(register));
 }
