@@ -14,7 +14,7 @@ use super::smtp::Mailbox;
 use super::visitor::Visitor;
 
 /// How long a start may take, on a machine that runs many tests at once.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a graceful stop may take.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
