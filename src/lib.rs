@@ -22,3 +22,7 @@ pub mod web;
 
 #[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod promises;

@@ -12,16 +12,22 @@ mod accounts;
 mod arrivals;
 #[path = "browser/certification.rs"]
 mod certification;
+#[path = "browser/gallery.rs"]
+mod gallery;
 #[path = "browser/identity.rs"]
 mod identity;
 #[path = "browser/levels.rs"]
 mod levels;
+#[path = "browser/mails.rs"]
+mod mails;
 #[path = "browser/memberships.rs"]
 mod memberships;
 #[path = "browser/organizations.rs"]
 mod organizations;
 #[path = "browser/passkeys.rs"]
 mod passkeys;
+#[path = "browser/rare_pages.rs"]
+mod rare_pages;
 #[path = "browser/relying_party.rs"]
 mod relying_party;
 #[path = "browser/returns.rs"]

@@ -3,7 +3,9 @@
 mod accessibility;
 mod browser;
 mod driver;
+pub mod gallery;
 mod gestures;
 mod screenshots;
+mod tree;
 
 pub use browser::{Browser, Script, browse, browse_with};
