@@ -195,10 +195,8 @@ async fn trouble_at_insee_is_an_outage() {
 #[tokio::test]
 async fn town_halls_are_listed() {
     let mocks = serve_mocks();
-    let directory = AnnuaireServicePublic::new(
-        &client(Duration::from_millis(500)),
-        mocks.join(TOWN_HALLS).unwrap(),
-    );
+    let directory =
+        AnnuaireServicePublic::new(&client(Duration::from_secs(3)), mocks.join(TOWN_HALLS).unwrap());
     let addresses = directory.town_halls("50041").await.unwrap();
     assert_eq!(
         addresses,
@@ -229,7 +227,7 @@ async fn town_halls_are_listed() {
 async fn schools_are_listed() {
     let mocks = serve_mocks();
     let directory =
-        AnnuaireEducationNationale::new(&client(Duration::from_millis(500)), mocks.join(SCHOOLS).unwrap());
+        AnnuaireEducationNationale::new(&client(Duration::from_secs(3)), mocks.join(SCHOOLS).unwrap());
     for (number, expected) in [
         (
             "19750663700010",
@@ -257,8 +255,7 @@ async fn schools_are_listed() {
 #[tokio::test]
 async fn establishments_are_searched_by_name_and_town() {
     let mocks = serve_mocks();
-    let register =
-        RechercheEntreprises::new(&client(Duration::from_millis(500)), mocks.join(SEARCH).unwrap());
+    let register = RechercheEntreprises::new(&client(Duration::from_secs(3)), mocks.join(SEARCH).unwrap());
     let terms = |text| SearchTerms {
         text,
         code_postal: None,
