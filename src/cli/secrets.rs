@@ -143,10 +143,7 @@ impl Work<'_> {
         let key = self.keys.ring().current().name();
         let is_dry_run = self.arguments.dry_run;
         // Rows with a key may be far apart.
-        client
-            .batch_execute("SET statement_timeout = 0")
-            .await
-            .map_err(db::Error::from)?;
+        db::take_the_time(client).await?;
         if !is_dry_run {
             record(client, ACTION, ("key", &key), json!({ "step": "began" }), now).await?;
         }

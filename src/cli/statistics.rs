@@ -15,7 +15,7 @@ use super::tool::{bar, record, write_report};
 use super::{CommandError, database, load_config, shared_runtime};
 use crate::config::Config;
 use crate::db::statistics::{self, TABLES};
-use crate::db::{Client, Pool, PoolSettings};
+use crate::db::{self, Client, Pool, PoolSettings};
 
 /// The application whose nightly job this is.
 const APPLICATION: &str = "proconnect-identite";
@@ -123,7 +123,7 @@ async fn copy(source: &Pool, destination: &Pool, dry_run: bool) -> Result<Report
     let source = source.get().await?;
     let mut destination = destination.get().await?;
     for client in [&source, &destination] {
-        statistics::take_the_time(client).await?;
+        db::take_the_time(client).await?;
     }
     statistics::begin_at_one_instant(&source).await?;
     refuse_what_is_not_safe(&source, &destination).await?;

@@ -51,5 +51,5 @@ pub mod users;
 pub use deadpool_postgres::{Client, GenericClient, Transaction};
 pub use dsn::{Dsn, InvalidDsn};
 pub use error::{Error, Fault};
-pub use pool::{Pool, PoolSettings, PoolStatus};
+pub use pool::{Pool, PoolSettings, PoolStatus, take_the_time};
 pub use snapshot::{PersonRow, SnapshotRow, journey_and_client, journey_snapshot};

@@ -22,6 +22,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a look-up over the common connection may take beyond the statement's own limit.
 const READING_MARGIN: Duration = Duration::from_secs(1);
 
+/// Lets the statements of a connection take as long as they need.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn take_the_time(client: &deadpool_postgres::Client) -> Result<(), Error> {
+    Ok(client.batch_execute("SET statement_timeout = 0").await?)
+}
+
 /// How many connections, and how long anything may take.
 #[derive(Debug, Clone)]
 pub struct PoolSettings {

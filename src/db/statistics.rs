@@ -232,14 +232,6 @@ pub async fn is_an_application(client: &impl GenericClient) -> Result<bool, Erro
     Ok(row.try_get(0)?)
 }
 
-/// Lets the statements of a connection take as long as they need.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn take_the_time(client: &Client) -> Result<(), Error> {
-    Ok(client.batch_execute("SET statement_timeout = 0").await?)
-}
-
 /// Begins to read everything as it is at this instant; the transaction lasts as long as the connection.
 ///
 /// # Errors

@@ -56,6 +56,17 @@ async fn level(browser: &Browser, server: &TestServer, service: &RelyingParty) -
     answer(browser, server, service).await.id_token["acr"].clone()
 }
 
+/// A service, and somebody who is a member of the town hall.
+async fn member_of_the_town() -> (TestServer, RelyingParty, &'static str) {
+    let server = TestServer::start().await;
+    let service = RelyingParty::default();
+    service.register(server.database()).await;
+    let email = "lion@darkangels.world";
+    insert_account(&server, email).await;
+    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
+    (server, service, email)
+}
+
 /// Says at the played FranceConnect who they are, and comes back.
 async fn prove_identity(browser: &Browser, person: &str) {
     browser.expect_title(IDENTITY).await;
@@ -106,12 +117,7 @@ async fn enrol(browser: &Browser) {
 /// What is stated for the legacy value, eidas0, `login_required`; then an identity for eidas1, a factor for eidas1-mfa, and a refusal.
 #[tokio::test]
 async fn a_live_session_climbs_by_the_steps_that_it_lacks() {
-    let server = TestServer::start().await;
-    let service = RelyingParty::default();
-    service.register(server.database()).await;
-    let email = "lion@darkangels.world";
-    insert_account(&server, email).await;
-    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
+    let (server, service, email) = member_of_the_town().await;
     browse(async |browser| {
         let legacy = [("acr_values", "eidas1")];
         ask(&browser, &server, &service, &Value::Null, &legacy).await;
@@ -151,12 +157,7 @@ async fn a_live_session_climbs_by_the_steps_that_it_lacks() {
 /// A factor that is there already is shown; a later sign-in without it states what was shown then.
 #[tokio::test]
 async fn a_factor_is_shown_where_a_service_insists_and_nowhere_else() {
-    let server = TestServer::start().await;
-    let service = RelyingParty::default();
-    service.register(server.database()).await;
-    let email = "lion@darkangels.world";
-    insert_account(&server, email).await;
-    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
+    let (server, service, email) = member_of_the_town().await;
     let mut application = give_application(&server, email).await;
     browse(async |browser| {
         insist(&browser, &server, &service, &TWO_FACTORS, &[]).await;
@@ -184,12 +185,7 @@ async fn a_factor_is_shown_where_a_service_insists_and_nowhere_else() {
 /// A factor and an identity at one go, then a level below all of them that nothing leads to.
 #[tokio::test]
 async fn a_factor_and_an_identity_are_asked_for_one_after_the_other() {
-    let server = TestServer::start().await;
-    let service = RelyingParty::default();
-    service.register(server.database()).await;
-    let email = "lion@darkangels.world";
-    insert_account(&server, email).await;
-    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
+    let (server, service, email) = member_of_the_town().await;
     browse(async |browser| {
         let levels = ["eidas1-mfa", "eidas2", "eidas3"];
         insist(&browser, &server, &service, &levels, &[]).await;
