@@ -88,6 +88,17 @@ async function compress() {
   }
 }
 
+/** Whether two folders hold the same files. */
+async function isSame(one, other) {
+  const [files, others] = await Promise.all([filesBelow(one), filesBelow(other).catch(() => [])]);
+  if (files.join() !== others.join()) return false;
+  for (const file of files) {
+    const [content, present] = await Promise.all([one, other].map((folder) => readFile(path.join(folder, file))));
+    if (!content.equals(present)) return false;
+  }
+  return true;
+}
+
 await rm(NEXT, { recursive: true, force: true });
 await mkdir(NEXT, { recursive: true });
 
@@ -106,5 +117,8 @@ await cp(path.join(ROOT, 'static'), NEXT, { recursive: true });
 await compress();
 const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));
 await writeFile(path.join(NEXT, 'manifest.json'), `${JSON.stringify(sorted, null, 2)}\n`);
-await rm(DIST, { recursive: true, force: true });
-await rename(NEXT, DIST);
+// What is the same stays as it is: whoever embeds it need not be built again.
+if (!(await isSame(NEXT, DIST))) {
+  await rm(DIST, { recursive: true, force: true });
+  await rename(NEXT, DIST);
+}

@@ -42,6 +42,7 @@ pub(super) struct Rotate {
 
 #[derive(Debug, Args)]
 pub(super) struct Retire {
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     /// How long it is published after its last signature; 0 when somebody else knows the key.
     #[arg(long, default_value_t = 30 * 24)]

@@ -19,6 +19,9 @@ use crate::db::signing_keys::{self, SigningKeyRow};
 use crate::db::{self, GenericClient};
 use crate::domain::{MasterKey, MasterKeys};
 
+/// How far the clocks of two machines may be apart, or one clock may be set back: what was ordered to begin at once has begun.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
+
 /// How the private keys are encrypted.
 const CONTENT_ENCRYPTION: &str = "A256GCM";
 
@@ -202,7 +205,7 @@ impl SigningKeys {
     /// Lets a key sign no more. It is published for `grace` more; for none if it is known to others.
     ///
     /// # Errors
-    /// When there is no such key, or no other one of its kind signs now.
+    /// When there is no such key, or no other one of its kind signs within a minute, which is how far clocks may be apart.
     pub async fn retire(
         &self,
         transaction: &db::Transaction<'_>,
@@ -214,18 +217,19 @@ impl SigningKeys {
         let shape = self
             .kind_of(&rows, kid)?
             .ok_or_else(|| SigningKeysError::Unknown(kid.to_owned()))?;
-        let others = self.signing(&rows, shape, now)?;
-        let takes_over = |other: &String| {
-            other != kid
-                && rows
-                    .iter()
-                    .find(|row| row.kid == *other)
-                    .is_none_or(|row| row.signs_from <= now)
+        let begin = |other: &String| {
+            let row = rows.iter().find(|row| row.kid == *other);
+            row.map_or(now, |row| row.signs_from.max(now))
         };
-        if !others.iter().any(takes_over) {
-            return Err(SigningKeysError::LastOfItsKind);
-        }
-        signing_keys::retire(transaction, &[kid.to_owned()], now, now + grace, now).await?;
+        let ends = self
+            .signing(&rows, shape, now)?
+            .iter()
+            .filter(|other| *other != kid)
+            .map(begin)
+            .min()
+            .filter(|begin| *begin <= now + CLOCK_TOLERANCE)
+            .ok_or(SigningKeysError::LastOfItsKind)?;
+        signing_keys::retire(transaction, &[kid.to_owned()], ends, ends + grace, now).await?;
         Ok(())
     }
 

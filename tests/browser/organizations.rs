@@ -86,9 +86,13 @@ async fn a_request_is_made_through_the_tile_and_withdrawn() {
         look_at(&browser, MANAGE, "organizations-none").await;
         browser.click_caption("Rejoindre une organisation").await;
         look_at(&browser, JOIN, "join").await;
+        let save = "#form-join-organization [type=submit]";
+        browser.note_place_at_input(save).await;
         browser.type_into_label(LABEL, "662 042 449 33106").await;
         let tile = "[aria-label^='Organisation correspondante au SIRET donné : Bnp paribas']";
         browser.find(tile).await;
+        let moved = browser.moved_since_input(save).await;
+        assert!(moved.abs() < 1.0, "{save} moved by {moved} px when the tile came");
         look_at(&browser, JOIN, "join-found").await;
         browser.click(tile).await;
         look_at(&browser, PENDING, "moderation-pending").await;

@@ -7,6 +7,7 @@ const UNKNOWN_ERROR =
 const MESSAGES = { 400: 'SIRET invalide.', 404: NOT_FOUND };
 
 export function followSiret(form, field) {
+  const place = document.getElementById('organization-look-up');
   const tile = document.getElementById('organization-info');
   const alert = document.getElementById('organization-alert');
   const name = document.getElementById('organization-info-libelle');
@@ -22,7 +23,13 @@ export function followSiret(form, field) {
     submit.removeAttribute('aria-label');
   }
 
+  // What comes below must not move under somebody's finger when the answer arrives.
+  function makePlace() {
+    place.classList.toggle('is-awaited', SIRET.test(field.value));
+  }
+
   function tell(message) {
+    place.classList.remove('is-awaited');
     alert.querySelector('.alert--content').textContent = message;
     alert.hidden = false;
     field.setAttribute('aria-describedby', 'organization-alert');
@@ -67,8 +74,10 @@ export function followSiret(form, field) {
     clearTimeout(pending);
     request?.abort();
     clear();
+    makePlace();
     pending = setTimeout(lookUp, PAUSE_MS);
   });
   clear();
+  makePlace();
   lookUp();
 }

@@ -86,4 +86,25 @@ impl Browser {
             .await;
         value.expect("a look").convert().expect("a text")
     }
+
+    /// From now on notes, at each input, how far the element is from the top of the page before any answer can arrive.
+    pub async fn note_place_at_input(&self, selector: &str) {
+        let script = "const element = document.querySelector(arguments[0]);
+            document.addEventListener('input', () => {
+              document.documentElement.dataset.place = element.getBoundingClientRect().top + scrollY;
+            });";
+        let noting = self.driver.execute(script, vec![json!(selector)]).await;
+        noting.expect("the script runs");
+    }
+
+    /// How far the element is from the noted place, in CSS pixels.
+    pub async fn moved_since_input(&self, selector: &str) -> f64 {
+        let script = "const top = document.querySelector(arguments[0]).getBoundingClientRect().top + scrollY;
+            return top - Number(document.documentElement.dataset.place);";
+        let moved = self.driver.execute(script, vec![json!(selector)]).await;
+        moved
+            .expect("the script runs")
+            .convert()
+            .expect("a place was noted")
+    }
 }
