@@ -154,6 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn a_level_is_shown_and_kept_by_its_name() {
+        for acr in Acr::ALL {
+            assert_eq!(acr.to_string(), acr.as_str());
+            let kept = serde_json::to_value(acr).unwrap();
+            assert_eq!(kept, acr.as_str());
+            assert_eq!(serde_json::from_value::<Acr>(kept).unwrap(), acr);
+        }
+    }
+
+    #[test]
     fn membership_is_literal_and_unordered() {
         let only_eidas0 = EssentialAcr::one_of(["eidas0"]);
         assert!(only_eidas0.accepts(Some(Acr::Eidas0)));

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_way_to_sign_in_is_told_in_its_order() {
-        let rows: [(&[Amr], &[&str]); 8] = [
+        let rows: [(&[Amr], &[&str]); 12] = [
             (&[Amr::Pwd], &["pwd"]),
             (&[Amr::Pwd, Amr::EmailOtp], &["pwd", "mail"]),
             (&[Amr::EmailLink], &["mail"]),
@@ -170,11 +170,18 @@ mod tests {
                 &["pwd", "mail", "otp", "mfa"],
             ),
             (&[Amr::Pwd, Amr::Pop, Amr::Uv], &["pwd", "pop", "mfa"]),
+            (&[Amr::Pwd, Amr::Pop], &["pwd", "pop", "mfa"]),
+            (&[Amr::EmailLink, Amr::Pop], &["mail", "pop", "mfa"]),
+            (&[Amr::Pwd, Amr::RecoveryCode], &["pwd", "otp", "mfa"]),
+            (&[Amr::EmailLink, Amr::Totp], &["mail", "otp", "mfa"]),
             (&[Amr::Pop, Amr::Uv], &["pop", "mfa"]),
             (&[Amr::Pwd, Amr::RecoveryCode, Amr::Totp], &["pwd", "otp", "mfa"]),
         ];
         for (methods, claim) in rows {
-            assert_eq!(standardised_amr(&used(methods)), claim, "{methods:?}");
+            let session = used(methods);
+            assert_eq!(standardised_amr(&session), claim, "{methods:?}");
+            assert!(has_first_factor(&session), "{methods:?}");
+            assert_eq!(is_two_factor(&session), claim.contains(&"mfa"), "{methods:?}");
         }
     }
 
@@ -203,6 +210,10 @@ mod tests {
     fn names_read_back() {
         for amr in Amr::ALL {
             assert_eq!(amr.as_str().parse(), Ok(amr));
+            assert_eq!(amr.to_string(), amr.as_str());
+            let kept = serde_json::to_value(amr).unwrap();
+            assert_eq!(kept, amr.as_str());
+            assert_eq!(serde_json::from_value::<Amr>(kept).unwrap(), amr);
         }
         assert_eq!("hwk".parse::<Amr>(), Err(UnknownAmr));
     }

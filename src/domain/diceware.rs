@@ -20,12 +20,20 @@ mod tests {
 
     #[test]
     fn there_is_a_plain_word_for_every_throw() {
-        let words: HashSet<&str> = (0..WORD_COUNT).map(word).collect();
+        let words: HashSet<&str> = WORDS.lines().collect();
         assert_eq!(words.len(), WORD_COUNT, "no word twice");
         assert!(words.iter().all(|word| {
             (3..=9).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase())
         }));
         assert!(words.contains("ours") && words.contains("roux"));
+        assert_eq!(WORDS.lines().count(), WORD_COUNT);
+    }
+
+    #[test]
+    fn a_throw_stands_for_the_word_of_its_line() {
+        let last = WORDS.lines().next_back().unwrap();
+        assert_eq!(word(0), WORDS.lines().next().unwrap());
+        assert_eq!(word(WORD_COUNT - 1), last);
         assert_eq!(word(WORD_COUNT), "");
     }
 }

@@ -145,6 +145,8 @@ mod tests {
             "\" \"@example.org",
             "üñîçøðé@example.com",
             "jean@sub.github.io",
+            "\"a b,c\"@example.org",
+            &format!("a@{}.fr", "b".repeat(63)),
         ] {
             let email = Email::parse(address).unwrap_or_else(|_| panic!("{address:?} is an address"));
             assert!(email.is_well_formed(), "{address:?}");
@@ -167,6 +169,9 @@ mod tests {
         let local = |length: usize| format!("{}@exemple.fr", "a".repeat(length));
         assert!(Email::parse(&local(63)).is_ok());
         assert!(Email::parse(&local(64)).is_err());
+        let of_length = |length: usize| format!("{}@{}b.fr", "a".repeat(length - 245), "b.".repeat(120));
+        assert!(Email::parse(&of_length(254)).is_ok());
+        assert!(Email::parse(&of_length(255)).is_err());
     }
 
     #[test]
@@ -183,6 +188,14 @@ mod tests {
             "a@.fr",
             "a@-x.fr",
             "a@x..fr",
+            "a@x-.fr",
+            "\"@x.fr",
+            "\"\"@x.fr",
+            "\"a\"b\"@x.fr",
+            "\"a\\b\"@x.fr",
+            "\"a\u{1}b\"@x.fr",
+            "\"a\u{a0}b\"@x.fr",
+            &format!("a@{}.fr", "b".repeat(64)),
         ] {
             if let Ok(email) = Email::parse(address) {
                 assert!(!email.is_well_formed(), "{address:?}");
@@ -196,9 +209,10 @@ mod tests {
             Email::parse("  Jean@Exemple.FR\u{a0}").unwrap().as_str(),
             "jean@exemple.fr"
         );
+        let email = Email::parse("jean@exemple.fr").unwrap();
         assert_eq!(
-            format!("{:?}", Email::parse("jean@exemple.fr").unwrap()),
-            "Email(…@exemple.fr)"
+            format!("{email} {email:?}"),
+            "jean@exemple.fr Email(…@exemple.fr)"
         );
     }
 

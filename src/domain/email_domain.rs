@@ -211,6 +211,15 @@ mod tests {
         };
         assert!(by_list.is_free("gmail.com") && !by_list.is_free("paris.fr"));
         assert!(all.is_free("paris.fr") && !none.is_free("gmail.com"));
+        let joins_as_anybody = |rules: FreeMailRules, address| rules.is_free_for_joining(address);
+        assert!(joins_as_anybody(by_list, "a@gmail.com") && !joins_as_anybody(by_list, "a@paris.fr"));
+        assert!(joins_as_anybody(all, "a@paris.fr") && !joins_as_anybody(none, "a@gmail.com"));
+    }
+
+    #[test]
+    fn the_gendarmerie_has_one_domain() {
+        assert!(is_gendarmerie("gendarmerie.interieur.gouv.fr"));
+        assert!(!is_gendarmerie("interieur.gouv.fr") && !is_gendarmerie("a.gendarmerie.interieur.gouv.fr"));
     }
 
     #[test]

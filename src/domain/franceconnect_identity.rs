@@ -243,6 +243,22 @@ mod tests {
             }));
         }
         assert!(RecordedIdentity::default().may_be(&told), "nothing is known");
+        let nameless = RecordedIdentity {
+            sub: Some(String::new()),
+            ..RecordedIdentity::default()
+        };
+        assert!(nameless.may_be(&told), "an empty sub is none");
+        let undated = read(&json!({"birthdate": "1962-00-00"})).unwrap();
+        let other_sub = RecordedIdentity {
+            sub: Some("xyz".to_owned()),
+            birthdate: None,
+            ..recorded.clone()
+        };
+        assert!(!other_sub.may_be(&undated), "two unknown dates are not the same");
+        assert_eq!(
+            format!("{told:?} {recorded:?}"),
+            "FranceConnectIdentity { .. } RecordedIdentity { .. }"
+        );
     }
 
     #[test]
@@ -254,6 +270,13 @@ mod tests {
             ("1962-08-24T00:00:00.000Z", Ok(known)),
             ("1990-00-00", Ok(None)),
             ("1990-05-00", Ok(None)),
+            ("1990-12-00", Ok(None)),
+            ("1990-00-31", Ok(None)),
+            ("1990-00-32", Err(UnusableClaim("birthdate"))),
+            ("1990-1-01", Err(UnusableClaim("birthdate"))),
+            ("1990-01-1", Err(UnusableClaim("birthdate"))),
+            ("990-01-01", Err(UnusableClaim("birthdate"))),
+            ("1990-01-01-01", Err(UnusableClaim("birthdate"))),
             ("1990-02-30", Err(UnusableClaim("birthdate"))),
             ("1990-13-00", Err(UnusableClaim("birthdate"))),
             ("19900101", Err(UnusableClaim("birthdate"))),
@@ -280,6 +303,10 @@ mod tests {
         assert!(
             read(&json!({"birthplace": "", "birthcountry": "99102"})).is_ok(),
             "born abroad"
+        );
+        assert!(
+            read(&json!({"given_name": "é".repeat(255)})).is_ok(),
+            "the column holds as many characters"
         );
     }
 }

@@ -54,7 +54,8 @@ mod tests {
     fn the_table_of_the_specification_holds() {
         assert_eq!(Job::parse_optional(""), Ok(None));
         for job in ["Dev", "R2D2", "🦀", "Simple lad", "Chargé de mission (2e classe)"] {
-            assert_eq!(Job::parse_optional(job).unwrap().unwrap().as_str(), job);
+            let read = Job::parse_optional(job).unwrap().unwrap();
+            assert_eq!((read.as_str(), read.to_string().as_str()), (job, job));
         }
         for text in ["123", "1 2", "  ", "\u{200b}", "\u{feff}"] {
             assert_eq!(Job::parse_optional(text), Err(InvalidJob), "{text:?}");

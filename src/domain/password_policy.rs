@@ -134,6 +134,12 @@ mod tests {
             ("Bel été 2026", Ok(())),
             (&"aB3! ".repeat(26), Err(TooLong)),
             (&"aB3!x".repeat(25), Ok(())),
+            (&format!("{}aB3", "aB3!x".repeat(25)), Ok(())),
+            (&format!("{}aB3!", "aB3!x".repeat(25)), Err(TooLong)),
+            ("aB3!xaB3!", Err(TooShort)),
+            ("aB3!xaB3!x", Ok(())),
+            ("phrase de dix-neuf l", Ok(())),
+            ("phrase de dix-neuf!", Err(MissingKind)),
         ] {
             assert_eq!(judged(password), expected, "{password:?}");
         }

@@ -84,12 +84,10 @@ mod tests {
                 number
             );
         }
+        let trimmed = PhoneNumber::parse_optional(" 0123456789 ").unwrap().unwrap();
         assert_eq!(
-            PhoneNumber::parse_optional(" 0123456789 ")
-                .unwrap()
-                .unwrap()
-                .as_str(),
-            "0123456789"
+            (trimmed.as_str(), trimmed.to_string().as_str()),
+            ("0123456789", "0123456789")
         );
         for text in [
             "+33210",

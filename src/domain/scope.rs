@@ -167,6 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_kept_as_it_is_sent() {
+        let asked = ScopeSet::parse_known("openid phone email");
+        let kept = serde_json::to_value(&asked).unwrap();
+        assert_eq!(kept, "openid phone email");
+        assert_eq!(serde_json::from_value::<ScopeSet>(kept).unwrap(), asked);
+        assert!(!asked.is_empty() && asked.contains(Scope::Phone) && !asked.contains(Scope::Uid));
+        assert!(ScopeSet::parse_known("offline_access").is_empty());
+    }
+
+    #[test]
     fn an_allow_list_holds_known_scopes_only() {
         assert!(ScopeSet::parse_strict("openid email profile organization").is_ok());
         assert_eq!(ScopeSet::parse_strict("openid offline_access"), Err(UnknownScope));

@@ -113,6 +113,7 @@ mod tests {
     fn every_event_reads_back() {
         for event in SecurityEvent::ALL {
             assert_eq!(event.as_str().parse(), Ok(*event));
+            assert_eq!(event.to_string(), event.as_str());
             assert!(!event.description().is_empty());
         }
         assert_eq!("".parse::<SecurityEvent>(), Err(UnknownSecurityEvent));

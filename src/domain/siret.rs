@@ -74,7 +74,14 @@ mod tests {
             " 123 456 789 01234 ".parse::<Siret>().unwrap().as_str(),
             "12345678901234"
         );
-        assert_eq!("12345678901234".parse::<Siret>().unwrap().siren(), "123456789");
+        let siret: Siret = "12345678901234".parse().unwrap();
+        assert_eq!(
+            (siret.siren(), siret.to_string().as_str()),
+            ("123456789", "12345678901234")
+        );
+        let kept = serde_json::to_value(&siret).unwrap();
+        assert_eq!(kept, "12345678901234");
+        assert_eq!(serde_json::from_value::<Siret>(kept).unwrap(), siret);
         for text in [
             "",
             "1234567890123",

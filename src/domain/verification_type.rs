@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(LinkVerificationType::ALL.len(), 17);
         for kind in LinkVerificationType::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
+            assert_eq!(kind.to_string(), kind.as_str());
             let expected = match kind.as_str() {
                 "organization_dirigeant" => OrganizationLevel::Certified,
                 name if name.starts_with("no_") => OrganizationLevel::Unverified,

@@ -168,3 +168,24 @@ impl Person {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::journey::tests::complete;
+
+    #[test]
+    fn the_header_shows_both_names_or_the_address() {
+        let mut person = complete().person.unwrap();
+        assert_eq!(person.label(), "Jean Test");
+        for (given, family) in [
+            (None, Some("Test")),
+            (Some("Jean"), None),
+            (Some(""), Some("Test")),
+            (Some("Jean"), Some("")),
+        ] {
+            person.given_name = given.map(str::to_owned);
+            person.family_name = family.map(str::to_owned);
+            assert_eq!(person.label(), "jean@exemple.fr", "{given:?} {family:?}");
+        }
+    }
+}

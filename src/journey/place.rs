@@ -95,3 +95,93 @@ impl Place {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_has_its_address() {
+        let siret: Siret = "21340126800130".parse().unwrap();
+        for (place, path) in [
+            (Place::StartSignIn, "/users/start-sign-in"),
+            (
+                Place::SignInAgain,
+                "/users/start-sign-in?notification=login_required",
+            ),
+            (Place::InclusionConnectWelcome, "/users/inclusionconnect-welcome"),
+            (Place::VerifyEmail, "/users/verify-email"),
+            (
+                Place::RenewEmailVerification,
+                "/users/verify-email?notification=email_verification_renewal",
+            ),
+            (
+                Place::AuthenticateBrowser,
+                "/users/verify-email?notification=browser_not_trusted",
+            ),
+            (Place::SecondFactor, "/users/2fa-sign-in"),
+            (
+                Place::SecondFactorForAdministration,
+                "/users/2fa-sign-in?notification=2fa_required",
+            ),
+            (
+                Place::DoubleAuthenticationChoice,
+                "/users/double-authentication-choice",
+            ),
+            (
+                Place::ReplaceSecondFactor,
+                "/users/double-authentication-choice?notification=recovery_code_used",
+            ),
+            (
+                Place::JoinOrganization { siret_hint: None },
+                "/users/join-organization",
+            ),
+            (
+                Place::JoinOrganization {
+                    siret_hint: Some(siret),
+                },
+                "/users/join-organization?siret_hint=21340126800130",
+            ),
+            (Place::SelectOrganization, "/users/select-organization"),
+            (Place::FranceConnect, "/users/franceconnect"),
+            (Place::Certification, "/users/certification-dirigeant"),
+            (Place::PersonalInformation, "/users/personal-information"),
+            (
+                Place::OfficialContact {
+                    organization: OrganizationId(3),
+                },
+                "/users/official-contact-email-verification/3",
+            ),
+            (
+                Place::PendingModeration {
+                    moderation: ModerationId(4),
+                },
+                "/users/unable-to-auto-join-organization?moderation_id=4",
+            ),
+            (
+                Place::AccessDenied {
+                    interaction: "abc".to_owned(),
+                },
+                "/interaction/abc/access-denied",
+            ),
+            (Place::Welcome, "/users/welcome"),
+            (Place::WelcomeExecutive, "/users/welcome/dirigeant"),
+        ] {
+            assert_eq!(place.path(), path);
+        }
+    }
+
+    #[test]
+    fn only_who_has_to_sign_in_comes_back_to_the_page_asked_for() {
+        for place in [
+            Place::StartSignIn,
+            Place::SignInAgain,
+            Place::SecondFactorForAdministration,
+        ] {
+            assert!(place.remembers_the_way(), "{place:?}");
+        }
+        for place in [Place::SecondFactor, Place::VerifyEmail, Place::SelectOrganization] {
+            assert!(!place.remembers_the_way(), "{place:?}");
+        }
+    }
+}

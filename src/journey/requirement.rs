@@ -16,7 +16,7 @@ pub enum Requirement {
     EmailTyped,
     /// An account of Inclusion Connect has seen the page that explains the move.
     InclusionConnectWelcomeSeen,
-    /// A first factor was used in this session.
+    /// A first factor was used in this session. Every requirement after it looks at the person, and so demands the same.
     SignedIn,
     /// … less than `RECENT_LOGIN_INTERVAL_IN_SECONDS` ago.
     SignedInRecently,
@@ -70,7 +70,6 @@ impl Requirement {
                 !journey.visit.needs_inclusionconnect_welcome_page,
                 Place::InclusionConnectWelcome,
             ),
-            Self::SignedIn => met_or(journey.person.is_some(), Place::StartSignIn),
             _ => match &journey.person {
                 Some(person) => self.check_person(journey, person),
                 None => Step::GoTo(Place::StartSignIn),

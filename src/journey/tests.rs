@@ -29,7 +29,7 @@ const SIRET: &str = "21340126800130";
 const OTHER_SIRET: &str = "13002526500013";
 
 /// Somebody who meets every requirement.
-fn complete() -> Journey {
+pub(super) fn complete() -> Journey {
     Journey {
         now: now(),
         rules: Rules {
@@ -68,7 +68,7 @@ fn complete() -> Journey {
     }
 }
 
-fn interaction() -> PendingInteraction {
+pub(super) fn interaction() -> PendingInteraction {
     PendingInteraction {
         uid: "interaction".to_owned(),
         expires_at: now() + TimeDelta::seconds(3570),
@@ -396,6 +396,28 @@ fn an_expired_request_asks_for_nothing() {
         interaction.expires_at = now();
     });
     assert_eq!(next_step(ladders::RELYING_PARTY, &journey), Step::Continue);
+}
+
+#[test]
+fn a_level_is_not_out_of_reach_while_the_organization_is_to_be_chosen() {
+    let asking = |change: &dyn Fn(&mut PendingInteraction)| {
+        let mut journey = with_interaction(|interaction| {
+            interaction.essential_acr = Some(EssentialAcr::one_of(["eidas1"]));
+            change(interaction);
+        });
+        let link = &mut journey.person.as_mut().unwrap().links[0];
+        link.verification_type = LinkVerificationType::NoVerificationMeansForSmallAssociation;
+        Requirement::AcrWithinReach.check(&journey)
+    };
+    assert_eq!(asking(&|_| ()), denied());
+    assert_eq!(
+        asking(&|interaction| interaction.siret_hint = OTHER_SIRET.parse().ok()),
+        Step::Continue
+    );
+    assert_eq!(
+        asking(&|interaction| interaction.prompt = Prompt::SelectOrganization),
+        Step::Continue
+    );
 }
 
 #[test]

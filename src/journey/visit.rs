@@ -170,3 +170,66 @@ pub enum Prompt {
 fn is_false(value: &bool) -> bool {
     !value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journey::tests::interaction;
+
+    fn busy() -> Visit {
+        let mut pending = interaction();
+        pending.login_hint = Some("jean@exemple.fr".to_owned());
+        Visit {
+            csrf_token: Some("token".to_owned()),
+            email: Email::parse("jean@exemple.fr").ok(),
+            referrer: serde_json::from_value("/personal-information".into()).ok(),
+            interaction: Some(pending),
+            ..Visit::default()
+        }
+    }
+
+    #[test]
+    fn a_sign_in_keeps_where_the_person_was_going_and_nothing_that_was_typed() {
+        let visit = busy();
+        assert!(visit.referrer.is_some());
+        let expected = Visit {
+            csrf_token: None,
+            email: None,
+            ..visit.clone()
+        };
+        assert_eq!(visit.carried_over_sign_in(), expected);
+    }
+
+    #[test]
+    fn a_change_of_the_name_of_a_session_ends_its_forms_and_nothing_else() {
+        let visit = busy();
+        let expected = Visit {
+            csrf_token: None,
+            ..visit.clone()
+        };
+        assert_eq!(visit.without_form_token(), expected);
+    }
+
+    #[test]
+    fn a_login_hint_is_used_once() {
+        let mut visit = busy();
+        assert_eq!(visit.take_login_hint().as_deref(), Some("jean@exemple.fr"));
+        assert_eq!(visit.take_login_hint(), None);
+        assert_eq!(Visit::default().take_login_hint(), None);
+    }
+
+    #[test]
+    fn what_is_stored_tells_only_what_is_going_on() {
+        assert_eq!(
+            serde_json::to_value(Visit::default()).unwrap(),
+            serde_json::json!({})
+        );
+        let visit = Visit {
+            has_passkey: true,
+            lost_second_factor: true,
+            ..busy()
+        };
+        let stored = serde_json::to_value(&visit).unwrap();
+        assert_eq!(serde_json::from_value::<Visit>(stored).unwrap(), visit);
+    }
+}

@@ -68,6 +68,9 @@ mod tests {
             (715_824_000_000, Some((1992, 9, 7))),
             (-155_520_000, Some((1965, 1, 27))),
             (0, None),
+            (10_000_000_000, Some((2286, 11, 20))),
+            (10_000_000_001, Some((1970, 4, 26))),
+            (-10_000_000_001, Some((1969, 9, 7))),
         ] {
             let expected = expected.and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
             assert_eq!(date_of_timestamp(timestamp), expected, "{timestamp}");
@@ -77,6 +80,8 @@ mod tests {
             "1234-56-78",
             "",
             "1990-1-1",
+            "1990-1-01",
+            "1990-01-1",
             "1990-01-01-01",
             "+990-01-01",
         ] {

@@ -112,3 +112,41 @@ impl std::str::FromStr for Register {
             .ok_or(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_register_is_known_by_its_address_and_its_label() {
+        for (register, label) in [
+            (Register::Sirene, "Répertoire SIRENE de l'INSEE"),
+            (Register::Rne, "Registre National des Entreprises"),
+            (Register::Rcs, "Registre du commerce et des sociétés (RCS)"),
+        ] {
+            assert_eq!(register.as_str().parse(), Ok(register));
+            assert_eq!(register.label(), label);
+        }
+        assert_eq!("insee".parse::<Register>(), Err(()));
+    }
+
+    #[test]
+    fn what_is_on_record_is_compared_and_does_not_show() {
+        let recorded = RecordedIdentity {
+            family_name: Some("DUBOIS".to_owned()),
+            gender: Some("Female".to_owned()),
+            birthdate: NaiveDate::from_ymd_opt(1962, 8, 24),
+            ..RecordedIdentity::default()
+        };
+        let compared = CivilIdentity::from(&recorded);
+        assert_eq!(
+            (
+                compared.family_name.as_deref(),
+                compared.gender,
+                compared.birthdate
+            ),
+            (Some("DUBOIS"), Some(Gender::Female), recorded.birthdate)
+        );
+        assert_eq!(format!("{compared:?}"), "CivilIdentity { .. }");
+    }
+}

@@ -212,6 +212,52 @@ mod tests {
         )
     }
 
+    /// A woman born in Paris, as a register tells of her with `count` of the five criteria.
+    fn executive(count: usize) -> CivilIdentity {
+        let other = |is_common: bool, told: &str, else_told: &str| {
+            Some(if is_common { told } else { else_told }.to_owned())
+        };
+        CivilIdentity {
+            family_name: other(count > 0, "Dubois", "Martin"),
+            given_name: other(count > 1, "Angela Claire", "Claire"),
+            gender: Some(if count > 2 { Gender::Female } else { Gender::Male }),
+            birthdate: chrono::NaiveDate::from_ymd_opt(if count > 3 { 1962 } else { 1963 }, 8, 24),
+            birthplace: other(count > 4, "75107", "29019"),
+            birthcountry: None,
+        }
+    }
+
+    #[test]
+    fn the_closest_executive_decides_and_the_first_of_equals() {
+        let person = executive(5);
+        let verdict = |executives: &[usize]| {
+            let executives: Vec<CivilIdentity> = executives.iter().map(|count| executive(*count)).collect();
+            let judgement = judge(&person, &executives);
+            (judgement.verdict, judgement.matches.len())
+        };
+        for (executives, expected) in [
+            (&[] as &[usize], (Verdict::NoCandidates, 0)),
+            (&[0], (Verdict::BelowThreshold, 0)),
+            (&[2], (Verdict::BelowThreshold, 2)),
+            (&[3], (Verdict::CloseMatch, 3)),
+            (&[4], (Verdict::CloseMatch, 4)),
+            (&[5], (Verdict::ExactMatch, 5)),
+            (&[1, 4, 2], (Verdict::CloseMatch, 4)),
+            (&[4, 5, 3], (Verdict::ExactMatch, 5)),
+        ] {
+            assert_eq!(verdict(executives), expected, "{executives:?}");
+        }
+        let by_name = executive(1);
+        let by_gender = CivilIdentity {
+            gender: Some(Gender::Female),
+            ..executive(0)
+        };
+        assert_eq!(
+            judge(&person, &[by_name, by_gender]).matches,
+            [Criterion::FamilyName]
+        );
+    }
+
     proptest! {
         /// Nobody is certified without name, first name and date of birth that are told on both sides.
         #[test]
