@@ -36,7 +36,7 @@ mod pool;
 mod queries;
 #[path = "integration/registers/mod.rs"]
 mod registers;
-#[path = "integration/rehearsal.rs"]
+#[path = "integration/rehearsal/mod.rs"]
 mod rehearsal;
 #[path = "integration/schema.rs"]
 mod schema;

@@ -1,4 +1,4 @@
-//! A way to another server that a test can close and open.
+//! A way to another server that a test can close, open and turn to yet another one.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::free_port;
 pub struct Detour {
     address: SocketAddr,
     is_open: watch::Sender<bool>,
+    target: watch::Sender<String>,
     /// What the other thread has made of it.
     is_listening: watch::Receiver<bool>,
 }
@@ -21,12 +22,6 @@ pub struct Detour {
 impl Detour {
     /// Opens a way to the server that `url` names.
     pub fn to(url: &str) -> Self {
-        let url = Url::parse(url).expect("a URL");
-        let target = format!(
-            "{}:{}",
-            url.host_str().expect("a host"),
-            url.port().unwrap_or(5432)
-        );
         let listener = std::net::TcpListener::bind(("127.0.0.1", free_port())).expect("a free port");
         listener
             .set_nonblocking(true)
@@ -34,18 +29,20 @@ impl Detour {
         let address = listener.local_addr().expect("the address of the listener");
         let (is_open, opening) = watch::channel(true);
         let (listening, is_listening) = watch::channel(true);
+        let (target, targets) = watch::channel(address_of(url));
         std::thread::Builder::new()
             .name("detour".into())
             .spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 runtime
                     .expect("a runtime")
-                    .block_on(lead(listener, target, opening, listening));
+                    .block_on(lead(listener, targets, opening, listening));
             })
             .expect("a thread");
         Self {
             address,
             is_open,
+            target,
             is_listening,
         }
     }
@@ -56,6 +53,11 @@ impl Detour {
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(self.address.port())).expect("a port");
         url.to_string()
+    }
+
+    /// Leads to the server that `url` names from now on, and cuts what is connected.
+    pub fn turn_to(&self, url: &str) {
+        self.target.send_replace(address_of(url));
     }
 
     /// Cuts what is connected; nobody listens any more when this returns.
@@ -76,10 +78,17 @@ impl Detour {
     }
 }
 
-/// Leads connections to `target` until the detour is dropped.
+/// Host and port of a URL, for a connection.
+fn address_of(url: &str) -> String {
+    let url = Url::parse(url).expect("a URL");
+    let host = url.host_str().expect("a host");
+    format!("{host}:{}", url.port().unwrap_or(5432))
+}
+
+/// Leads connections to the target of the moment until the detour is dropped.
 async fn lead(
     listener: std::net::TcpListener,
-    target: String,
+    target: watch::Receiver<String>,
     mut opening: watch::Receiver<bool>,
     listening: watch::Sender<bool>,
 ) {
@@ -109,13 +118,19 @@ async fn lead(
     }
 }
 
-async fn lead_one(mut from: TcpStream, target: String, mut opening: watch::Receiver<bool>) {
-    let Ok(mut to) = TcpStream::connect(target).await else {
+async fn lead_one(
+    mut from: TcpStream,
+    mut target: watch::Receiver<String>,
+    mut opening: watch::Receiver<bool>,
+) {
+    let address = target.borrow_and_update().clone();
+    let Ok(mut to) = TcpStream::connect(address).await else {
         return;
     };
     tokio::select! {
         // Whoever hangs up ends the way; a connection that breaks does, too.
         _ = copy_bidirectional(&mut from, &mut to) => {}
         _ = opening.wait_for(|is_open| !is_open) => {}
+        _ = target.changed() => {}
     }
 }

@@ -88,6 +88,11 @@ impl RelyingParty {
 
     /// An authorization request of this client, with `parameters` over the usual ones.
     pub fn authorization_url(&self, server: &TestServer, parameters: &[(&str, &str)]) -> Url {
+        self.authorization_url_at(&server.base_url, parameters)
+    }
+
+    /// [`RelyingParty::authorization_url`] at another address.
+    pub fn authorization_url_at(&self, base_url: &Url, parameters: &[(&str, &str)]) -> Url {
         let usual = [
             ("client_id", self.client_id.as_str()),
             ("response_type", "code"),
@@ -96,7 +101,7 @@ impl RelyingParty {
             ("state", "the-state"),
             ("nonce", "the-nonce"),
         ];
-        let mut url = server.base_url.join("oauth/authorize").expect("a path");
+        let mut url = base_url.join("oauth/authorize").expect("a path");
         url.query_pairs_mut()
             .extend_pairs(
                 usual

@@ -1,4 +1,10 @@
-//! The move of docs/MIGRATING.md, there and back, on one database: what is read there is done here, in its order.
+//! The move of docs/MIGRATING.md, there and back, on one database: what is read there is done here, in its order. The reference is
+//! played by its statements at every build, and runs itself where somebody has a check-out of it.
+
+mod person;
+mod reference;
+mod with_the_reference;
+mod world;
 
 use identite::db::catalog::Catalog;
 use identite::db::fixtures;
@@ -7,8 +13,11 @@ use crate::support::{
     EMAIL, ORGANIZATION, Options, PASSWORD, RelyingParty, TestDatabase, TestServer, http_get,
 };
 
-const REFERENCE_SCHEMA: &str = include_str!("../../migrations/V1__reference_schema.sql");
-const GUIDE: &str = include_str!("../../docs/MIGRATING.md");
+const REFERENCE_SCHEMA: &str = include_str!("../../../migrations/V1__reference_schema.sql");
+/// First words of the guide's statements.
+const WAY_BACK: &str = "The way back";
+const FINAL_RETURN: &str = "The final return";
+const GUIDE: &str = include_str!("../../../docs/MIGRATING.md");
 
 /// What the reference writes in the course of a day, by the columns that it knows.
 const A_DAY_OF_THE_REFERENCE: &str = "
@@ -36,10 +45,13 @@ const A_DAY_OF_THE_REFERENCE: &str = "
     DELETE FROM email_domains WHERE domain = 'exemple.fr';
     DELETE FROM organizations WHERE siret = '99999999900001'";
 
-/// The statements of the guide that take everything of ours out of a database.
-fn statements_of_the_final_return() -> &'static str {
-    let (_, from) = GUIDE.split_once("```sql\n").expect("the guide has them");
-    from.split_once("\n```").expect("they end").0
+/// The statements of the guide for this step, which their first line names.
+fn statements_of(step: &str) -> &'static str {
+    let (_, from) = GUIDE
+        .split_once(&format!("-- {step}:"))
+        .expect("the guide has them");
+    let (_, statements) = from.split_once('\n').expect("they follow");
+    statements.split_once("```").expect("they end").0
 }
 
 async fn catalog_of(database: &TestDatabase) -> Catalog {
@@ -99,6 +111,11 @@ async fn until_ready(server: &TestServer) {
     }
 }
 
+async fn until_no_mail_waits(server: &TestServer) {
+    let waiting = "SELECT count(*) FROM identite_outbox WHERE delivered_at IS NULL AND dead_at IS NULL";
+    server.database().wait_for_count(waiting, 0).await;
+}
+
 /// Somebody whom the reference knows goes to a service.
 async fn go_to_a_service(server: &TestServer, client: &RelyingParty) {
     let visitor = server.visitor();
@@ -148,13 +165,9 @@ async fn there_and_back_on_one_database() {
     go_to_a_service(&server, &client).await;
 
     // Going back: nothing has to be undone.
-    let waiting = "SELECT count(*) FROM identite_outbox WHERE delivered_at IS NULL AND dead_at IS NULL";
-    let started = std::time::Instant::now();
-    while server.database().count(waiting).await > 0 {
-        assert!(started.elapsed().as_secs() < 30, "mails wait");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    until_no_mail_waits(&server).await;
     server.stop().await;
+    server.database().execute(statements_of(WAY_BACK)).await;
     assert_eq!(as_the_reference_sees(server.database()).await, shape);
     server.database().execute(A_DAY_OF_THE_REFERENCE).await;
     let unreadable = "SELECT count(*) FROM users
@@ -162,7 +175,7 @@ async fn there_and_back_on_one_database() {
     assert_eq!(server.database().count(unreadable).await, 0);
 
     // For good: what is left is what the reference made.
-    server.database().execute(statements_of_the_final_return()).await;
+    server.database().execute(statements_of(FINAL_RETURN)).await;
     let mut left = catalog_of(server.database()).await;
     assert!(left.tables.remove("pgmigrations").is_some());
     left.sequences
