@@ -167,7 +167,19 @@ async fn there_and_back_on_one_database() {
     // Going back: nothing has to be undone.
     until_no_mail_waits(&server).await;
     server.stop().await;
+    let mailed_here_and_there = "UPDATE users SET
+           verify_email_token = repeat('0a', 32), verify_email_sent_at = now(),
+           magic_link_token = 'in clear', magic_link_sent_at = now()
+         WHERE email = 'user@yopmail.com'";
+    server.database().execute(mailed_here_and_there).await;
     server.database().execute(statements_of(WAY_BACK)).await;
+    let room = "SELECT count(*) FROM users
+         WHERE verify_email_token IS NULL AND verify_email_sent_at IS NULL AND magic_link_token = 'in clear'";
+    assert_eq!(
+        server.database().count(room).await,
+        1,
+        "room for another code, and nothing else"
+    );
     assert_eq!(as_the_reference_sees(server.database()).await, shape);
     server.database().execute(A_DAY_OF_THE_REFERENCE).await;
     let unreadable = "SELECT count(*) FROM users

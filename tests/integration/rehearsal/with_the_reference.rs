@@ -442,10 +442,10 @@ async fn there_and_back_with_the_reference() {
     tell("a day of this server", started);
 
     // The way back.
-    until_no_mail_waits(&server).await;
     let started = Instant::now();
     let reference = Reference::start(&check_out, &settings).await;
     turn(&world, &reference.base_url).await;
+    until_no_mail_waits(&server).await;
     server.stop().await;
     tell("the way back", started);
     server.database().execute(statements_of(WAY_BACK)).await;
