@@ -77,27 +77,28 @@ impl PasskeyNames {
         };
         if is_old && !self.0.is_refreshing.swap(true, Ordering::AcqRel) {
             let names = self.clone();
-            self.0.io.spawn(async move { names.refresh(now).await });
+            self.0.io.spawn(async move {
+                // The line has told the operator why, if it failed.
+                let _ = names.refresh(now).await;
+                names.0.is_refreshing.store(false, Ordering::Release);
+            });
         }
         name
     }
 
     /// Fetches the list. Without it the names stay as they are; those that it no longer holds stay known.
-    async fn refresh(&self, now: DateTime<Utc>) {
+    ///
+    /// # Errors
+    /// When there is no answer, or none that can be read.
+    pub async fn refresh(&self, now: DateTime<Utc>) -> Result<(), CallError> {
         let request = Request::get(self.0.url.clone()).accept("application/json, text/plain");
         let fetched = self.0.line.call(request, |answer| read(answer.document()?)).await;
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        match fetched {
-            Ok(names) => {
-                tracing::info!(count = names.len(), "the names of passkeys were refreshed");
-                known.names.extend(names);
-                known.refresh_at = now + REFRESH_AFTER;
-            }
-            // The line has told the operator why.
-            Err(_) => known.refresh_at = now + RETRY_AFTER,
-        }
-        drop(known);
-        self.0.is_refreshing.store(false, Ordering::Release);
+        let names = fetched.inspect_err(|_| known.refresh_at = now + RETRY_AFTER)?;
+        tracing::info!(count = names.len(), "the names of passkeys were refreshed");
+        known.names.extend(names);
+        known.refresh_at = now + REFRESH_AFTER;
+        Ok(())
     }
 }
 

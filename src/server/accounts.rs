@@ -13,12 +13,11 @@ use url::Url;
 
 use super::ServeError;
 use super::house::delta;
+use super::remote::RemoteSystems;
 use crate::accounts::{AccountRules, AccountServices, Accounts, SessionRules};
 use crate::config::Config;
 use crate::connectors::franceconnect::{FranceConnectSettings, UnsupportedSignatureAlgorithm};
-use crate::connectors::{
-    ConnectorMetrics, Debounce, FranceConnect, HttpClient, HttpSettings, PwnedPasswords,
-};
+use crate::connectors::{ConnectorMetrics, FranceConnect, HttpClient, HttpSettings};
 use crate::db::Pool;
 use crate::domain::{MasterKeys, SecretHasher};
 use crate::mail::Mails;
@@ -42,10 +41,10 @@ pub(super) struct Foundations<'a> {
 pub(super) fn accounts(
     config: &Config,
     foundations: &Foundations<'_>,
+    remote: &RemoteSystems,
     hasher: PasswordHasher,
 ) -> Result<Accounts, ServeError> {
-    let connectors = &config.connectors;
-    let pwned_passwords = url("PWNED_PASSWORDS_API_URL", &connectors.pwned_passwords_url)?;
+    let asks_debounce = config.accounts.check_email_deliverability;
     Ok(Accounts::new(AccountServices {
         pool: foundations.pool.clone(),
         hasher,
@@ -54,8 +53,8 @@ pub(super) fn accounts(
         outbox: foundations.outbox.clone(),
         mails: foundations.mails.clone(),
         secrets: SecretHasher::derived_from(foundations.master_keys.clone()),
-        debounce: debounce(config, foundations.http)?,
-        pwned_passwords: PwnedPasswords::new(foundations.http, pwned_passwords),
+        debounce: asks_debounce.then(|| remote.debounce.clone()),
+        pwned_passwords: remote.pwned_passwords.clone(),
         franceconnect: franceconnect(config, foundations.http)?,
         rules: rules(config),
     }))
@@ -109,15 +108,6 @@ pub(super) fn http_client(
     let metrics = ConnectorMetrics::register(instruments.registry())?;
     HttpClient::new(settings, io.clone(), clock.clone(), metrics)
         .map_err(|error| ServeError::Refused(error.to_string()))
-}
-
-fn debounce(config: &Config, http: &HttpClient) -> Result<Option<Debounce>, ServeError> {
-    if !config.accounts.check_email_deliverability {
-        return Ok(None);
-    }
-    let service = &config.connectors.debounce;
-    let base_url = url("DEBOUNCE_API_URL", &service.url)?;
-    Ok(Some(Debounce::new(http, base_url, service.key.clone())))
 }
 
 fn franceconnect(config: &Config, http: &HttpClient) -> Result<FranceConnect, ServeError> {

@@ -25,8 +25,9 @@ use super::accounts::{self, Foundations};
 use super::carriers::Carriers;
 use super::insight::DatabaseInsight;
 use super::master_keys::master_keys;
-use super::registers::{self, Registers};
+use super::registers::Registers;
 use super::reload::Reloadable;
+use super::remote::RemoteSystems;
 use super::{
     ServeError, certification, housekeeping, key_age, mfa, organizations, ports, probes, signing_keys,
 };
@@ -49,6 +50,7 @@ use crate::web::app::{App, WebSettings};
 use crate::web::assets::Assets;
 use crate::web::cookies::CookieJarRules;
 use crate::web::operator::{HttpMetrics, Operator, OperatorToken, Readiness};
+use crate::web::registers::Pings;
 use crate::web::render::Renderer;
 use crate::web::security_headers::SecurityHeaders;
 
@@ -80,6 +82,7 @@ pub(super) struct Rooms {
     accounts: Accounts,
     certification: Certification,
     registers: Registers,
+    pings: Arc<Pings>,
     organizations: Organizations,
     mfa: Mfa,
     pub(super) access_log: AccessLog,
@@ -110,7 +113,7 @@ impl Rooms {
             journeys: self.journeys.with_pool(pool.clone()),
             directory: self.registers.directory.for_worker(pool.clone()),
             contacts: self.registers.contacts.clone(),
-            pings: self.registers.pings.clone(),
+            pings: self.pings.clone(),
             accounts: self.accounts.for_worker(pool.clone(), state.clone()),
             certification: self.certification.for_worker(pool.clone()),
             organizations: self.organizations.for_worker(pool.clone()),
@@ -227,11 +230,11 @@ impl House {
             http: &http,
             master_keys: &master_keys,
         };
-        let registers = registers::registers(config, &foundations, &instruments)?;
-        let accounts = accounts::accounts(config, &foundations, hasher)?;
-        let organizations = organizations::organizations(config, &foundations, &registers);
-        let certification = certification::certification(config, &foundations, &registers, &instruments)?;
-        let mfa = mfa::mfa(config, &foundations)?;
+        let remote = RemoteSystems::new(config, &foundations, &instruments)?;
+        let accounts = accounts::accounts(config, &foundations, &remote, hasher)?;
+        let organizations = organizations::organizations(config, &foundations, &remote.registers);
+        let certification = certification::certification(config, &foundations, &remote)?;
+        let mfa = mfa::mfa(config, &foundations, &remote.passkey_names)?;
 
         let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
         let renderer = Renderer::new(assets.clone().into_inner())
@@ -246,7 +249,8 @@ impl House {
             journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
             accounts,
             certification,
-            registers,
+            pings: Arc::new(remote.pings(&clock)?),
+            registers: remote.registers,
             organizations,
             mfa,
             access_log: AccessLog::open(&config.logs)?,

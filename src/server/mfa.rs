@@ -11,7 +11,11 @@ use crate::mfa::passkeys::{Decoys, PasskeyServices, RelyingParty};
 use crate::mfa::{Mfa, MfaServices};
 
 /// The use cases around second factors.
-pub(super) fn mfa(config: &Config, foundations: &Foundations<'_>) -> Result<Mfa, ServeError> {
+pub(super) fn mfa(
+    config: &Config,
+    foundations: &Foundations<'_>,
+    names: &PasskeyNames,
+) -> Result<Mfa, ServeError> {
     Ok(Mfa::new(MfaServices {
         pool: foundations.pool.clone(),
         clock: foundations.clock.clone(),
@@ -21,21 +25,24 @@ pub(super) fn mfa(config: &Config, foundations: &Foundations<'_>) -> Result<Mfa,
         totp_keys: Arc::new(TotpKeyCipher::new(foundations.master_keys.clone())),
         issuer: config.pages.application_name.clone(),
         state: foundations.state.clone(),
-        passkeys: Arc::new(passkeys(config, foundations)?),
+        passkeys: Arc::new(passkeys(config, foundations, names)?),
     }))
 }
 
-fn passkeys(config: &Config, foundations: &Foundations<'_>) -> Result<PasskeyServices, ServeError> {
+fn passkeys(
+    config: &Config,
+    foundations: &Foundations<'_>,
+    names: &PasskeyNames,
+) -> Result<PasskeyServices, ServeError> {
     let origin = url("HOST", config.server.base_url())?;
     let relying_party =
         RelyingParty::new(origin, &config.pages.application_name).ok_or_else(|| ServeError::Setting {
             variable: "HOST",
             problem: "it has no host name, which passkeys are bound to".to_owned(),
         })?;
-    let aaguids = url("PASSKEY_AAGUIDS_URL", &config.connectors.passkey_aaguids_url)?;
     Ok(PasskeyServices {
         relying_party,
-        names: PasskeyNames::new(foundations.http, aaguids),
+        names: names.clone(),
         decoys: Decoys::derived_from(foundations.master_keys.clone()),
     })
 }

@@ -16,6 +16,7 @@ mod register;
 mod register_tokens;
 mod registers;
 mod reload;
+mod remote;
 mod signing_keys;
 
 pub use registers::register_for_refresh;

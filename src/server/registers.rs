@@ -32,8 +32,6 @@ use crate::organizations::directory::{
     Absence, Directory, DirectoryServices, Match, OfficialContacts, SchoolAbsence, SearchQuery,
 };
 
-use crate::web::registers::Pings;
-
 type ShelfError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Who has said "too many calls" is left alone for this long.
@@ -53,8 +51,9 @@ const SEARCHES_IN_MEMORY: usize = 2_000;
 pub(super) struct Registers {
     pub(super) directory: Directory,
     pub(super) contacts: OfficialContacts,
-    pub(super) pings: Arc<Pings>,
+    pub(super) sirene: ApiEntreprise,
     pub(super) insee: Insee,
+    pub(super) schools: AnnuaireEducationNationale,
 }
 
 /// Starts the caches over the connectors.
@@ -121,7 +120,6 @@ pub(super) fn registers(
     let schools = stand.cache("schools", directory_of_schools.clone(), None, contacts_settings);
     let insee = insee(connectors, http, stand.clock, instruments)?;
     Ok(Registers {
-        insee: insee.clone(),
         directory: Directory::new(DirectoryServices {
             pool: foundations.pool.clone(),
             clock: foundations.clock.clone(),
@@ -130,7 +128,9 @@ pub(super) fn registers(
             fresh_for: delta(fresh_for),
         }),
         contacts: OfficialContacts::new(town_halls, schools, replacement(config)?),
-        pings: Arc::new(Pings::new(sirene, insee, directory_of_schools)),
+        sirene,
+        insee,
+        schools: directory_of_schools,
     })
 }
 

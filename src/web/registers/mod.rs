@@ -1,4 +1,4 @@
-//! What the pages' scripts and other programs ask of the registers, in JSON: an establishment, a search, whether a register answers.
+//! What the pages' scripts and other programs ask of the registers, in JSON: an establishment, a search, whether a remote system answers.
 //! Open to everybody: no session is looked at, nothing is kept (spec/organizations.md §2.8).
 
 mod look_up;
@@ -49,13 +49,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
             look_up::organization_info,
         ))
         .service(json_of("/api/sirene/search", SEARCHES, look_up::search))
-        .service(json_of("/api/sirene/ping", LOOK_UPS, pings::sirene))
-        .service(json_of("/api/insee/ping", LOOK_UPS, pings::insee))
-        .service(json_of(
-            "/api/annuaire-education-nationale/ping",
-            LOOK_UPS,
-            pings::education_nationale,
-        ));
+        .service(json_of("/api/{system}/ping", LOOK_UPS, pings::ping));
 }
 
 fn json_of<F, Args>(path: &'static str, budget: IpBudget, handler: F) -> impl HttpServiceFactory + 'static

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{API_ENTREPRISE, NOBODY, TOWN_HALL, mend, order, status};
-use crate::support::{Options, TestServer};
+use crate::support::{Options, Receiver, TestServer};
 
 /// A server that plays nothing in its own process: its connectors speak HTTP to its mocks.
 fn over_http() -> Options {
@@ -317,36 +317,65 @@ async fn an_address_has_its_budget() {
     );
 }
 
+/// Of the remote systems that monitors ask about, by their hosts.
+const PINGED: [&str; 7] = [
+    API_ENTREPRISE,
+    "api.insee.fr",
+    "auth.insee.net",
+    "data.education.gouv.fr",
+    "api.debounce.io",
+    "api.pwnedpasswords.com",
+    "raw.githubusercontent.com",
+];
+const PINGS: [&str; 7] = [
+    "api/sirene/ping",
+    "api/insee/ping",
+    "api/rne/ping",
+    "api/annuaire-education-nationale/ping",
+    "api/debounce/ping",
+    "api/pwned-passwords/ping",
+    "api/github-passkey-authenticator-aaguids/ping",
+];
+
 #[tokio::test]
-async fn registers_are_pinged_and_the_verdict_holds_for_a_while() {
-    let server = TestServer::start_with(over_http()).await;
-    let mocks = mocks(&server);
-    let pings = [
-        "api/sirene/ping",
-        "api/insee/ping",
-        "api/annuaire-education-nationale/ping",
-    ];
-    for ping in pings {
+async fn remote_systems_are_pinged_and_the_verdict_holds_for_a_while() {
+    // The national register that is played does not know the company that is asked for.
+    let company =
+        json!({ "formality": { "content": { "personneMorale": { "composition": { "pouvoirs": [] } } } } });
+    let documents = [json!({ "token": "granted" }), company];
+    let companies = Receiver::serving_in_turn(documents.iter().map(Value::to_string).collect());
+    let server = TestServer::start_with(over_http().with("RNE_API_URL", &companies.url())).await;
+    for ping in PINGS {
         assert_eq!(ask(&server, ping).await, (200, json!({})), "{ping}");
     }
-    for system in [API_ENTREPRISE, "api.insee.fr", "data.education.gouv.fr"] {
-        order(&mocks, system, status(500)).await;
+    for _ in 0..2 {
+        assert!(companies.next(Duration::from_secs(30)).await.is_some());
     }
-    for ping in pings {
+    let heads = companies.heads();
+    assert!(heads[1].contains("/api/companies/828696252 "), "{}", heads[1]);
+    for system in PINGED {
+        order(&mocks(&server), system, status(500)).await;
+    }
+    for ping in PINGS {
         assert_eq!(
             ask(&server, ping).await.0,
             200,
             "{ping} is not asked again at once"
         );
     }
-    let other = TestServer::start_with(over_http()).await;
-    let mocks = self::mocks(&other);
-    for system in [API_ENTREPRISE, "auth.insee.net", "data.education.gouv.fr"] {
-        order(&mocks, system, status(500)).await;
+    assert_eq!(companies.count(), 2, "a login and a question");
+    assert_eq!(ask(&server, "api/unknown/ping").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_ping_of_what_does_not_answer_is_a_bad_gateway() {
+    let server = TestServer::start_with(over_http()).await;
+    for system in PINGED {
+        order(&mocks(&server), system, status(500)).await;
     }
-    for ping in pings {
+    for ping in PINGS {
         assert_eq!(
-            ask(&other, ping).await,
+            ask(&server, ping).await,
             (502, json!({ "message": "Bad Gateway" })),
             "{ping}"
         );
