@@ -109,6 +109,8 @@ mod tests {
             assert_eq!(CredentialId::parse(text), Err(InvalidCredentialId), "{text:?}");
         }
         assert_eq!(CredentialId::parse("AAA").unwrap().as_bytes(), [0, 0]);
+        assert!(CredentialId::from_bytes(&[7; 1023]).is_ok());
+        assert_eq!(CredentialId::from_bytes(&[7; 1024]), Err(InvalidCredentialId));
     }
 
     proptest! {

@@ -367,6 +367,18 @@ mod tests {
             ("9007199254740993", None),
             ("0x", None),
             ("0x+1", None),
+            ("0X1f", Some(31)),
+            ("0o17", Some(15)),
+            ("0O17", Some(15)),
+            ("0b101", Some(5)),
+            ("0B101", Some(5)),
+            ("0b102", None),
+            ("+5", Some(5)),
+            ("1e-3", None),
+            ("9007199254740991", Some(9_007_199_254_740_991)),
+            ("9007199254740992", None),
+            ("0x1fffffffffffff", Some(9_007_199_254_740_991)),
+            ("0x20000000000000", None),
         ];
         for (text, expected) in rows {
             assert_eq!(non_negative_integer(text), expected, "{text:?}");
@@ -377,6 +389,7 @@ mod tests {
     fn pkce_texts_have_43_to_128_unreserved_characters() {
         assert!(is_pkce_text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"));
         assert!(!is_pkce_text(&"a".repeat(42)));
+        assert!(is_pkce_text(&"a.b_c-d~".repeat(6)));
         assert!(is_pkce_text(&"~".repeat(128)));
         assert!(!is_pkce_text(&"a".repeat(129)));
         assert!(!is_pkce_text(&format!("{}+", "a".repeat(50))));

@@ -98,6 +98,7 @@ mod tests {
             ("b", ""),
             ("c", "1"),
             ("c", "2"),
+            ("c", "3"),
             ("x", "1"),
             ("x", "2"),
         ]);
@@ -106,6 +107,8 @@ mod tests {
         assert_eq!(parameters.get("b"), None);
         assert_eq!(parameters.get("c"), None);
         assert_eq!(parameters.duplicated(), ["c"]);
-        assert!(!parameters.has("d"));
+        assert!(parameters.has("a") && !parameters.has("d"));
+        assert_eq!(parameters.owned("a").as_deref(), Some("1"));
+        assert_eq!(parameters.to_pairs(), pairs(&[("a", "1")]));
     }
 }

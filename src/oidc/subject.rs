@@ -79,5 +79,15 @@ mod tests {
         assert_ne!(subject, pairwise("a").subject(UserId(2)));
         assert_eq!(subject.len(), 43, "at most 255 characters of ASCII");
         assert_eq!(SubjectType::Public.subject(UserId(1)), "1");
+        assert_eq!(
+            subject, "GAjC5I22DWcpQajXxJHwrhW2RZi2o91uQeEkHK6Uv-Y",
+            "relying parties have stored it"
+        );
+        assert!(SubjectType::Public.is_public() && !pairwise("a").is_public());
+        assert_eq!(
+            format!("{:?}", pairwise("a")),
+            "Pairwise(PairwiseKey)",
+            "the key does not show"
+        );
     }
 }

@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn the_nearest_name_wins_and_the_first_of_equals() {
+        assert_eq!(nearest("comm", &["co", "com"]), Some("com"));
+        assert_eq!(nearest("comm", &["com", "co"]), Some("com"));
+        assert_eq!(nearest("comz", &["comx", "comy"]), Some("comx"));
+        assert_eq!(nearest("comm", &["xyz"]), None);
+    }
+
+    #[test]
     fn the_local_part_is_kept() {
         assert_eq!(
             suggest("Jean.Test+x@GMIL.com").as_deref(),
