@@ -127,7 +127,7 @@ impl ProviderMetrics {
                 clippy::cast_sign_loss,
                 reason = "a counter is a whole number that is not negative"
             )]
-            let count = metric.get_counter().value() as u64;
+            let count = metric.get_counter().get_value() as u64;
             let figures = clients.entry(label("client")).or_default();
             let (endpoint, outcome) = (label("endpoint"), label("outcome"));
             if endpoint == "authorize" && outcome == "ok" {

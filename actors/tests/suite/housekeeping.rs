@@ -98,7 +98,7 @@ fn counter(registry: &prometheus::Registry, name: &str, label: &str) -> String {
     let metric = family.get_metric().iter();
     metric
         .filter(|metric| metric.get_label().iter().any(|pair| pair.value() == label))
-        .map(|metric| metric.get_counter().value())
+        .map(|metric| metric.get_counter().get_value())
         .sum::<f64>()
         .to_string()
 }

@@ -155,7 +155,7 @@ impl Stand {
         let families = self.instruments.registry().gather();
         let family = families.iter().find(|family| family.name() == full).unwrap();
         let metric = &family.get_metric()[0];
-        metric.get_counter().value() + metric.get_gauge().value()
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
     }
 
     fn shelve(&self, key: &str, value: usize, age: TimeDelta) {

@@ -207,7 +207,7 @@ fn circuits(families: &[MetricFamily]) -> Vec<Value> {
             let connector = label(metric, "connector")?;
             Some(json!({
                 "connector": connector,
-                "open": metric.get_gauge().value() > 0.0,
+                "open": metric.get_gauge().get_value() > 0.0,
                 "answered": calls(connector, |outcome| outcome == "ok"),
                 "failed": calls(connector, |outcome| outcome != "ok"),
             }))
@@ -224,7 +224,7 @@ fn caches(families: &[MetricFamily]) -> Vec<Value> {
             .filter(|family| family.name().ends_with(suffix))
             .flat_map(MetricFamily::get_metric)
             .filter(|metric| label(metric, "cache") == Some(cache))
-            .map(|metric| metric.get_counter().value())
+            .map(|metric| metric.get_counter().get_value())
             .sum()
     };
     families
@@ -245,7 +245,12 @@ fn caches(families: &[MetricFamily]) -> Vec<Value> {
 
 fn labelled(families: &[MetricFamily], name: &str, by: &str) -> Value {
     metrics(families, name)
-        .filter_map(|metric| Some((label(metric, by)?.to_owned(), json!(metric.get_counter().value()))))
+        .filter_map(|metric| {
+            Some((
+                label(metric, by)?.to_owned(),
+                json!(metric.get_counter().get_value()),
+            ))
+        })
         .collect::<serde_json::Map<_, _>>()
         .into()
 }
