@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use crate::certification::{DANONE, ULYSSE, house};
 use crate::harness::{Browser, browse};
-use crate::memberships::link;
-use crate::organizations::{TOWN, insert_account};
+use crate::memberships::member_of_the_town;
 use crate::returns::{answer, error};
 use crate::support::{EMAIL, Options, PASSWORD, RelyingParty, TestServer, TotpApplication};
 
@@ -54,17 +53,6 @@ async fn ask(
 /// The level that the service learns.
 async fn level(browser: &Browser, server: &TestServer, service: &RelyingParty) -> Value {
     answer(browser, server, service).await.id_token["acr"].clone()
-}
-
-/// A service, and somebody who is a member of the town hall.
-async fn member_of_the_town() -> (TestServer, RelyingParty, &'static str) {
-    let server = TestServer::start().await;
-    let service = RelyingParty::default();
-    service.register(server.database()).await;
-    let email = "lion@darkangels.world";
-    insert_account(&server, email).await;
-    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
-    (server, service, email)
 }
 
 /// Says at the played FranceConnect who they are, and comes back.

@@ -33,6 +33,17 @@ pub async fn link(server: &TestServer, email: &str, siret: &str, libelle: &str) 
     server.database().execute(&statement).await;
 }
 
+/// A service, and somebody who is a member of the town hall.
+pub async fn member_of_the_town() -> (TestServer, RelyingParty, &'static str) {
+    let server = TestServer::start().await;
+    let service = RelyingParty::default();
+    service.register(server.database()).await;
+    let email = "lion@darkangels.world";
+    insert_account(&server, email).await;
+    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
+    (server, service, email)
+}
+
 /// Waits until the browser is back at the service, with a code.
 async fn expect_return(browser: &Browser, service: &RelyingParty) {
     let url = back_at(browser, service).await;
@@ -203,12 +214,7 @@ async fn who_quits_after_the_session_has_ended_is_still_a_member() {
 /// Scenario 8.15: two organizations, one service; the choice is made with the keyboard, and anew when the service wants it.
 #[tokio::test]
 async fn one_of_two_organizations_is_chosen_for_a_service() {
-    let server = TestServer::start().await;
-    let service = RelyingParty::default();
-    service.register(server.database()).await;
-    let email = "lion@darkangels.world";
-    insert_account(&server, email).await;
-    link(&server, email, TOWN, "Commune de lamalou-les-bains - Mairie").await;
+    let (server, service, email) = member_of_the_town().await;
     link(&server, email, CLAMART, "Clamart").await;
     browse(async |browser| {
         browser.open(&service.authorization_url(&server, &[])).await;
