@@ -58,13 +58,6 @@ pub fn redact_query(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = without_fragment.split_once('?') else {
         return without_userinfo(without_fragment);
     };
-    if !query.split(['&', ';']).any(is_sensitive) {
-        return match without_userinfo(path) {
-            Cow::Borrowed(_) => Cow::Borrowed(without_fragment),
-            Cow::Owned(path) => Cow::Owned(format!("{path}?{query}")),
-        };
-    }
-
     let mut redacted = String::with_capacity(without_fragment.len());
     redacted.push_str(&without_userinfo(path));
     let mut separator = '?';
@@ -79,16 +72,12 @@ pub fn redact_query(target: &str) -> Cow<'_, str> {
 /// Appends one pair; as some readers take a semicolon for a separator, each part of it is looked at.
 fn push_pair(redacted: &mut String, pair: &str) {
     let is_whole_sensitive = is_sensitive(pair);
-    if !pair.contains(';') && !is_whole_sensitive {
-        redacted.push_str(pair);
-        return;
-    }
     for (index, part) in pair.split(';').enumerate() {
         if index > 0 {
             redacted.push(';');
         }
         match part.split_once('=') {
-            Some((name, _)) if is_whole_sensitive || is_sensitive(part) => {
+            Some((name, _)) if is_whole_sensitive || index > 0 && is_sensitive(part) => {
                 redacted.push_str(name);
                 redacted.push('=');
                 redacted.push_str(REDACTED);

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rand::RngExt as _;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -146,20 +147,16 @@ impl CookieJarRules {
     }
 
     fn value_of(&self, cookie_value: &str) -> Option<String> {
-        let decoded = percent_encoding::percent_decode_str(cookie_value)
-            .decode_utf8()
-            .ok()?;
+        let decoded = percent_decode_str(cookie_value).decode_utf8().ok()?;
         self.signer.verify(&decoded).map(str::to_owned)
     }
 }
 
 /// Characters that express's cookie writer escapes and that appear in a signed value.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+
 fn percent_encode(value: &str) -> String {
-    percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
-        .to_string()
-        .replace("%2E", ".")
-        .replace("%2D", "-")
-        .replace("%5F", "_")
+    utf8_percent_encode(value, ESCAPED).to_string()
 }
 
 /// Signs values and verifies signed values. Clones share the secrets, which may be replaced while the process runs.
