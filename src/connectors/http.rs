@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use identite_actors::clock::SharedClock;
+use native_tls::{Protocol, TlsConnector};
 use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
@@ -64,12 +65,19 @@ impl HttpClient {
         clock: SharedClock,
         metrics: ConnectorMetrics,
     ) -> Result<Self, HttpClientError> {
+        // Made once: it takes the time to read all certificates of the system.
+        let tls = TlsConnector::builder()
+            .min_protocol_version(Some(Protocol::Tlsv12))
+            .request_alpns(&["h2", "http/1.1"])
+            .danger_accept_invalid_certs(!settings.verify_tls_certificates)
+            .build()
+            .map_err(|error| HttpClientError(error.to_string()))?;
         let client = |redirects: Policy| {
             Client::builder()
                 .user_agent(concat!("identite/", env!("CARGO_PKG_VERSION")))
                 .connect_timeout(CONNECT_TIMEOUT)
                 .redirect(redirects)
-                .tls_danger_accept_invalid_certs(!settings.verify_tls_certificates)
+                .tls_backend_preconfigured(tls.clone())
                 .build()
                 .map_err(|error| HttpClientError(error.to_string()))
         };

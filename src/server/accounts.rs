@@ -94,20 +94,22 @@ pub(super) fn mails(config: &Config) -> Result<Mails, ServeError> {
     Mails::new(base_url, logo_url).map_err(|error| ServeError::Pages(error.to_string()))
 }
 
-/// The client that all connectors share.
+/// What makes the client that all connectors share. It takes a while: the certificates of the system are read.
 pub(super) fn http_client(
     config: &Config,
     io: &Handle,
     clock: &SharedClock,
     instruments: &Instruments,
-) -> Result<HttpClient, ServeError> {
+) -> Result<impl FnOnce() -> Result<HttpClient, ServeError> + Send + use<>, ServeError> {
     let settings = HttpSettings {
         timeout: config.connectors.http_client_timeout,
         verify_tls_certificates: config.connectors.verify_tls_certificates,
     };
     let metrics = ConnectorMetrics::register(instruments.registry())?;
-    HttpClient::new(settings, io.clone(), clock.clone(), metrics)
-        .map_err(|error| ServeError::Refused(error.to_string()))
+    let (io, clock) = (io.clone(), clock.clone());
+    Ok(move || {
+        HttpClient::new(settings, io, clock, metrics).map_err(|error| ServeError::Refused(error.to_string()))
+    })
 }
 
 fn franceconnect(config: &Config, http: &HttpClient) -> Result<FranceConnect, ServeError> {

@@ -10,7 +10,7 @@ use identite_actors::clock::SharedClock;
 use identite_actors::housekeeping::Housekeeping;
 use identite_actors::instrumentation::Instruments;
 use identite_actors::keys::{InvalidKeys, Keys};
-use identite_actors::outbox::{Outbox, OutboxSettings};
+use identite_actors::outbox::{Carrier, Outbox, OutboxSettings};
 use identite_actors::password_hasher::{
     Argon2Cost, Decoy, NewHashes, PasswordHasher, PasswordHasherSettings,
 };
@@ -182,16 +182,18 @@ impl House {
         telemetry: &Telemetry,
     ) -> Result<Self, ServeError> {
         let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
+        // Both read the system's certificates, which takes longer than all the rest: beside it.
+        let http = io.spawn_blocking(accounts::http_client(config, io, &clock, &instruments)?);
+        let mail_carrier = io.spawn_blocking(mail_carrier(config, io));
         let pool = pool(config, io)?;
         let shared_state = state_store(config, &clock, io).await?;
         let state = shared_state.for_everybody();
         let master_keys = master_keys(config);
         let keys = keys(config, &master_keys, &pool, &clock, &instruments, io).await?;
 
-        let idle = delta(config.sessions.max_age);
         let records = Arc::new(SessionTable {
             pool: pool.clone(),
-            idle,
+            idle: delta(config.sessions.max_age),
         });
         let sessions: Sessions<Visit, SessionTable> = Sessions::start(
             &state,
@@ -208,14 +210,15 @@ impl House {
         );
         let hasher = hasher(config, &instruments)?;
         let housekeeping = housekeeping::start(config, &pool, &clock, &instruments, io)?;
-        let http = accounts::http_client(config, io, &clock, &instruments)?;
+        let http = http.await.map_err(std::io::Error::other)??;
         let outbox = outbox(
             config,
-            &Outgoing {
+            Outgoing {
                 pool: &pool,
                 clock: &clock,
                 keys: &keys,
                 http: &http,
+                mail_carrier: mail_carrier.await.map_err(std::io::Error::other)??,
             },
             &instruments,
             io,
@@ -236,14 +239,12 @@ impl House {
         let certification = certification::certification(config, &foundations, &remote)?;
         let mfa = mfa::mfa(config, &foundations, &remote.passkey_names)?;
 
-        let assets = Data::new(Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?);
-        let renderer = Renderer::new(assets.clone().into_inner())
-            .map_err(|error| ServeError::Pages(error.to_string()))?;
+        let (assets, renderer) = pages()?;
         let readiness = Readiness::new(probes::all(&pool, &state));
         refuse_public_secrets(config, &pool).await?;
         let rooms = Rooms {
             settings: Arc::new(web_settings(config)?),
-            renderer: Arc::new(renderer),
+            renderer,
             sessions,
             rate_limiter,
             journeys: Journeys::new(pool.clone(), clock.clone(), rules(config)),
@@ -282,6 +283,17 @@ impl House {
             _housekeeping: housekeeping,
         })
     }
+}
+
+/// What pages are made of.
+fn pages() -> Result<(Data<Assets>, Arc<Renderer>), ServeError> {
+    let assets = Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?;
+    let assets = Data::new(assets);
+    let renderer = Renderer::new(assets.clone().into_inner());
+    Ok((
+        assets,
+        Arc::new(renderer.map_err(|error| ServeError::Pages(error.to_string()))?),
+    ))
 }
 
 fn hasher(config: &Config, instruments: &Instruments) -> Result<PasswordHasher, ServeError> {
@@ -389,20 +401,14 @@ struct Outgoing<'a> {
     clock: &'a SharedClock,
     keys: &'a Keys,
     http: &'a HttpClient,
+    mail_carrier: Box<dyn Carrier>,
 }
 
-fn outbox(
+/// What makes the carrier of e-mails.
+fn mail_carrier(
     config: &Config,
-    outgoing: &Outgoing<'_>,
-    instruments: &Instruments,
     io: &Handle,
-) -> Result<Outbox, ServeError> {
-    let Outgoing {
-        pool,
-        clock,
-        keys,
-        http,
-    } = *outgoing;
+) -> impl FnOnce() -> Result<Box<dyn Carrier>, ServeError> + Send + use<> {
     let rules = SenderRules {
         from: config.mail.from.clone(),
         from_alt: config.mail.from_alt.clone(),
@@ -411,13 +417,31 @@ fn outbox(
         subject_prefix: config.mail.subject_prefix.to_owned(),
     };
     let url = match &config.mail.smtp {
-        SmtpTarget::Console => "console:",
-        SmtpTarget::Server(url) => url.expose_secret(),
+        SmtpTarget::Console => "console:".into(),
+        SmtpTarget::Server(url) => url.clone(),
     };
-    let carrier = carrier_for(url, rules, io).map_err(|error| ServeError::Setting {
-        variable: "SMTP_URL",
-        problem: error.to_string(),
-    })?;
+    let io = io.clone();
+    move || {
+        carrier_for(url.expose_secret(), rules, &io).map_err(|error| ServeError::Setting {
+            variable: "SMTP_URL",
+            problem: error.to_string(),
+        })
+    }
+}
+
+fn outbox(
+    config: &Config,
+    outgoing: Outgoing<'_>,
+    instruments: &Instruments,
+    io: &Handle,
+) -> Result<Outbox, ServeError> {
+    let Outgoing {
+        pool,
+        clock,
+        keys,
+        http,
+        mail_carrier,
+    } = outgoing;
     let messenger = LogoutMessenger {
         pool: pool.clone(),
         signer: Arc::new(keys.clone()),
@@ -426,7 +450,7 @@ fn outbox(
         issuer: config.server.host.clone(),
     };
     let carriers = Carriers::default()
-        .with(Envelope::KIND, carrier.into())
+        .with(Envelope::KIND, mail_carrier.into())
         .with(BACKCHANNEL_LOGOUT, Arc::new(messenger))
         .with(
             ModerationTicket::KIND,

@@ -192,7 +192,7 @@ pub fn register_for_refresh(
     is_mock: bool,
 ) -> Result<ApiEntreprise, ServeError> {
     let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
-    let http = super::accounts::http_client(config, io, clock, &instruments)?;
+    let http = super::accounts::http_client(config, io, clock, &instruments)?()?;
     let play = if is_mock {
         Play::Everything
     } else {
