@@ -19,6 +19,14 @@ pub enum SignInOutcome {
 }
 
 impl Accounts {
+    /// Whether there is room for one more password to be hashed or checked. It asks nobody.
+    ///
+    /// # Errors
+    /// [`AccountsError::Overloaded`] when there is none.
+    pub fn admit_password(&self) -> Result<(), AccountsError> {
+        Ok(self.services.hasher.admit()?)
+    }
+
     /// Signs in with a password and opens the session that `names` announces.
     ///
     /// The password is trimmed as it was when its hash was made. An unknown account takes the same time as a wrong password. After
@@ -33,8 +41,8 @@ impl Accounts {
         names: &SessionNames,
         device: &Device,
     ) -> Result<SignInOutcome, AccountsError> {
-        // Who cannot be served is told so before the stores are asked, and before their turn is waited for.
-        self.services.hasher.admit()?;
+        // Who cannot be served is told so before their turn is waited for.
+        self.admit_password()?;
         let credential = {
             let client = self.services.pool.get().await?;
             db::users::find_credential(&client, email.as_str()).await?

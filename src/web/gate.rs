@@ -33,6 +33,9 @@ pub struct Gate {
     pub allow: &'static str,
     pub caching: Caching,
     pub authorization: AuthorizationHeader,
+    /// Whether a POST makes a password be hashed. While too many wait for that, it is refused at the door, before any store is asked:
+    /// what cannot be served shall not slow down what can.
+    pub hashes_passwords: bool,
 }
 
 /// What becomes of a request with the header `Authorization`, which no page of ours makes a browser send.
@@ -129,6 +132,9 @@ async fn admit(
     if !paths::is_readable(request.path()) {
         return Err(PageError::BadRequest("Cette adresse ne peut pas être lue."));
     }
+    if gate.hashes_passwords && request.method() == Method::POST {
+        app.accounts.admit_password()?;
+    }
     if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
         let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
         let verdict = app.rate_limiter.hit(limiter, &subject, budget).await;
@@ -217,11 +223,15 @@ async fn error_page(
     };
     let reference = RequestId::of(&request);
     report(error, &reference, &request);
-    let interaction = match browser.visit().await {
-        Ok(visit) => visit
-            .interaction
+    let interaction = match error {
+        // Who is refused for lack of room costs the stores nothing.
+        PageError::Busy { .. } => None,
+        _ => browser
+            .visit()
+            .await
+            .ok()
+            .and_then(|visit| visit.interaction)
             .filter(|pending| pending.expires_at > app.clock.now()),
-        Err(_) => None,
     };
     let uid = interaction.as_ref().map(|pending| pending.uid.as_str());
     let page = error

@@ -70,15 +70,15 @@ fn sign_in_pages(config: &mut ServiceConfig) {
     config
         .service(page("/users/start-sign-in", ladders::OPEN, Methods::get(sign_in::get_start).post(sign_in::post_start)))
         .service(page("/users/inclusionconnect-welcome", ladders::EMAIL_TYPED, Methods::get(sign_up::get_welcome).post(sign_up::post_welcome)))
-        .service(page("/users/sign-in", ladders::CREDENTIAL_PROMPT, Methods::get(sign_in::get_password).post(sign_in::post_password)))
-        .service(page("/users/sign-up", ladders::CREDENTIAL_PROMPT, Methods::get(sign_up::get).post(sign_up::post)))
+        .service(password_page("/users/sign-in", ladders::CREDENTIAL_PROMPT, Methods::get(sign_in::get_password).post(sign_in::post_password)))
+        .service(password_page("/users/sign-up", ladders::CREDENTIAL_PROMPT, Methods::get(sign_up::get).post(sign_up::post)))
         .service(page("/users/send-magic-link", ladders::CREDENTIAL_PROMPT, Methods::only_post(magic_link::post_send)))
         .service(page("/users/magic-link-sent", ladders::OPEN, Methods::get(magic_link::get_sent)))
         .service(page("/users/sign-in-with-magic-link", ladders::OPEN, Methods::get(magic_link::get).post(magic_link::post)))
         .service(page("/users/verify-email", ladders::SIGNED_IN, Methods::get(verify_email::get).post(verify_email::post)))
         .service(page("/users/send-email-verification", ladders::SIGNED_IN, Methods::only_post(verify_email::post_send)))
         .service(page("/users/reset-password", ladders::OPEN, Methods::get(passwords::get_reset).post(passwords::post_reset)))
-        .service(page("/users/change-password", ladders::OPEN, Methods::get(passwords::get_change).post(passwords::post_change)));
+        .service(password_page("/users/change-password", ladders::OPEN, Methods::get(passwords::get_change).post(passwords::post_change)));
 }
 
 /// Showing a second factor; choosing one; where it is asked for; recovery codes.
@@ -229,28 +229,42 @@ impl Methods {
 /// A page of ours behind its gate, on the budget of pages.
 #[must_use]
 pub fn page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
-    gated(path, ladder, methods, AuthorizationHeader::Refused)
+    gated(path, page_gate(ladder, &methods), methods)
+}
+
+/// A page with a form that holds a password.
+#[must_use]
+fn password_page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
+    let gate = Gate {
+        hashes_passwords: true,
+        ..page_gate(ladder, &methods)
+    };
+    gated(path, gate, methods)
 }
 
 /// A stop on the way from or to a relying party, which passes over what programs of its side add to requests.
 #[must_use]
 pub fn stop(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
-    gated(path, ladder, methods, AuthorizationHeader::Ignored)
+    let gate = Gate {
+        authorization: AuthorizationHeader::Ignored,
+        ..page_gate(ladder, &methods)
+    };
+    gated(path, gate, methods)
 }
 
-fn gated(
-    path: &str,
-    ladder: Ladder,
-    methods: Methods,
-    authorization: AuthorizationHeader,
-) -> impl HttpServiceFactory + 'static {
-    let gate = Gate {
+/// What every page asks for.
+fn page_gate(ladder: Ladder, methods: &Methods) -> Gate {
+    Gate {
         ladder,
         budget_by_ip: Some(PAGES_BY_IP),
         allow: methods.allow,
         caching: Caching::NoStoreAnywhere,
-        authorization,
-    };
+        authorization: AuthorizationHeader::Refused,
+        hashes_passwords: false,
+    }
+}
+
+fn gated(path: &str, gate: Gate, methods: Methods) -> impl HttpServiceFactory + 'static {
     methods
         .routes
         .into_iter()
@@ -267,6 +281,7 @@ fn unknown() -> impl HttpServiceFactory + 'static {
         allow: "",
         caching: Caching::NoStoreAnywhere,
         authorization: AuthorizationHeader::Ignored,
+        hashes_passwords: false,
     };
     resource("/{path:.*}")
         .default_service(to(not_found))

@@ -30,6 +30,7 @@ const fn open(allow: &'static str) -> Gate {
         allow,
         caching: Caching::NoStore,
         authorization: AuthorizationHeader::Ignored,
+        hashes_passwords: false,
     }
 }
 
