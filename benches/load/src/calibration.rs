@@ -1,4 +1,5 @@
-//! What password hashing costs on this machine, apart from any server: the yardstick of the sign-in budgets.
+//! What this machine needs for the same work as any other, apart from any server: password hashing, the yardstick of the sign-in
+//! budgets, and signatures, the yardstick of the budgets of journeys.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,6 +7,9 @@ use std::time::{Duration, Instant};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use josekit::jwk::Jwk;
+use josekit::jwk::alg::ec::EcCurve;
+use josekit::jws::{ES256, JwsSigner, RS256};
 use serde::Serialize;
 
 use crate::error::LoadError;
@@ -14,6 +18,13 @@ use crate::process::cpu_time;
 /// Cost factor of the bcrypt hashes in the databases that are taken over.
 const BCRYPT_COST: u32 = 10;
 const SALT: &[u8] = b"0123456789abcdef";
+/// What one signature costs on the machine that the budgets were written for, in microseconds of CPU.
+const ES256_OF_BUDGETS: f64 = 14.0;
+const RS256_OF_BUDGETS: f64 = 215.0;
+/// Hashes are made for this long.
+pub const CALIBRATING: Duration = Duration::from_secs(3);
+/// Signatures of either kind are made for this long.
+const SIGNING: Duration = Duration::from_millis(400);
 
 /// The cost of the argon2id hashes, as the server is configured.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -115,6 +126,80 @@ pub fn calibrate(cost: &PasswordCost, duration: Duration) -> Result<Calibration,
     })
 }
 
+/// What signatures cost here, every core signing at once.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Pace {
+    /// CPU time of one ES256 signature, in microseconds.
+    pub es256_microseconds: f64,
+    /// The same for RS256 with 2048 bits.
+    pub rs256_microseconds: f64,
+}
+
+impl Pace {
+    /// Measures it now: other work on the machine, or beside it, changes it from one minute to the next.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn now() -> Result<Self, LoadError> {
+        let setup = |error: josekit::JoseError| LoadError::Setup(format!("signing key: {error}"));
+        let es256 = Jwk::generate_ec_key(EcCurve::P256).map_err(setup)?;
+        let rs256 = Jwk::generate_rsa_key(2048).map_err(setup)?;
+        Ok(Self {
+            es256_microseconds: cost_of(&ES256.signer_from_jwk(&es256).map_err(setup)?)?,
+            rs256_microseconds: cost_of(&RS256.signer_from_jwk(&rs256).map_err(setup)?)?,
+        })
+    }
+
+    /// Halfway between two measurements.
+    pub fn between(self, other: Self) -> Self {
+        Self {
+            es256_microseconds: f64::midpoint(self.es256_microseconds, other.es256_microseconds),
+            rs256_microseconds: f64::midpoint(self.rs256_microseconds, other.rs256_microseconds),
+        }
+    }
+
+    /// How many times longer the same work takes here than on the machine of the budgets: the smaller of what both kinds of
+    /// signatures say, and never less than once.
+    pub fn slowness(self) -> f64 {
+        let es256 = self.es256_microseconds / ES256_OF_BUDGETS;
+        let rs256 = self.rs256_microseconds / RS256_OF_BUDGETS;
+        es256.min(rs256).max(1.0)
+    }
+}
+
+/// Microseconds of CPU for one signature, while every core makes some.
+fn cost_of(signer: &impl JwsSigner) -> Result<f64, LoadError> {
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpu_before = cpu_time(std::process::id())?;
+    let signatures: u32 = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let began = Instant::now();
+                    let mut count = 0;
+                    while began.elapsed() < SIGNING {
+                        signer
+                            .sign(SALT)
+                            .map_err(|error| LoadError::Setup(error.to_string()))?;
+                        count += 1;
+                    }
+                    Ok(count)
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|_| Err(LoadError::Setup("signing panicked".to_owned())))
+            })
+            .sum::<Result<u32, LoadError>>()
+    })?;
+    let cpu = cpu_time(std::process::id())?.saturating_sub(cpu_before);
+    Ok(cpu.as_secs_f64() * 1e6 / f64::from(signatures))
+}
+
 fn hash_for(cost: &PasswordCost, duration: Duration) -> Result<u64, LoadError> {
     let hasher = cost.hasher()?;
     let mut blocks = vec![Block::default(); hasher.params().block_count()];
@@ -142,4 +227,23 @@ fn time_bcrypt() -> Result<f64, LoadError> {
         .collect();
     times.sort_unstable();
     Ok(times[times.len() / 2].as_secs_f64() * 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pace;
+
+    fn pace(es256_microseconds: f64, rs256_microseconds: f64) -> Pace {
+        Pace {
+            es256_microseconds,
+            rs256_microseconds,
+        }
+    }
+
+    #[test]
+    fn a_machine_is_as_slow_as_the_kinder_yardstick_says() {
+        assert!((pace(28.0, 258.0).slowness() - 1.2).abs() < 1e-9);
+        assert!((pace(7.0, 430.0).slowness() - 1.0).abs() < 1e-9);
+        assert!((pace(14.0, 215.0).between(pace(42.0, 645.0)).slowness() - 2.0).abs() < 1e-9);
+    }
 }

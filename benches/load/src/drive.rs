@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, spawn_local};
 
 use crate::error::LoadError;
 use crate::journey::{Operation, Steps};
-use crate::process::{Server, cpu_time};
+use crate::process::{Server, cpu_time, idle_time};
 use crate::record::{Recorder, Summary, Usage};
 
 /// After the window, how long operations that are under way may take to end.
@@ -122,7 +122,7 @@ pub async fn measure(
 
     server.forget_peak()?;
     let began = Instant::now();
-    let (server_before, own_before) = (server.cpu_time()?, cpu_time(own_pid)?);
+    let (server_before, own_before, idle_before) = (server.cpu_time()?, cpu_time(own_pid)?, idle_time()?);
     for load in &loads {
         load.record(true);
     }
@@ -130,8 +130,11 @@ pub async fn measure(
     for load in &loads {
         load.record(false);
     }
-    let (server_after, own_after) = (server.cpu_time()?, cpu_time(own_pid)?);
+    let (server_after, own_after, idle_after) = (server.cpu_time()?, cpu_time(own_pid)?, idle_time()?);
     let seconds = began.elapsed().as_secs_f64();
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    #[expect(clippy::cast_precision_loss, reason = "few cores")]
+    let idle = idle_after.saturating_sub(idle_before).as_secs_f64() / seconds / cores as f64;
     let memory = server.memory()?;
 
     let mut summaries = Vec::with_capacity(loads.len());
@@ -142,6 +145,7 @@ pub async fn measure(
         seconds,
         server_cpu_seconds: server_after.saturating_sub(server_before).as_secs_f64(),
         generator_cpu_seconds: own_after.saturating_sub(own_before).as_secs_f64(),
+        machine_busy: (1.0 - idle).max(0.0),
         resident: memory.resident,
         peak: memory.peak,
     };

@@ -29,7 +29,7 @@ use std::time::Duration;
 use clap::Parser;
 use url::Url;
 
-use crate::calibration::{PasswordCost, calibrate};
+use crate::calibration::{CALIBRATING, PasswordCost, calibrate};
 use crate::dataset::SessionSigner;
 use crate::drive::Plan;
 use crate::error::LoadError;
@@ -65,7 +65,7 @@ struct Arguments {
     #[arg(long, default_value_t = 3)]
     warm_up_seconds: u64,
     /// Connections (browsers) of the closed loops.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 64)]
     connections: usize,
     /// The most instructions of each step, for the scenario of that name.
     #[arg(long, default_value = "benches/instructions.json")]
@@ -129,6 +129,7 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
             },
         },
         calibration: None,
+        paces: Vec::new(),
         measurements: Vec::new(),
         budgets: Vec::new(),
     };
@@ -138,7 +139,7 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
     dataset::add_accounts(stores.database(), &cost, &key).await?;
     if scenarios.iter().any(|scenario| scenario.hashes_passwords()) {
         progress("measuring what hashing costs here");
-        report.calibration = Some(calibrate(&cost, Duration::from_secs(3))?);
+        report.calibration = Some(calibrate(&cost, CALIBRATING)?);
     }
 
     let port = arguments.host.port_or_known_default().unwrap_or(3000);
@@ -159,7 +160,6 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
         stores,
         plan,
         connections: arguments.connections,
-        calibration: report.calibration,
         instruction_limits: arguments.instruction_limits,
         scale: arguments.scale,
     };
@@ -168,6 +168,7 @@ async fn run(arguments: Arguments) -> Result<(), LoadError> {
         let outcome = scenarios::run(scenario, &bench).await?;
         gate_is_shut |= outcome.is_gate && outcome.budgets.iter().any(|budget| !budget.is_met);
         report.measurements.extend(outcome.measurements);
+        report.paces.extend(outcome.paces);
         report.budgets.extend(outcome.budgets);
     }
 

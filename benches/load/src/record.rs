@@ -138,6 +138,8 @@ pub struct Usage {
     pub server_cpu_seconds: f64,
     /// CPU time of the generator.
     pub generator_cpu_seconds: f64,
+    /// Part of its time that the machine was busy, whoever with.
+    pub machine_busy: f64,
     /// Memory of the server at the end of the window, in bytes.
     pub resident: u64,
     /// Most memory of the server during the window, in bytes.

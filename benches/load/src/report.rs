@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::calibration::{Calibration, PasswordCost};
+use crate::calibration::{Calibration, Pace, PasswordCost};
 use crate::record::{Latency, Summary, Usage};
 use crate::stores::{Call, StoreCalls};
 
@@ -20,6 +20,8 @@ pub struct Report {
     pub machine: Machine,
     pub method: Method,
     pub calibration: Option<Calibration>,
+    /// Beside the closed loops of journeys, in their order.
+    pub paces: Vec<Pace>,
     pub measurements: Vec<Measurement>,
     pub budgets: Vec<Budget>,
 }
@@ -171,6 +173,13 @@ impl Report {
                 calibration.bcrypt_milliseconds
             )?;
         }
+        for pace in &self.paces {
+            writeln!(
+                text,
+                "signatures meanwhile, every core signing: ES256 {:.1} µs, RS256 {:.0} µs of CPU",
+                pace.es256_microseconds, pace.rs256_microseconds
+            )?;
+        }
         for measurement in &self.measurements {
             writeln!(text)?;
             measurement.write_text(text)?;
@@ -199,11 +208,12 @@ impl Measurement {
         if let Some(usage) = &self.usage {
             writeln!(
                 text,
-                "  {} a second; server {} µs of CPU each, {} a core-second; generator {:.0} µs each; memory {:.1} MB, peak {:.1} MB",
+                "  {} a second; server {} µs of CPU each, {} a core-second; generator {:.0} µs each; machine busy {:.0} %; memory {:.1} MB, peak {:.1} MB",
                 number(usage.per_second(summary.done)),
                 number(usage.server_microseconds_per(summary.done)),
                 number(usage.per_core_second(summary.done)),
                 usage.generator_cpu_seconds * 1e6 / usage.per_second(summary.done) / usage.seconds,
+                usage.machine_busy * 100.0,
                 megabytes(usage.resident),
                 megabytes(usage.peak),
             )?;

@@ -12,7 +12,7 @@ mod start;
 
 use std::path::PathBuf;
 
-use crate::calibration::Calibration;
+use crate::calibration::Pace;
 use crate::drive::{Load, Plan, measure};
 use crate::error::LoadError;
 use crate::journey::{Operation, Target};
@@ -75,7 +75,6 @@ pub struct Bench {
     pub stores: Stores,
     pub plan: Plan,
     pub connections: usize,
-    pub calibration: Option<Calibration>,
     /// File with the most instructions of each step.
     pub instruction_limits: PathBuf,
     /// Part of the full size for [`Scenario::Scale`].
@@ -87,6 +86,8 @@ pub struct Bench {
 pub struct Findings {
     pub measurements: Vec<Measurement>,
     pub budgets: Vec<Budget>,
+    /// How fast the machine was meanwhile.
+    pub paces: Vec<Pace>,
     /// A budget that is missed fails the run.
     pub is_gate: bool,
 }
