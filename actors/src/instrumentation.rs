@@ -244,14 +244,15 @@ impl ActorMeter {
         self.depth.load(Ordering::Relaxed)
     }
 
-    /// Whether a message would be accepted now; if not, one more is counted as refused.
+    /// How many messages more would be accepted now.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        let has_room = self.depth() < self.capacity;
-        if !has_room {
-            self.refused.inc();
-        }
-        has_room
+    pub fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.depth())
+    }
+
+    /// Counts a message that is refused before it is sent.
+    pub fn refuse(&self) {
+        self.refused.inc();
     }
 
     /// Accepts a message named `message` into the mailbox; `None` when the mailbox is full.

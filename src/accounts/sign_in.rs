@@ -1,6 +1,6 @@
 //! Signing in with a password (spec/accounts.md §5.3).
 
-use identite_actors::password_hasher::Verification;
+use identite_actors::password_hasher::{Place, Verification};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::password_choice::trimmed;
@@ -19,15 +19,15 @@ pub enum SignInOutcome {
 }
 
 impl Accounts {
-    /// Whether there is room for one more password to be hashed or checked. It asks nobody.
+    /// Keeps a place for a password that is to be hashed or checked. It asks nobody.
     ///
     /// # Errors
     /// [`AccountsError::Overloaded`] when there is none.
-    pub fn admit_password(&self) -> Result<(), AccountsError> {
+    pub fn admit_password(&self) -> Result<Place, AccountsError> {
         Ok(self.services.hasher.admit()?)
     }
 
-    /// Signs in with a password and opens the session that `names` announces.
+    /// Signs in with a password, for which `place` was kept, and opens the session that `names` announces.
     ///
     /// The password is trimmed as it was when its hash was made. An unknown account takes the same time as a wrong password. After
     /// many wrong ones whoever guesses waits, but not in a browser that has proven to be the owner's.
@@ -36,19 +36,19 @@ impl Accounts {
     /// When the database does not answer, or too many passwords wait to be checked.
     pub async fn sign_in_with_password(
         &self,
+        place: &Place,
         email: &Email,
         password: &SecretString,
         names: &SessionNames,
         device: &Device,
     ) -> Result<SignInOutcome, AccountsError> {
-        // Who cannot be served is told so before their turn is waited for.
-        self.admit_password()?;
         let credential = {
             let client = self.services.pool.get().await?;
             db::users::find_credential(&client, email.as_str()).await?
         };
         let claimant = credential.as_ref().map(|credential| credential.id);
         self.wait_for_turn(email, claimant, device).await?;
+        place.give_up();
         let outcome = self
             .check_and_open(credential, trimmed(password), names, device)
             .await?;

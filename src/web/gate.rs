@@ -133,7 +133,8 @@ async fn admit(
         return Err(PageError::BadRequest("Cette adresse ne peut pas être lue."));
     }
     if gate.hashes_passwords && request.method() == Method::POST {
-        app.accounts.admit_password()?;
+        let place = app.accounts.admit_password()?;
+        request.extensions_mut().insert(place);
     }
     if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
         let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());

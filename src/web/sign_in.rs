@@ -1,7 +1,8 @@
 //! Signing in: the address, then the password.
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Data, ReqData};
+use identite_actors::password_hasher::Place;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
@@ -171,6 +172,7 @@ pub async fn get_password(
 pub async fn post_password(
     app: Data<App>,
     browser: Browser,
+    place: ReqData<Place>,
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
@@ -182,7 +184,7 @@ pub async fn post_password(
     let names = browser.names_for(&sid);
     match app
         .accounts
-        .sign_in_with_password(&email, &password, &names, &browser.device())
+        .sign_in_with_password(&place, &email, &password, &names, &browser.device())
         .await?
     {
         SignInOutcome::InvalidCredentials => Ok(wrong_password()),

@@ -18,17 +18,20 @@
 
 mod formats;
 mod lanes;
+mod places;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Addr, SyncArbiter};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use self::lanes::{Job, Lane, Lanes, Work};
+pub use self::places::Place;
+use self::places::Places;
 use self::worker::{Next, Worker};
 use crate::instrumentation::{ActorMeter, Instruments};
 
@@ -132,6 +135,7 @@ pub struct InvalidCost(argon2::Error);
 pub struct PasswordHasher {
     workers: Addr<Worker>,
     lanes: Arc<Lanes>,
+    places: Arc<Places>,
     sign_ins: Arc<ActorMeter>,
     upgrades: Arc<ActorMeter>,
     pace: Arc<Pace>,
@@ -195,6 +199,7 @@ impl PasswordHasher {
         Ok(Self {
             workers,
             lanes,
+            places: Arc::default(),
             sign_ins,
             upgrades,
             pace,
@@ -211,15 +216,18 @@ impl PasswordHasher {
         answer.await.unwrap_or(Err(HashingError::Failed))
     }
 
-    /// Whether a password would be accepted now: who is to be refused need not be worked for before.
+    /// Keeps a place for a password that is on its way: who is to be refused need not be worked for before, and what is let in
+    /// is not refused after that work.
     ///
     /// # Errors
     /// [`HashingError::Overloaded`]
-    pub fn admit(&self) -> Result<(), HashingError> {
-        if self.sign_ins.has_room() {
-            return Ok(());
-        }
-        Err(self.overloaded())
+    pub fn admit(&self) -> Result<Place, HashingError> {
+        self.places
+            .keep_one_of(self.sign_ins.room(), Instant::now())
+            .ok_or_else(|| {
+                self.sign_ins.refuse();
+                self.overloaded()
+            })
     }
 
     /// Checks `password` against what is stored for the account: an argon2id PHC string, or bcrypt (`$2a$`, `$2b$`,

@@ -36,6 +36,9 @@ pub struct Machine {
     pub postgresql: String,
     /// Load averages before the run: what else kept the machine busy.
     pub load_average: String,
+    /// Whether the kernel shares the cores out by session first: priorities then count within the server only, and stores beside
+    /// it wait for its hashing threads.
+    pub is_shared_by_session: bool,
 }
 
 /// How it was measured.
@@ -125,6 +128,7 @@ impl Machine {
                 .take(3)
                 .collect::<Vec<_>>()
                 .join(" "),
+            is_shared_by_session: text("/proc/sys/kernel/sched_autogroup_enabled") == "1",
         }
     }
 }
@@ -164,6 +168,12 @@ impl Report {
             self.method.state,
             machine.load_average
         )?;
+        if machine.is_shared_by_session {
+            writeln!(
+                text,
+                "the kernel shares the cores out by session (kernel.sched_autogroup_enabled): stores here wait for hashing"
+            )?;
+        }
         if let Some(calibration) = self.calibration {
             writeln!(
                 text,
