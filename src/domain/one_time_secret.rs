@@ -319,6 +319,7 @@ mod tests {
         let before = code.digest(&hasher(), purpose);
         let keys = MasterKeys::new([8; 32].into(), vec![[7; 32].into()]);
         let rotated = SecretHasher::derived_from(keys.clone());
+        assert_eq!(rotated.key_name(), MasterKey::from([8; 32]).name());
         assert_ne!(
             code.digest(&rotated, purpose),
             before,
