@@ -130,6 +130,7 @@ mod tests {
         let of = |user| code.digest(&hasher, Purpose::RecoveryCode(UserId(user)));
         assert_ne!(of(1), of(2));
         assert_eq!(of(1), of(1));
+        assert_eq!(code.digests(&hasher, Purpose::RecoveryCode(UserId(1))), [of(1)]);
         assert_eq!(format!("{code:?}"), "RecoveryCode(…)");
     }
 }

@@ -113,11 +113,16 @@ mod tests {
     use super::super::signer::{SigningAlgorithm, SigningError, VerifiedJwt};
     use super::*;
 
-    /// Signs nothing.
-    struct NoKeys;
+    /// Gives the claims as they are, or signs nothing.
+    struct Scribe {
+        has_key: bool,
+    }
 
-    impl Signer for NoKeys {
-        fn sign(&self, _: SigningAlgorithm, _: &Map<String, Value>) -> Result<String, SigningError> {
+    impl Signer for Scribe {
+        fn sign(&self, _: SigningAlgorithm, claims: &Map<String, Value>) -> Result<String, SigningError> {
+            if self.has_key {
+                return Ok(Value::Object(claims.clone()).to_string());
+            }
             Err(SigningError("no key".into()))
         }
 
@@ -145,9 +150,49 @@ mod tests {
 
     const OP: Answerer<'static> = Answerer {
         issuer: "https://op",
-        signer: &NoKeys,
+        signer: &Scribe { has_key: false },
         now: DateTime::UNIX_EPOCH,
     };
+
+    #[test]
+    fn a_page_has_the_status_of_its_error() {
+        let rows = [
+            (ErrorCode::ServerError, 500),
+            (ErrorCode::TemporarilyUnavailable, 503),
+            (ErrorCode::InvalidRequest, 400),
+        ];
+        for (code, expected) in rows {
+            let AuthorizationAnswer::ErrorPage { status, .. } =
+                AuthorizationAnswer::page(ProtocolError::bare(code))
+            else {
+                panic!("no page");
+            };
+            assert_eq!(status, expected);
+        }
+    }
+
+    #[test]
+    fn a_signed_answer_is_for_its_client_and_lives_ten_minutes() {
+        let mut target = target(ResponseMode::Query);
+        target.signed = Some(super::super::authorization_request::SignedResponse {
+            algorithm: SigningAlgorithm::RS256,
+            audience: "c".into(),
+        });
+        let by = Answerer {
+            signer: &Scribe { has_key: true },
+            ..OP
+        };
+        let AuthorizationAnswer::Redirect { url } = AuthorizationAnswer::code(&target, &by, "C".into())
+        else {
+            panic!("no redirection");
+        };
+        let url = url::Url::parse(&url).unwrap();
+        let (_, jwt) = url.query_pairs().find(|(name, _)| name == "response").unwrap();
+        let claims: Value = serde_json::from_str(&jwt).unwrap();
+        let expected =
+            serde_json::json!({"iss": "https://op", "aud": "c", "exp": 600, "code": "C", "state": "s t"});
+        assert_eq!(claims, expected);
+    }
 
     #[test]
     fn an_answer_that_cannot_be_signed_is_not_sent_unsigned() {

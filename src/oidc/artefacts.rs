@@ -232,6 +232,68 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_where_other_nodes_and_versions_look() {
+        let hash = fingerprint("x");
+        let rows = [
+            (code_key("x"), "oidc:code:"),
+            (token_key("x"), "oidc:token:"),
+            (refresh_key("x"), "oidc:refresh:"),
+            (pushed_request_key("x"), "oidc:pushed:"),
+            (interaction_key("x"), "oidc:interaction:"),
+            (logout_key("x"), "oidc:logout:"),
+            (consumed_key(&code_key("x")), "oidc:consumed:"),
+            (consumed_key(&refresh_key("x")), "oidc:consumed:"),
+        ];
+        for (key, prefix) in rows {
+            assert_eq!(key, format!("{prefix}{hash}"));
+        }
+        assert_eq!(grant_set("session", "client"), "oidc:grant:session:client");
+    }
+
+    #[test]
+    fn the_subject_is_the_public_one_unless_the_client_knows_another() {
+        let public = Grant {
+            client_id: "c".into(),
+            user_id: UserId(12),
+            session_uid: "s".into(),
+            scope: ScopeSet::parse_known("openid"),
+            claims: ClaimsRequest::default(),
+            organization_id: OrganizationId(1),
+            pairwise_subject: None,
+        };
+        assert_eq!(public.subject(), "12");
+        let pairwise = Grant {
+            pairwise_subject: Some("p".into()),
+            ..public
+        };
+        assert_eq!(pairwise.subject(), "p");
+    }
+
+    #[test]
+    fn a_token_is_bound_to_a_key_or_to_nobody() {
+        let by_key = Confirmation {
+            jkt: Some("k".into()),
+            ..Confirmation::default()
+        };
+        let by_certificate = Confirmation {
+            certificate: Some("x".into()),
+            ..Confirmation::default()
+        };
+        let rows = [
+            (Confirmation::default(), true, "Bearer"),
+            (by_key, false, "DPoP"),
+            (by_certificate, false, "Bearer"),
+        ];
+        for (confirmation, is_empty, token_type) in rows {
+            assert_eq!(
+                (confirmation.is_empty(), confirmation.token_type()),
+                (is_empty, token_type),
+                "{confirmation:?}"
+            );
+        }
+    }
+
+    #[test]
     fn keys_never_hold_the_secret() {
         let secret = new_secret();
         for key in [

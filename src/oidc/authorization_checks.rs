@@ -344,6 +344,9 @@ fn missing(name: &'static str) -> ProtocolError {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::authorization_request::AUTHORIZATION_PARAMETERS;
+    use super::super::client::tests::standard_client;
+    use super::super::parameters::pairs;
     use super::*;
 
     #[test]
@@ -393,6 +396,106 @@ mod tests {
         assert!(is_pkce_text(&"~".repeat(128)));
         assert!(!is_pkce_text(&"a".repeat(129)));
         assert!(!is_pkce_text(&format!("{}+", "a".repeat(50))));
+    }
+
+    fn parameters(raw: &[(&str, &str)]) -> Parameters {
+        Parameters::read(pairs(raw), AUTHORIZATION_PARAMETERS)
+    }
+
+    #[test]
+    fn what_a_client_has_set_about_its_requests_holds() {
+        let rows = [
+            (false, false, Provenance::default(), true),
+            (true, false, Provenance::default(), false),
+            (
+                true,
+                false,
+                Provenance {
+                    is_pushed: true,
+                    is_signed: false,
+                },
+                true,
+            ),
+            (
+                false,
+                true,
+                Provenance {
+                    is_pushed: true,
+                    is_signed: false,
+                },
+                false,
+            ),
+            (
+                false,
+                true,
+                Provenance {
+                    is_pushed: false,
+                    is_signed: true,
+                },
+                true,
+            ),
+            (
+                true,
+                true,
+                Provenance {
+                    is_pushed: false,
+                    is_signed: true,
+                },
+                false,
+            ),
+        ];
+        for (pushed, signed, came, expected) in rows {
+            let mut client = standard_client();
+            client.settings.requires_pushed_requests = pushed;
+            client.settings.requires_signed_requests = signed;
+            assert_eq!(
+                provenance(&client, came).is_ok(),
+                expected,
+                "{pushed} {signed} {came:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_age_of_zero_asks_for_a_sign_in_once_and_only_where_a_page_may_be_shown() {
+        let rows: [(&[Prompt], Option<u64>, &[Prompt]); 5] = [
+            (&[], Some(0), &[Prompt::Login]),
+            (&[], Some(1), &[]),
+            (&[], None, &[]),
+            (&[Prompt::None], Some(0), &[Prompt::None]),
+            (&[Prompt::Login], Some(0), &[Prompt::Login]),
+        ];
+        for (prompts, max_age, expected) in rows {
+            assert_eq!(with_login_for_zero_max_age(prompts.to_vec(), max_age), expected);
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_well_formed_or_refused_and_missing_only_where_it_may_be() {
+        const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let mut strict = standard_client();
+        strict.settings.requires_pkce = true;
+        let lax = standard_client();
+        let s256 = ("code_challenge_method", "S256");
+        assert_eq!(code_challenge(&parameters(&[]), &lax), Ok(None));
+        assert!(code_challenge(&parameters(&[]), &strict).is_err());
+        assert!(code_challenge(&parameters(&[s256]), &lax).is_err());
+        for client in [&strict, &lax] {
+            let with =
+                |challenge| code_challenge(&parameters(&[("code_challenge", challenge), s256]), client);
+            assert_eq!(with(CHALLENGE), Ok(Some(CHALLENGE.to_owned())));
+            assert!(with("short").is_err());
+            assert!(code_challenge(&parameters(&[("code_challenge", CHALLENGE)]), client).is_err());
+        }
+    }
+
+    #[test]
+    fn a_thumbprint_is_a_sha_256_in_base64url() {
+        let thumbprint = super::super::artefacts::fingerprint("a key");
+        let read = |text| dpop_jkt(&parameters(&[("dpop_jkt", text)]));
+        assert_eq!(read(&thumbprint), Ok(Some(thumbprint.clone())));
+        assert!(read("short").is_err());
+        assert_eq!(dpop_jkt(&parameters(&[])), Ok(None));
     }
 
     proptest! {

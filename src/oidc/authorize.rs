@@ -408,3 +408,31 @@ fn printable(text: &str, limit: usize) -> String {
         .take(limit)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::parameters::pairs;
+    use super::*;
+
+    type Row<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+
+    #[test]
+    fn a_client_is_looked_up_when_it_is_named_once_and_readably() {
+        let rows: [Row<'_>; 5] = [
+            (&[("client_id", "c")], Some("c")),
+            (&[("scope", "openid"), ("client_id", "c")], Some("c")),
+            (&[("scope", "openid")], None),
+            (&[("client_id", "c"), ("client_id", "c")], None),
+            (&[("client_id", "é")], None),
+        ];
+        for (raw, expected) in rows {
+            assert_eq!(Oidc::wanted_client_id(&pairs(raw)), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_down_of_a_service_is_short_and_without_control_characters() {
+        assert_eq!(printable("Démarches\u{0} \n2", 20), "Démarches 2");
+        assert_eq!(printable("Démarches", 3), "Dém");
+    }
+}

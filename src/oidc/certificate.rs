@@ -148,6 +148,31 @@ mod tests {
         assert!(!by_pem.names(&CertificateSubject::DistinguishedName("CN=rp.example".into())));
     }
 
+    #[test]
+    fn a_header_has_its_limit() {
+        let der = BASE64_STANDARD.encode(certificate().to_der().unwrap());
+        let longest = format!("{der:<HEADER_LIMIT_IN_BYTES$}");
+        assert!(ClientCertificate::parse(&longest).is_some());
+        assert!(ClientCertificate::parse(&format!("{longest} ")).is_none());
+    }
+
+    #[test]
+    fn values_are_escaped_as_rfc_4514_says() {
+        let rows = [
+            ("a b", "a b"),
+            (" a", "\\ a"),
+            ("a ", "a\\ "),
+            ("#a", "\\#a"),
+            ("a#", "a#"),
+            (r#"a,b+c"d"#, r#"a\,b\+c\"d"#),
+            (r"a\b<c>d;e", r"a\\b\<c\>d\;e"),
+            ("", ""),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(escaped(value), expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_header_makes_the_reader_panic(text in ".*") {

@@ -292,6 +292,20 @@ mod tests {
     }
 
     #[test]
+    fn every_claim_asked_for_is_held_against_what_the_client_may_know() {
+        let rows = [
+            (r#"{"userinfo":{"siret":null,"email":null}}"#, true),
+            (r#"{"userinfo":{"siret":null,"job":null}}"#, false),
+            (r#"{"id_token":{"job":null},"userinfo":{"siret":null}}"#, false),
+            (r#"{"userinfo":{}}"#, true),
+        ];
+        let allowed = ScopeSet::parse_known("openid email siret");
+        for (claims, expected) in rows {
+            assert_eq!(read(claims).unwrap().is_within(&allowed), expected, "{claims}");
+        }
+    }
+
+    #[test]
     fn claims_can_be_limited_to_what_the_client_may_know() {
         let mut request = read(r#"{"userinfo":{"siret":null,"email":null,"job":null}}"#).unwrap();
         request.limit_to(&ScopeSet::parse_known("openid email siret"));

@@ -283,6 +283,16 @@ pub(super) mod tests {
         assert!(!client.has_secret("standard_client_secre", now));
         assert!(client.has_origin("http://localhost:4000"));
         assert!(!client.has_origin("http://localhost:4001"));
+        let after_logout = client.post_logout_redirect_uri("http://localhost:4000/");
+        assert_eq!(
+            after_logout.map(|uri| uri.registered.as_str()),
+            Some("http://localhost:4000/")
+        );
+        assert!(
+            client
+                .post_logout_redirect_uri("http://localhost:4001/")
+                .is_none()
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How a client proves who it is (spec/oidc.md §3.4): reading what was presented, and checking it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -220,24 +221,15 @@ impl Oidc {
         let Some(jwt) = UnverifiedJwt::parse(assertion) else {
             return Ok(false);
         };
-        let issuer = self.settings.issuer.as_str();
         let endpoints = CLIENT_ENDPOINTS.map(|path| self.settings.url(path));
-        let audiences: Vec<&str> = endpoints.iter().map(String::as_str).chain([issuer]).collect();
-        let now = self.now().timestamp();
-        let is_early = |name: &str| jwt.seconds(name).is_some_and(|at| at > now + CLOCK_TOLERANCE);
-        let (Some(jti), Some(expires)) = (jwt.text("jti").filter(|jti| !jti.is_empty()), jwt.seconds("exp"))
-        else {
+        let audiences: Vec<&str> = endpoints
+            .iter()
+            .chain([&self.settings.issuer])
+            .map(String::as_str)
+            .collect();
+        let Some(proof) = Proof::read(&jwt, &client.client_id, &audiences, self.now().timestamp()) else {
             return Ok(false);
         };
-        let is_about_client = ["iss", "sub"]
-            .iter()
-            .all(|name| jwt.text(name) == Some(client.client_id.as_str()));
-        let is_in_time = (now - CLOCK_TOLERANCE < expires && expires <= now + ASSERTION_LIFE_AT_MOST)
-            && !is_early("nbf")
-            && !is_early("iat");
-        if !is_about_client || !is_in_time || !jwt.is_for_one_of(&audiences) {
-            return Ok(false);
-        }
         let accepted = match client.settings.assertion_algorithm {
             Some(algorithm) => vec![algorithm],
             None => SigningAlgorithm::ALL.to_vec(),
@@ -245,18 +237,11 @@ impl Oidc {
         if !self.is_signed_by(client, &jwt, &accepted).await? {
             return Ok(false);
         }
-        let life = u64::try_from(expires - now + CLOCK_TOLERANCE).unwrap_or(1);
-        self.is_first_use(&client.client_id, jti, std::time::Duration::from_secs(life))
-            .await
+        self.is_first_use(&client.client_id, proof.jti, proof.life).await
     }
 
     /// Notes that `jti` of `issuer` was used. Gives `false` when it was before, within `life`: of many at once one is first.
-    pub(super) async fn is_first_use(
-        &self,
-        issuer: &str,
-        jti: &str,
-        life: std::time::Duration,
-    ) -> Result<bool, Fault> {
+    pub(super) async fn is_first_use(&self, issuer: &str, jti: &str, life: Duration) -> Result<bool, Fault> {
         let key = format!("oidc:replay:{}", fingerprint(&format!("{issuer}{jti}")));
         let note = Write::Put {
             key: key.clone(),
@@ -264,6 +249,37 @@ impl Oidc {
             ttl: life,
         };
         Ok(self.state.write(&[key], vec![note]).await?)
+    }
+}
+
+/// What an assertion proves, if it is signed and was not shown before.
+#[derive(Debug, PartialEq, Eq)]
+struct Proof<'a> {
+    jti: &'a str,
+    /// How long it could be shown again.
+    life: Duration,
+}
+
+impl<'a> Proof<'a> {
+    /// Reads the claims of an assertion of `client_id` (RFC 7523 §3). `now` is in seconds since 1970.
+    fn read(jwt: &'a UnverifiedJwt<'_>, client_id: &str, audiences: &[&str], now: i64) -> Option<Self> {
+        let jti = jwt.text("jti").filter(|jti| !jti.is_empty())?;
+        let expires = jwt.seconds("exp")?;
+        let is_early = |name: &str| jwt.seconds(name).is_some_and(|at| at > now + CLOCK_TOLERANCE);
+        let is_about_client = ["iss", "sub"]
+            .iter()
+            .all(|name| jwt.text(name) == Some(client_id));
+        let is_in_time = (now - CLOCK_TOLERANCE < expires && expires <= now + ASSERTION_LIFE_AT_MOST)
+            && !is_early("nbf")
+            && !is_early("iat");
+        if !is_about_client || !is_in_time || !jwt.is_for_one_of(audiences) {
+            return None;
+        }
+        let seconds = u64::try_from(expires - now + CLOCK_TOLERANCE).ok()?;
+        Some(Self {
+            jti,
+            life: Duration::from_secs(seconds),
+        })
     }
 }
 
@@ -378,11 +394,75 @@ mod tests {
     }
 
     #[test]
+    fn an_assertion_proves_its_client_here_and_now() {
+        const NOW: i64 = 1_800_000_000;
+        let life = |changes: &serde_json::Value| {
+            let mut claims =
+                serde_json::json!({"iss": "c", "sub": "c", "aud": "https://op", "jti": "1", "exp": NOW + 60});
+            for (name, value) in changes.as_object().unwrap() {
+                claims[name] = value.clone();
+            }
+            let payload = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
+            let assertion = format!("e30.{payload}.AA");
+            let jwt = UnverifiedJwt::parse(&assertion).unwrap();
+            let proof = Proof::read(&jwt, "c", &["https://op/oauth/token", "https://op"], NOW);
+            proof.map(|proof| (proof.jti.to_owned(), proof.life.as_secs()))
+        };
+        let rows = [
+            (serde_json::json!({}), Some(75)),
+            (
+                serde_json::json!({"aud": ["https://other", "https://op/oauth/token"]}),
+                Some(75),
+            ),
+            (serde_json::json!({"exp": NOW - 14}), Some(1)),
+            (serde_json::json!({"exp": NOW - 15}), None),
+            (serde_json::json!({"exp": NOW + 24 * 3600}), Some(24 * 3600 + 15)),
+            (serde_json::json!({"exp": NOW + 24 * 3600 + 1}), None),
+            (serde_json::json!({"exp": null}), None),
+            (serde_json::json!({"nbf": NOW + 15, "iat": NOW + 15}), Some(75)),
+            (serde_json::json!({"nbf": NOW + 16}), None),
+            (serde_json::json!({"iat": NOW + 16}), None),
+            (serde_json::json!({"iss": "d"}), None),
+            (serde_json::json!({"sub": "d"}), None),
+            (serde_json::json!({"aud": "https://other"}), None),
+            (serde_json::json!({"jti": ""}), None),
+            (serde_json::json!({"jti": null}), None),
+        ];
+        for (changes, expected) in rows {
+            assert_eq!(
+                life(&changes),
+                expected.map(|life| ("1".to_owned(), life)),
+                "{changes}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_assertion_is_of_the_client_that_the_body_names() {
+        let assertion = format!(
+            "e30.{}.AA",
+            base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"standard_client_id"}"#)
+        );
+        let read = |client_id| {
+            let raw = [
+                ("client_id", client_id),
+                ("client_assertion", assertion.as_str()),
+                ("client_assertion_type", ASSERTION_TYPE),
+            ];
+            Credentials::read(None, &form(&raw)).map(|credentials| credentials.client_id)
+        };
+        assert_eq!(read("standard_client_id").unwrap(), "standard_client_id");
+        assert!(read("other").is_err());
+    }
+
+    #[test]
     fn malformed_and_contradictory_credentials_are_refused() {
         let good = basic("standard_client_id:standard_client_secret");
         let no_colon = basic("standard_client_id");
         let bad_escape = basic("standard%client_id:x");
-        let rows: [Presented<'_>; 15] = [
+        let two_words = format!("{good} x");
+        let other_scheme = good.replace("Basic", "Digest");
+        let rows: [Presented<'_>; 17] = [
             (None, &[]),
             (None, &[("client_secret", "x")]),
             (None, &[("client_id", "a"), ("client_id", "a")]),
@@ -410,6 +490,8 @@ mod tests {
             (Some(&bad_escape), &[]),
             (Some("Basic"), &[]),
             (Some("Basic a b"), &[]),
+            (Some(&two_words), &[]),
+            (Some(&other_scheme), &[]),
             (Some("Basic ???"), &[]),
             (Some("Bearer abc"), &[]),
             (Some(""), &[]),

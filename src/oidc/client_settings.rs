@@ -356,7 +356,9 @@ pub(super) mod tests {
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}),
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://rp.example/jwks"}),
             json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "rp.example"}),
+            json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=rp.example"}),
             json!({"id_token_encrypted_response_alg": "ECDH-ES", "jwks": keys}),
+            json!({"id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "A256GCM", "jwks": keys}),
             json!({"authorization_signed_response_alg": "RS256"}),
             json!({"require_signed_request_object": true, "request_object_signing_alg": "ES256", "jwks": keys}),
             json!({"backchannel_logout_uri": "https://rp.example/logout", "refresh_token_lifetime_in_seconds": 60}),
@@ -388,6 +390,11 @@ pub(super) mod tests {
             json!({"require_signed_request_object": true}),
             json!({"backchannel_logout_uri": "https://rp.example/logout#here"}),
             json!({"refresh_token_lifetime_in_seconds": 0}),
+            json!({"request_object_signing_alg": "ES256"}),
+            json!({"id_token_encrypted_response_alg": "ECDH-ES"}),
+            json!({"userinfo_encrypted_response_alg": "ECDH-ES"}),
+            json!({"id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "x", "jwks": keys}),
+            json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a", "tls_client_auth_subject_dn": "CN=a"}),
         ] {
             assert!(validate(&changes).is_err(), "{changes}");
         }
@@ -405,6 +412,8 @@ pub(super) mod tests {
             ..ClientSettings::default()
         };
         assert!(settings.has_hashed_secret("new", now) && settings.has_hashed_secret("old", now));
+        let end = now + TimeDelta::hours(1);
+        assert!(!settings.has_hashed_secret("old", end), "until then, not then");
         let later = now + TimeDelta::hours(2);
         assert!(settings.has_hashed_secret("new", later) && !settings.has_hashed_secret("old", later));
         assert!(!settings.has_hashed_secret("other", now));

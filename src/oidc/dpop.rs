@@ -219,7 +219,7 @@ mod tests {
         for claims in [
             json!({}),
             json!({"htu": "HTTPS://op.example:443/oauth/token?x=1#y"}),
-            json!({"iat": now().timestamp() - 299}),
+            json!({"iat": now().timestamp() - 300}),
             json!({"nonce": nonces().current(now())}),
         ] {
             assert!(proof(&json!({}), &claims, false, None).is_ok(), "{claims}");

@@ -181,6 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn a_challenge_for_dpop_names_the_algorithms_of_proofs() {
+        let challenge = dpop_challenge("https://op");
+        let algorithms = challenge
+            .strip_prefix("DPoP realm=\"https://op\", algs=\"")
+            .unwrap();
+        let names: Vec<_> = algorithms.strip_suffix('"').unwrap().split(' ').collect();
+        assert_eq!(names, PROOF_ALGORITHMS.map(SigningAlgorithm::as_str));
+    }
+
+    #[test]
+    fn who_failed_too_often_is_told_how_long_to_wait_and_a_foreign_script_that_it_is_one() {
+        let error = EndpointError::too_many_failures(Duration::from_secs(7));
+        assert_eq!(
+            (error.status, error.retry_after),
+            (429, Some(Duration::from_secs(7)))
+        );
+        let error = EndpointError::refused_origin("c");
+        assert_eq!((error.status, error.origin_is_refused), (400, true));
+    }
+
+    #[test]
     fn a_wrong_secret_is_challenged_only_when_the_header_was_used() {
         assert_eq!(EndpointError::invalid_client(None).challenge, None);
         assert!(

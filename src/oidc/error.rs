@@ -197,4 +197,11 @@ mod tests {
         assert_eq!(ErrorCode::from_error_page("Access_Denied"), None);
         assert_eq!(ErrorCode::from_error_page(""), None);
     }
+
+    #[test]
+    fn only_a_store_that_is_away_may_be_back_a_little_later() {
+        let away = Fault::State(identite_actors::state::StateError::Unavailable("away".into()));
+        assert_eq!(away.said().code, ErrorCode::TemporarilyUnavailable);
+        assert_eq!(Fault::ClientKeys("none fits").said().code, ErrorCode::ServerError);
+    }
 }

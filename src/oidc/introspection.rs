@@ -245,6 +245,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_token_of_ours_is_looked_at() {
+        let read = |raw: &[(&str, &str)]| {
+            let form = Parameters::read(super::super::parameters::pairs(raw), INTROSPECTION_PARAMETERS);
+            let read = read_token(&form).map(str::to_owned);
+            read.map_err(|error| error.error.code)
+        };
+        let rows: [(&[(&str, &str)], _); 5] = [
+            (&[("token", "abc")], Ok("abc".to_owned())),
+            (&[("token", "a.b")], Ok("a.b".to_owned())),
+            (&[("token", "a.b.c")], Err(ErrorCode::UnsupportedTokenType)),
+            (&[("token", "a"), ("token", "a")], Err(ErrorCode::InvalidRequest)),
+            (&[], Err(ErrorCode::InvalidRequest)),
+        ];
+        for (raw, expected) in rows {
+            assert_eq!(read(raw), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
     fn a_dead_token_says_nothing_else() {
         assert_eq!(
             serde_json::to_value(Introspection::INACTIVE).unwrap(),

@@ -417,6 +417,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_jwt_has_its_limit() {
+        let of_length = |length: usize| {
+            let jwt = format!("e30.e30.{}", "A".repeat(length - 8));
+            UnverifiedJwt::parse(&jwt).is_some()
+        };
+        assert!(of_length(JWT_LIMIT_IN_BYTES));
+        // Four characters of base64 more: nothing else is wrong with it.
+        assert!(!of_length(JWT_LIMIT_IN_BYTES + 4));
+    }
+
+    #[test]
     fn a_thumbprint_is_that_of_rfc_7638() {
         let key = json!({
             "kty": "RSA",
@@ -479,6 +490,74 @@ pub(super) mod tests {
             assert!(PublicKey::parse(&bad).is_none(), "{bad}");
         }
         assert!(PublicKeys::parse(&json!({"keys": []})).is_none());
+    }
+
+    #[test]
+    fn a_key_serves_what_it_is_of_the_kind_for_and_what_it_was_declared_for() {
+        let with = |changes: Value| {
+            let mut key = public(&ec_key("1"));
+            for (name, value) in changes.as_object().unwrap() {
+                key[name] = value.clone();
+            }
+            PublicKey::parse(&key).unwrap()
+        };
+        let okp = |curve: &str| PublicKey::parse(&json!({"kty": "OKP", "crv": curve, "x": "AA"})).unwrap();
+        let p384 = Value::Object(
+            Jwk::generate_ec_key(EcCurve::P384)
+                .unwrap()
+                .to_public_key()
+                .unwrap()
+                .as_ref()
+                .clone(),
+        );
+        let rsa = Value::Object(
+            Jwk::generate_rsa_key(2048)
+                .unwrap()
+                .to_public_key()
+                .unwrap()
+                .as_ref()
+                .clone(),
+        );
+        let rsa = PublicKey::parse(&rsa).unwrap();
+        // Key, and whether it may verify with ES256, RS256 and Ed25519, and be encrypted for with ECDH-ES.
+        let rows = [
+            (with(json!({})), [true, false, false, true]),
+            (with(json!({"use": "sig"})), [true, false, false, false]),
+            (with(json!({"use": "enc"})), [false, false, false, true]),
+            (with(json!({"alg": "ES256"})), [true, false, false, false]),
+            (with(json!({"alg": "ECDH-ES"})), [false, false, false, true]),
+            (with(json!({"alg": "RS256"})), [false, false, false, false]),
+            (PublicKey::parse(&p384).unwrap(), [false, false, false, true]),
+            (okp("Ed25519"), [false, false, true, false]),
+            (okp("X25519"), [false, false, false, true]),
+            (rsa, [false, true, false, false]),
+        ];
+        for (key, expected) in rows {
+            let may = [
+                key.may_verify(SigningAlgorithm::ES256),
+                key.may_verify(SigningAlgorithm::RS256),
+                key.may_verify(SigningAlgorithm::Ed25519),
+                key.may_encrypt(KeyEncryption::EcdhEs),
+            ];
+            assert_eq!(may, expected, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_found_by_its_thumbprint() {
+        let mut key = public(&ec_key("1"));
+        key["x5c"] = json!([BASE64_STANDARD.encode("a certificate")]);
+        let keys = PublicKeys::parse(&json!({"keys": [public(&ec_key("2")), key]})).unwrap();
+        let thumbprint = |der: &str| BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(der));
+        assert!(keys.holds_certificate(&thumbprint("a certificate")));
+        assert!(!keys.holds_certificate(&thumbprint("another")));
+    }
+
+    #[test]
+    fn a_key_set_has_its_limit() {
+        let of = |count: usize| PublicKeys::parse(&json!({"keys": vec![public(&ec_key("1")); count]}));
+        assert!(of(KEYS_AT_MOST).is_some());
+        assert!(of(KEYS_AT_MOST + 1).is_none());
     }
 
     #[test]

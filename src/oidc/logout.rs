@@ -335,3 +335,55 @@ fn new_xsrf() -> String {
     rand::rng().fill_bytes(&mut bytes);
     hex::encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::super::client::tests::standard_client;
+    use super::super::parameters::pairs;
+    use super::super::signer::SigningAlgorithm;
+    use super::*;
+
+    fn parameters(raw: &[(&str, &str)]) -> Parameters {
+        Parameters::read(pairs(raw), LOGOUT_PARAMETERS)
+    }
+
+    #[test]
+    fn a_person_is_sent_where_the_client_has_registered_and_nowhere_else() {
+        let client = standard_client();
+        let hint = |algorithm| LogoutHint {
+            client_id: client.client_id.clone(),
+            subject: "1".to_owned(),
+            jwt: VerifiedJwt {
+                algorithm,
+                claims: Map::new(),
+            },
+        };
+        let own = hint(client.id_token_algorithm);
+        let foreign = hint(SigningAlgorithm::ES256);
+        let registered = [("post_logout_redirect_uri", "http://localhost:4000/")];
+        let other = [("post_logout_redirect_uri", "http://localhost:4001/")];
+        let check =
+            |hint, raw: &[(&str, &str)]| checked_post_logout_uri(&client, hint, &parameters(raw)).ok();
+        assert_eq!(check(None, &[]), Some(None));
+        assert_eq!(
+            check(None, &registered),
+            Some(Some("http://localhost:4000/".to_owned()))
+        );
+        assert_eq!(
+            check(Some(&own), &registered),
+            Some(Some("http://localhost:4000/".to_owned()))
+        );
+        assert_eq!(check(Some(&foreign), &registered), None);
+        assert_eq!(check(None, &other), None);
+    }
+
+    #[test]
+    fn nothing_is_given_twice_and_no_two_forms_are_alike() {
+        assert!(refuse_duplicates(&parameters(&[("state", "a")])).is_ok());
+        assert!(refuse_duplicates(&parameters(&[("state", "a"), ("state", "a")])).is_err());
+        let (one, other) = (new_xsrf(), new_xsrf());
+        assert!(one.len() >= XSRF_LENGTH_IN_BYTES && one != other, "{one} {other}");
+    }
+}

@@ -166,3 +166,22 @@ fn narrowed(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, Endpoin
     }
     Ok(asked)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_narrows_the_scope_and_never_widens_it() {
+        let granted = ScopeSet::parse_known("openid email siret");
+        let read = |asked| narrowed(&granted, asked).map_err(|error| error.error.code);
+        assert_eq!(read(None), Ok(granted.clone()));
+        assert_eq!(
+            read(Some("openid email")),
+            Ok(ScopeSet::parse_known("openid email"))
+        );
+        for refused in ["openid phone", "", "unknown"] {
+            assert_eq!(read(Some(refused)), Err(ErrorCode::InvalidScope), "{refused}");
+        }
+    }
+}

@@ -359,3 +359,44 @@ async fn sound(
         .map(|_| ())
         .map_err(|error| RegistryError::Unsound(error.description.unwrap_or_default().into_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::client::tests::standard_row;
+    use super::*;
+
+    #[test]
+    fn settings_are_told_without_what_is_secret_or_off() {
+        let mut row = standard_row();
+        assert!(settings_of(&row).is_empty());
+        row.settings = Some(json!({
+            "oidc_client_id": 1,
+            "created_at": "2026-01-01",
+            "previous_secret_expires_at": "2026-01-01",
+            "require_pkce": true,
+            "require_dpop_nonce": false,
+            "id_token_at_hash": true,
+            "client_secret_hash": "a hash",
+            "previous_secret_hash": null,
+            "jwks": {"keys": []},
+            "token_endpoint_auth_method": "private_key_jwt",
+            "refresh_token_lifetime_in_seconds": 60,
+            PAIRWISE_SUBJECT_KEY: "a key"
+        }));
+        let mut told = settings_of(&row);
+        told.sort_unstable();
+        let mut expected = [
+            "client_secret_hash (set)",
+            "id_token_at_hash",
+            "jwks (set)",
+            "refresh_token_lifetime_in_seconds=60",
+            "require_pkce",
+            "subject_type=pairwise",
+            "token_endpoint_auth_method=private_key_jwt",
+        ];
+        expected.sort_unstable();
+        assert_eq!(told, expected);
+    }
+}

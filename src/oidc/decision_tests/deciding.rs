@@ -127,6 +127,46 @@ fn an_age_of_zero_without_pages_is_a_refusal() {
 }
 
 #[test]
+fn a_sign_in_is_too_old_when_it_is_older_than_asked() {
+    let reasons = |seconds_ago| {
+        reasons(
+            &[("max_age", "60")],
+            &signed_in(seconds_ago),
+            &Progress::default(),
+        )
+    };
+    assert_eq!(reasons(60), []);
+    assert_eq!(reasons(61), [Reason::MaxAge]);
+}
+
+#[test]
+fn some_reasons_are_removed_by_a_sign_in_only() {
+    let by_sign_in = [
+        Reason::LoginPrompt,
+        Reason::NoSession,
+        Reason::MaxAge,
+        Reason::IdTokenHint,
+        Reason::ClaimsIdTokenSubValue,
+        Reason::LoginHint,
+    ];
+    let otherwise = [
+        Reason::ConsentPrompt,
+        Reason::EssentialAcr,
+        Reason::EssentialAcrs,
+        Reason::OrganizationMissing,
+        Reason::JourneyIncomplete,
+        Reason::SelectOrganizationPrompt,
+        Reason::UpdateUserinfoPrompt,
+    ];
+    for reason in by_sign_in {
+        assert!(reason.needs_a_new_sign_in(), "{reason:?}");
+    }
+    for reason in otherwise {
+        assert!(!reason.needs_a_new_sign_in(), "{reason:?}");
+    }
+}
+
+#[test]
 fn a_hinted_siret_is_compared_without_its_blanks() {
     assert_eq!(
         reasons(

@@ -95,6 +95,52 @@ fn errors_travel_in_the_mode_of_the_request() {
 }
 
 #[test]
+fn modes_have_their_names_and_signed_ones_theirs() {
+    let rows = [
+        ("query", Some(ResponseMode::Query), None),
+        ("fragment", Some(ResponseMode::Fragment), None),
+        ("form_post", Some(ResponseMode::FormPost), None),
+        ("jwt", None, Some(ResponseMode::Query)),
+        ("query.jwt", None, Some(ResponseMode::Query)),
+        ("fragment.jwt", None, Some(ResponseMode::Fragment)),
+        ("form_post.jwt", None, Some(ResponseMode::FormPost)),
+        ("other.jwt", None, None),
+        ("", None, None),
+    ];
+    for (text, plain, signed) in rows {
+        assert_eq!(ResponseMode::parse(text), plain, "{text}");
+        assert_eq!(ResponseMode::parse_signed(text), signed, "{text}");
+    }
+}
+
+#[test]
+fn claims_are_limited_for_every_client_or_for_the_one_that_is_set_so() {
+    let asked = [
+        ("client_id", "standard_client_id"),
+        ("redirect_uri", CALLBACK),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("claims", r#"{"userinfo":{"email":null,"phone_number":null}}"#),
+    ];
+    let parameters = Parameters::read(pairs(&asked), AUTHORIZATION_PARAMETERS);
+    for (everybody, this_client) in [(false, false), (true, false), (false, true)] {
+        let mut client = standard_client();
+        client.settings.limits_claims_to_scopes = this_client;
+        let context = ReadContext {
+            issuer: ISSUER,
+            signer: &HintReader,
+            limit_claims_to_client_scopes: everybody,
+            provenance: Provenance::default(),
+            now: now(),
+        };
+        let request =
+            read_authorization_request(&parameters, ClientLookup::Known(&client), &context).unwrap();
+        let is_limited = request.claims.is_within(&client.allowed_scopes);
+        assert_eq!(is_limited, everybody || this_client, "{everybody} {this_client}");
+    }
+}
+
+#[test]
 fn the_offending_scope_is_told() {
     assert_eq!(
         read(&[("scope", "openid phone")]).unwrap_err().error.scope,
