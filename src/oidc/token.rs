@@ -335,3 +335,145 @@ fn check_code(code: &AuthorizationCode, client: &Client, sent: &Redemption<'_>) 
         Err(EndpointError::invalid_grant())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::super::artefacts::Grant;
+    use super::super::claims_request::ClaimsRequest;
+    use super::super::client::tests::standard_client;
+    use super::super::parameters::pairs;
+    use super::*;
+    use crate::domain::{OrganizationId, ScopeSet, UserId};
+
+    const CALLBACK: &str = "http://localhost:4000/login-callback";
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    fn form(raw: &[(&str, &str)]) -> Parameters {
+        Parameters::read(
+            pairs(raw),
+            &["grant_type", "code", "redirect_uri", "code_verifier", "resource"],
+        )
+    }
+
+    fn code(code_challenge: Option<&str>) -> AuthorizationCode {
+        AuthorizationCode {
+            grant: Grant {
+                client_id: "standard_client_id".into(),
+                user_id: UserId(1),
+                session_uid: "s".into(),
+                scope: ScopeSet::parse_known("openid"),
+                claims: ClaimsRequest::default(),
+                organization_id: OrganizationId(1),
+                pairwise_subject: None,
+            },
+            redirect_uri: CALLBACK.to_owned(),
+            nonce: None,
+            acr: None,
+            amr: Vec::new(),
+            auth_time: DateTime::UNIX_EPOCH,
+            code_challenge: code_challenge.map(str::to_owned),
+            dpop_jkt: None,
+            expires_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_code_is_for_one_client_one_uri_and_one_verifier() {
+        let client = standard_client();
+        let mut other = standard_client();
+        other.client_id = "other".into();
+        let challenge = fingerprint(VERIFIER);
+        let (bound, free) = (code(Some(&challenge)), code(None));
+        let rows = [
+            (&free, &client, CALLBACK, None, true),
+            (&bound, &client, CALLBACK, Some(VERIFIER), true),
+            (&free, &other, CALLBACK, None, false),
+            (
+                &free,
+                &client,
+                "http://localhost:4001/login-callback",
+                None,
+                false,
+            ),
+            (&bound, &client, CALLBACK, None, false),
+            (&free, &client, CALLBACK, Some(VERIFIER), false),
+            (&bound, &client, CALLBACK, Some(challenge.as_str()), false),
+        ];
+        for (code, client, redirect_uri, code_verifier, expected) in rows {
+            let sent = Redemption {
+                code: "c",
+                redirect_uri,
+                code_verifier,
+            };
+            let is_sound = check_code(code, client, &sent).is_ok();
+            assert_eq!(
+                is_sound, expected,
+                "{} {redirect_uri} {code_verifier:?}",
+                client.client_id
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_sent_with_a_code_is_read_or_its_fault_is_told() {
+        let client = standard_client();
+        let usual = [("grant_type", "authorization_code"), ("code", "c")];
+        let read = |more: &[(&str, &str)]| {
+            let form = form(&[usual.as_slice(), more].concat());
+            let redemption = read_redemption(&form, &client);
+            redemption
+                .map(|read| {
+                    (
+                        read.redirect_uri.to_owned(),
+                        read.code_verifier.map(str::to_owned),
+                    )
+                })
+                .map_err(|error| error.error.code)
+        };
+        assert_eq!(read(&[]), Ok((CALLBACK.to_owned(), None)));
+        assert_eq!(read(&[("redirect_uri", "x")]), Ok(("x".to_owned(), None)));
+        assert_eq!(
+            read(&[("code_verifier", VERIFIER)]),
+            Ok((CALLBACK.to_owned(), Some(VERIFIER.to_owned())))
+        );
+        let rows: [(&[(&str, &str)], ErrorCode); 4] = [
+            (&[("code_verifier", "short")], ErrorCode::InvalidRequest),
+            (&[("code", "c")], ErrorCode::InvalidRequest),
+            (&[("grant_type", "authorization_code")], ErrorCode::InvalidRequest),
+            (&[("resource", "https://a")], ErrorCode::InvalidTarget),
+        ];
+        for (more, expected) in rows {
+            assert_eq!(read(more), Err(expected), "{more:?}");
+        }
+        let fault = |raw: &[(&str, &str)]| {
+            let form = form(raw);
+            let error = read_redemption(&form, &client).err().unwrap();
+            (
+                error.error.code,
+                error.error.description.unwrap_or_default().into_owned(),
+            )
+        };
+        let (code, description) = fault(&[("code", "c")]);
+        assert_eq!(
+            (code, description.contains("grant_type")),
+            (ErrorCode::InvalidRequest, true)
+        );
+        assert_eq!(
+            fault(&[("grant_type", "password")]).0,
+            ErrorCode::UnsupportedGrantType
+        );
+    }
+
+    #[test]
+    fn a_body_is_a_form_or_absent() {
+        let read = |body| read_form(body, &["code"]).map(|form| form.owned("code")).ok();
+        assert_eq!(read(Body::Absent), Some(None));
+        assert_eq!(
+            read(Body::Form(pairs(&[("code", "c")]))),
+            Some(Some("c".to_owned()))
+        );
+        assert_eq!(read(Body::Unreadable), None);
+    }
+}

@@ -323,6 +323,51 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_answer_covers_what_was_granted_or_less_and_openid_is_needed() {
+        let token = |scope| AccessToken {
+            grant: super::super::artefacts::Grant {
+                client_id: "c".into(),
+                user_id: crate::domain::UserId(1),
+                session_uid: "s".into(),
+                scope: ScopeSet::parse_known(scope),
+                claims: super::super::claims_request::ClaimsRequest::default(),
+                organization_id: crate::domain::OrganizationId(1),
+                pairwise_subject: None,
+            },
+            issued_at: chrono::DateTime::UNIX_EPOCH,
+            expires_at: chrono::DateTime::UNIX_EPOCH,
+            confirmation: super::super::artefacts::Confirmation::default(),
+        };
+        let answered = |granted, narrowed| {
+            let scope = answered_scope(&token(granted), narrowed);
+            scope.map_err(|error| (error.status, error.error.scope))
+        };
+        let all = ScopeSet::parse_known("openid email");
+        assert_eq!(answered("openid email", None), Ok(all.clone()));
+        assert_eq!(
+            answered("openid email", Some("openid")),
+            Ok(ScopeSet::parse_known("openid"))
+        );
+        assert_eq!(
+            answered("openid email", Some("openid phone")),
+            Err((403, Some("phone")))
+        );
+        assert_eq!(answered("openid email", Some("unknown")), Err((403, None)));
+        assert_eq!(answered("email", None), Err((403, Some("openid"))));
+    }
+
+    #[test]
+    fn schemes_are_read_whatever_their_case() {
+        assert_eq!(header_token("bEARER abc"), Some((false, "abc")));
+        assert_eq!(header_token("DPoP abc"), Some((true, "abc")));
+        assert_eq!(header_token("Basic abc"), None);
+        let of = |code| is_about_proofs(&EndpointError::bad_request(ProtocolError::bare(code)));
+        assert!(
+            of(ErrorCode::InvalidDpopProof) && of(ErrorCode::UseDpopNonce) && !of(ErrorCode::InvalidToken)
+        );
+    }
+
+    #[test]
     fn a_token_comes_in_the_header_or_in_the_form() {
         let by_header = Presented::read(Some("bEARER abc"), vec![], Body::Absent).unwrap();
         assert_eq!(by_header.token.as_deref(), Some("abc"));

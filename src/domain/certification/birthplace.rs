@@ -86,6 +86,19 @@ mod tests {
     use crate::domain::vectors;
 
     #[test]
+    fn codes_of_corsica_have_three_digits_more() {
+        for (code, expected) in [
+            ("2A004", true),
+            ("2B33", false),
+            ("2A0040", false),
+            ("2A00x", false),
+            ("2C004", false),
+        ] {
+            assert_eq!(is_commune_code(code), expected, "{code}");
+        }
+    }
+
+    #[test]
     fn the_vectors_of_codes_hold() {
         for case in vectors::cases("commune_code", &["output"]) {
             let code = vectors::text(&case, "input").unwrap_or_default();

@@ -285,3 +285,26 @@ fn those_who_keep_their_particulars_back_leave_no_trace_of_them() {
     );
     assert_eq!(info.code_postal.as_deref(), Some("06155"));
 }
+
+#[test]
+fn a_name_is_shown_with_its_shop_sign() {
+    assert_eq!(display_name("MAIRIE DE CLAMART", None), "Mairie de clamart");
+    assert_eq!(display_name("mairie", Some("annexe")), "Mairie - Annexe");
+}
+
+#[test]
+fn the_register_says_what_may_be_shown() {
+    let with = |diffusion: &str| {
+        let mut flat = ESTABLISHMENTS.cases()[0]["in"].clone();
+        flat["diffusion_etablissement"] = json!(diffusion);
+        let record = record(&flat);
+        [
+            record.is_diffusible(),
+            record.is_partially_diffusible(),
+            record.is_non_diffusible(),
+        ]
+    };
+    assert_eq!(with("diffusible"), [true, false, false]);
+    assert_eq!(with("partiellement_diffusible"), [false, true, false]);
+    assert_eq!(with("non_diffusible"), [false, false, true]);
+}
