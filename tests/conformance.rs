@@ -320,7 +320,7 @@ async fn the_module_of_apache_signs_people_in_and_out() {
     std::fs::set_permissions(folder.path(), readable).expect("permissions");
     let mut command = Command::new(debian.join("usr/sbin/apache2"));
     command
-        .args(["-D", "FOREGROUND", "-f"])
+        .args(["-X", "-f"])
         .arg(&file)
         .env("LD_LIBRARY_PATH", debian.join("usr/lib/x86_64-linux-gnu"));
     let mut process = Process::start("Apache", &mut command);
