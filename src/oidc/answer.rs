@@ -173,11 +173,7 @@ mod tests {
 
     #[test]
     fn a_signed_answer_is_for_its_client_and_lives_ten_minutes() {
-        let mut target = target(ResponseMode::Query);
-        target.signed = Some(super::super::authorization_request::SignedResponse {
-            algorithm: SigningAlgorithm::RS256,
-            audience: "c".into(),
-        });
+        let target = signed_target();
         let by = Answerer {
             signer: &Scribe { has_key: true },
             ..OP
@@ -196,16 +192,22 @@ mod tests {
 
     #[test]
     fn an_answer_that_cannot_be_signed_is_not_sent_unsigned() {
-        let mut target = target(ResponseMode::Query);
-        target.signed = Some(super::super::authorization_request::SignedResponse {
-            algorithm: SigningAlgorithm::RS256,
-            audience: "c".into(),
-        });
+        let target = signed_target();
         let answer = AuthorizationAnswer::code(&target, &OP, "C".into());
         assert!(matches!(
             answer,
             AuthorizationAnswer::ErrorPage { status: 500, .. }
         ));
+    }
+
+    fn signed_target() -> ResponseTarget {
+        ResponseTarget {
+            signed: Some(super::super::authorization_request::SignedResponse {
+                algorithm: SigningAlgorithm::RS256,
+                audience: "c".into(),
+            }),
+            ..target(ResponseMode::Query)
+        }
     }
 
     fn target(mode: ResponseMode) -> ResponseTarget {

@@ -98,30 +98,10 @@ pub struct Calibration {
 /// # Errors
 /// The cost is none that argon2 knows.
 pub fn calibrate(cost: &PasswordCost, duration: Duration) -> Result<Calibration, LoadError> {
-    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cpu_before = cpu_time(std::process::id())?;
-    let hashes: u64 = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| hash_for(cost, duration)))
-            .collect();
-        workers
-            .into_iter()
-            .map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|_| Err(LoadError::Setup("hashing panicked".to_owned())))
-            })
-            .sum::<Result<u64, LoadError>>()
-    })?;
-    let cpu = cpu_time(std::process::id())?
-        .saturating_sub(cpu_before)
-        .as_secs_f64();
-
-    #[expect(clippy::cast_precision_loss, reason = "a count of hashes is far below 2^52")]
-    let argon2_per_core_second = hashes as f64 / cpu;
+    let seconds = cpu_seconds_each(|| hash_for(cost, duration))?;
     Ok(Calibration {
-        argon2_per_core_second,
-        argon2_milliseconds: 1000.0 / argon2_per_core_second,
+        argon2_per_core_second: 1.0 / seconds,
+        argon2_milliseconds: 1000.0 * seconds,
         bcrypt_milliseconds: time_bcrypt()?,
     })
 }
@@ -169,50 +149,59 @@ impl Pace {
 
 /// Microseconds of CPU for one signature, while every core makes some.
 fn cost_of(signer: &impl JwsSigner) -> Result<f64, LoadError> {
+    let seconds = cpu_seconds_each(|| {
+        repeat_for(SIGNING, || {
+            let outcome = signer.sign(SALT);
+            outcome
+                .map(drop)
+                .map_err(|error| LoadError::Setup(error.to_string()))
+        })
+    })?;
+    Ok(seconds * 1e6)
+}
+
+/// Seconds of CPU for one piece of what `work` does on every core at once and gives the count of.
+fn cpu_seconds_each(work: impl Fn() -> Result<u32, LoadError> + Sync) -> Result<f64, LoadError> {
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cpu_before = cpu_time(std::process::id())?;
-    let signatures: u32 = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let began = Instant::now();
-                    let mut count = 0;
-                    while began.elapsed() < SIGNING {
-                        signer
-                            .sign(SALT)
-                            .map_err(|error| LoadError::Setup(error.to_string()))?;
-                        count += 1;
-                    }
-                    Ok(count)
-                })
-            })
-            .collect();
+    let before = cpu_time(std::process::id())?;
+    let done: u32 = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
         workers
             .into_iter()
             .map(|worker| {
                 worker
                     .join()
-                    .unwrap_or_else(|_| Err(LoadError::Setup("signing panicked".to_owned())))
+                    .unwrap_or_else(|_| Err(LoadError::Setup("a measurement panicked".to_owned())))
             })
             .sum::<Result<u32, LoadError>>()
     })?;
-    let cpu = cpu_time(std::process::id())?.saturating_sub(cpu_before);
-    Ok(cpu.as_secs_f64() * 1e6 / f64::from(signatures))
+    let cpu = cpu_time(std::process::id())?.saturating_sub(before);
+    Ok(cpu.as_secs_f64() / f64::from(done))
 }
 
-fn hash_for(cost: &PasswordCost, duration: Duration) -> Result<u64, LoadError> {
-    let hasher = cost.hasher()?;
-    let mut blocks = vec![Block::default(); hasher.params().block_count()];
-    let mut output = [0; 32];
+/// Does `piece` again and again for `duration`, and gives how often.
+fn repeat_for(
+    duration: Duration,
+    mut piece: impl FnMut() -> Result<(), LoadError>,
+) -> Result<u32, LoadError> {
     let began = Instant::now();
     let mut count = 0;
     while began.elapsed() < duration {
-        hasher
-            .hash_password_into_with_memory(b"a password", SALT, &mut output, &mut blocks)
-            .map_err(|error| LoadError::Setup(format!("argon2: {error}")))?;
+        piece()?;
         count += 1;
     }
     Ok(count)
+}
+
+fn hash_for(cost: &PasswordCost, duration: Duration) -> Result<u32, LoadError> {
+    let hasher = cost.hasher()?;
+    let mut blocks = vec![Block::default(); hasher.params().block_count()];
+    let mut output = [0; 32];
+    repeat_for(duration, || {
+        hasher
+            .hash_password_into_with_memory(b"a password", SALT, &mut output, &mut blocks)
+            .map_err(|error| LoadError::Setup(format!("argon2: {error}")))
+    })
 }
 
 /// The median of a few checks.
