@@ -10,7 +10,7 @@ use url::Url;
 use super::database::TestDatabase;
 use super::free_port;
 use super::process::Process;
-use super::smtp::Mailbox;
+use super::smtp::{Behaviour, Mailbox};
 use super::visitor::Visitor;
 
 /// How long a start may take, on a machine that runs many tests at once.
@@ -21,6 +21,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is logged about an answer is there this long after the answer.
 const LOG_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long what waits in the outbox may take to leave once the mail server is back.
+const OUTBOX_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Pause between two looks at what waits in the outbox.
+const OUTBOX_PAUSE: Duration = Duration::from_millis(200);
 
 /// Pause between two looks at whether the server is ready.
 const READY_PAUSE: Duration = Duration::from_millis(20);
@@ -235,6 +241,27 @@ impl TestServer {
         );
         self.process = Process::start("the server", &mut command);
         self.wait_until("readyz").await;
+    }
+
+    /// Lets the mail server accept mails again, and waits until everything that waited has left: what failed is due
+    /// now instead of after its pause, whenever its failure is noted.
+    ///
+    /// # Panics
+    /// When something still waits after a minute.
+    pub async fn mail_server_returns(&self) {
+        self.mailbox.set(Behaviour::Accept);
+        let waiting = "SELECT count(*) FROM identite_outbox WHERE delivered_at IS NULL AND dead_at IS NULL";
+        let deadline = Instant::now() + OUTBOX_PATIENCE;
+        while self.database.count(waiting).await > 0 {
+            assert!(Instant::now() < deadline, "mails stay in the outbox");
+            self.database
+                .execute(
+                    "UPDATE identite_outbox SET next_attempt_at = now()
+                     WHERE delivered_at IS NULL AND claimed_by IS NULL AND next_attempt_at > now()",
+                )
+                .await;
+            tokio::time::sleep(OUTBOX_PAUSE).await;
+        }
     }
 
     /// What the server has written to its standard output and error so far.

@@ -200,11 +200,7 @@ async fn a_mail_server_that_is_down_stops_nobody() {
         .submit(&page, "/users/sign-up", &[("password", super::GOOD_PASSWORD)])
         .await;
     assert_eq!(place(&page), "/users/verify-email");
-    server.mailbox.set(Behaviour::Accept);
-    server
-        .database()
-        .execute("UPDATE identite_outbox SET next_attempt_at = now()")
-        .await;
+    server.mail_server_returns().await;
     assert_eq!(
         enter_code(&server, &visitor, "nouveau@exemple.fr", 1)
             .await

@@ -160,11 +160,7 @@ async fn with_the_mail_server_down_everything_is_done_and_told_later() {
     );
     assert_eq!(server.mailbox.mails().len(), 0);
 
-    server.mailbox.set(Behaviour::Accept);
-    server
-        .database()
-        .execute("UPDATE identite_outbox SET next_attempt_at = now()")
-        .await;
+    server.mail_server_returns().await;
     for subject in [
         MAGIC_LINK,
         RESET_PASSWORD,

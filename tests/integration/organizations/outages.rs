@@ -334,11 +334,7 @@ async fn without_a_mail_server_everything_is_done_and_told_later() {
     assert!(page.text().contains("rattachement a bien été annulée"));
     assert_eq!(server.mailbox.mails().len(), 0);
 
-    server.mailbox.set(Behaviour::Accept);
-    server
-        .database()
-        .execute("UPDATE identite_outbox SET next_attempt_at = now()")
-        .await;
+    server.mail_server_returns().await;
     for (recipient, subject) in [
         (FREE, "Votre compte ProConnect a bien été créé"),
         (
