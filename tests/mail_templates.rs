@@ -153,6 +153,7 @@ fn values() -> Value {
         "email": "jean&co@yopmail.com",
         "libelle": "Mairie d'Ys",
         "token": "0123456789",
+        "lifetime": "une heure",
         "magic_link": "https://identite.example/users/sign-in-with-magic-link?magic_link_token=a-_b",
         "reset_password_link": "https://identite.example/users/change-password?reset_password_token=a-_b",
         "base_url": "https://identite.example",

@@ -15,7 +15,10 @@ publishes their SIREN in its repository search-infra (MIT), which is read over t
 clone of it; the date of the snapshot is told, and belongs into assets/data/README.md. The "Liste des administrations" is the Grist
 document of the same team; --operators leaves it alone.
 
-administrations needs access to github.com (unless there is a clone) and grist.numerique.gouv.fr; entries that are already in a list
+Where that document is, the environment may say, by the names that the reference gave to it: GRIST_API_URL (the service),
+ADMINISTRATION_GRIST_DOC_ID (the document) and ADMINISTRATION_GRIST_API_KEY (for a document that not everybody may read).
+
+administrations needs access to github.com (unless there is a clone) and to that service; entries that are already in a list
 and that the source does not name any more are removed only with --prune.
 """
 
@@ -39,7 +42,9 @@ FREE_EMAIL_FILES = ("package/data/free.txt", "package/data/disposable.txt")
 
 SEARCH_INFRA = "https://raw.githubusercontent.com/annuaire-entreprises-data-gouv-fr/search-infra/main"
 STATE_OPERATORS = "helpers/labels/operateurs_lolf.json"
-GRIST = "https://grist.numerique.gouv.fr/api/docs/1e4iraESY7dQ/tables"
+GRIST_URL = os.environ.get("GRIST_API_URL") or "https://grist.numerique.gouv.fr"
+GRIST_DOCUMENT = os.environ.get("ADMINISTRATION_GRIST_DOC_ID") or "1e4iraESY7dQ"
+GRIST_KEY = os.environ.get("ADMINISTRATION_GRIST_API_KEY")
 
 LISTS = (
     "certification_legal_categories.csv",
@@ -86,13 +91,22 @@ def legal_categories():
     )
 
 
-def fetched(url):
-    with urllib.request.urlopen(url, timeout=30) as answer:
+def fetched(url, token=None):
+    request = urllib.request.Request(url)
+    if token:
+        # Goes to no other place that the service may send us to.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
+def from_grist(path=""):
+    """What Grist says of the tables of the document, or of `path` below them."""
+    return fetched(f"{GRIST_URL.rstrip('/')}/api/docs/{GRIST_DOCUMENT}/tables{path}", GRIST_KEY)
+
+
 def grist_records(table):
-    return [record["fields"] for record in fetched(f"{GRIST}/{table}/records")["records"]]
+    return [record["fields"] for record in from_grist(f"/{table}/records")["records"]]
 
 
 def siren_list(name, entries, prune):
@@ -127,7 +141,7 @@ def administrations(only_operators, clone, prune):
     siren_list("state_operators.csv", from_search_infra(STATE_OPERATORS, clone).items(), prune)
     if only_operators:
         return
-    tables = {re.sub("[^a-z]", "", table["id"].lower()): table["id"] for table in fetched(GRIST)["tables"]}
+    tables = {re.sub("[^a-z]", "", table["id"].lower()): table["id"] for table in from_grist()["tables"]}
     for word, name in (("whitelist", "named_public_services.csv"), ("blacklist", "named_private_companies.csv")):
         table = next(identifier for key, identifier in tables.items() if word in key)
         rows = [{key.lower(): value for key, value in row.items()} for row in grist_records(table)]

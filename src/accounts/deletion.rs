@@ -2,6 +2,7 @@
 
 use super::{Accounts, AccountsError};
 use crate::db;
+use crate::db::sessions::EndReason;
 use crate::domain::Device;
 use crate::domain::{SecurityEvent, UserId};
 use crate::mail::messages::DeleteAccount;
@@ -16,6 +17,8 @@ impl Accounts {
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
+        // Before their rows go with the account: the relying parties that asked for it are told.
+        db::sessions::end_all_of_user(&transaction, user, None, EndReason::AccountDeleted, now).await?;
         let Some(gone) = db::users::delete(&transaction, user).await? else {
             return Ok(false);
         };

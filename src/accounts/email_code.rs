@@ -6,6 +6,7 @@ use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::events::NewEvent;
 use crate::domain::Device;
+use crate::domain::calendar;
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::{Amr, EmailCode, SecurityEvent, UserId};
 use crate::mail::messages::VerifyEmail;
@@ -76,6 +77,7 @@ impl Accounts {
                 email,
                 &VerifyEmail {
                     token: code.expose().to_owned(),
+                    lifetime: calendar::lasting(rules.email_code_lifetime),
                 },
             )
             .await?;

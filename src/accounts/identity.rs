@@ -20,6 +20,15 @@ use crate::domain::{FranceConnectIdentity, SecurityEvent, UserId};
 const ROUND_TRIP_TIME_TO_LIVE: Duration = Duration::from_mins(30);
 /// What is logged of an error code in the address of an answer.
 const ERROR_CODE_LIMIT: usize = 40;
+/// Error codes of answers that tell of the person (RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6): they declined, or stopped on
+/// the way.
+const CODES_OF_THE_PERSON: [&str; 5] = [
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "login_required",
+];
 
 /// Who proves an identity, and where. A round trip belongs to the session that began it.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +116,7 @@ impl Accounts {
         let destination = match self.services.franceconnect.authorization_url(trip).await {
             Ok(destination) => destination,
             Err(error) => {
-                tracing::warn!(%error, "nobody can be sent to FranceConnect");
+                tracing::error!(%error, "nobody can be sent to FranceConnect");
                 return Ok(IdentityRequest::Unreachable);
             }
         };
@@ -136,7 +145,13 @@ impl Accounts {
             None => None,
         };
         if let Some(error) = answer.error {
-            tracing::info!(error = printable(error), "FranceConnect identified nobody");
+            let code = printable(error);
+            // Anybody can write an address: one that ends no round trip tells nothing of FranceConnect.
+            if outbound.is_some() && is_a_fault(error) {
+                tracing::error!(error = code, "FranceConnect could identify nobody");
+            } else {
+                tracing::info!(error = code, "FranceConnect identified nobody");
+            }
             return Ok(IdentityOutcome::Failed);
         }
         let known = outbound.filter(|outbound| outbound.redirect_uri == answer.redirect_uri);
@@ -154,11 +169,15 @@ impl Accounts {
         let Identified { identity, id_token } = match self.services.franceconnect.identify(callback).await {
             Ok(identified) => identified,
             Err(FranceConnectError::Unreachable(error)) => {
-                tracing::warn!(%error, "FranceConnect does not tell whom a code stands for");
+                tracing::error!(%error, "FranceConnect does not tell whom a code stands for");
                 return Ok(IdentityOutcome::Unreachable);
             }
             Err(error) => {
-                tracing::warn!(%error, "an answer of FranceConnect is refused");
+                if error.is_a_fault() {
+                    tracing::error!(%error, "an answer of FranceConnect is refused");
+                } else {
+                    tracing::warn!(%error, "an answer of FranceConnect is refused");
+                }
                 return Ok(IdentityOutcome::Failed);
             }
         };
@@ -284,10 +303,35 @@ fn key(leg: &str, Applicant { user, session_uid }: Applicant<'_>, state: &str) -
     format!("franceconnect:{leg}:{}", URL_SAFE_NO_PAD.encode(digest))
 }
 
+/// Whether an error code of an answer tells of `FranceConnect`, or of what we asked of it, and not of the person.
+fn is_a_fault(code: &str) -> bool {
+    !CODES_OF_THE_PERSON.contains(&code)
+}
+
 /// An error code as a log can hold it.
 fn printable(code: &str) -> String {
     code.chars()
         .filter(|character| character.is_ascii_alphanumeric() || *character == '_')
         .take(ERROR_CODE_LIMIT)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_a_fault;
+
+    #[test]
+    fn who_declines_or_stops_on_the_way_is_no_fault_of_franceconnect() {
+        for code in ["access_denied", "login_required", "consent_required"] {
+            assert!(!is_a_fault(code), "{code}");
+        }
+        for code in [
+            "server_error",
+            "temporarily_unavailable",
+            "invalid_scope",
+            "unheard_of",
+        ] {
+            assert!(is_a_fault(code), "{code}");
+        }
+    }
 }

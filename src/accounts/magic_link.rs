@@ -16,6 +16,7 @@ use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::magic_links::{Issue, Opened};
 use crate::db::sessions::EndReason;
+use crate::domain::calendar;
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::{Amr, Device, Email, LinkToken, SecurityEvent, SessionNames, UserId};
 use crate::mail::messages::MagicLink;
@@ -54,6 +55,12 @@ struct LatestLink {
 }
 
 impl Accounts {
+    /// How long a link signs in.
+    #[must_use]
+    pub fn magic_link_lifetime(&self) -> TimeDelta {
+        self.services.rules.magic_link_lifetime
+    }
+
     /// Sends a link to `email`, which may or may not have an account: nobody can tell from the answer.
     ///
     /// # Errors
@@ -71,6 +78,7 @@ impl Accounts {
                 "magic_link_token",
                 token.expose(),
             ),
+            lifetime: calendar::lasting(self.magic_link_lifetime()),
         };
 
         let mut client = self.services.pool.get().await?;

@@ -79,16 +79,14 @@ impl Accounts {
         Ok(Some(user))
     }
 
-    /// Opens a session and ends the one that this browser had. Counts nothing.
+    /// Opens a session in the place of the one that this browser had. Who signs in again stays in the session of before, under another
+    /// secret name: relying parties keep their tokens. The session of somebody else ends. Counts nothing.
     pub(super) async fn open_session(
         &self,
         transaction: &db::Transaction<'_>,
         sign_in: SignIn<'_>,
         now: DateTime<Utc>,
     ) -> Result<String, AccountsError> {
-        if let Some(former) = &sign_in.names.former_digest {
-            db::sessions::end(transaction, former, EndReason::Replaced, now).await?;
-        }
         let mut methods = Vec::new();
         amr::add_method(&mut methods, sign_in.method);
         // A passkey opens a session only when it has verified the person.
@@ -107,6 +105,12 @@ impl Accounts {
             user_agent: sign_in.device.user_agent.clone(),
             ip_address: sign_in.device.ip_address,
         };
+        if let Some(former) = &sign_in.names.former_digest {
+            if let Some(uid) = db::sessions::renew(transaction, former, &session).await? {
+                return Ok(uid);
+            }
+            db::sessions::end(transaction, former, EndReason::Replaced, now).await?;
+        }
         db::sessions::open(transaction, &session).await?;
         Ok(session.uid)
     }

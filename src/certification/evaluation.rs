@@ -48,7 +48,16 @@ pub(super) enum Evaluation {
 }
 
 impl Evaluation {
-    /// As logs tell it.
+    /// Every [`Self::name`].
+    pub(super) const NAMES: [&'static str; 5] = [
+        "certified",
+        "close_match",
+        "no_match",
+        "not_covered",
+        "unavailable",
+    ];
+
+    /// As logs and metrics tell it.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::NotCovered => "not_covered",
@@ -118,7 +127,12 @@ pub(super) async fn evaluate(
 }
 
 fn unavailable(register: Register, error: &CallError) -> Evaluation {
-    tracing::warn!(register = register.as_str(), %error, "a register tells nothing of executives");
+    let register = register.as_str();
+    if *error == CallError::Status(404) {
+        tracing::warn!(register, "a register does not know a company");
+    } else {
+        tracing::error!(register, %error, "a register tells nothing of executives");
+    }
     Evaluation::Unavailable
 }
 
@@ -218,6 +232,7 @@ mod tests {
         for case in vectors::cases("cases", &["franceconnect", "expected"]) {
             let expected = &case["expected"];
             let evaluation = outcome(&case).await;
+            assert!(Evaluation::NAMES.contains(&evaluation.name()), "{case}");
             if vectors::flag(expected, "throws") {
                 assert_eq!(evaluation, Evaluation::Unavailable, "{case}");
                 continue;

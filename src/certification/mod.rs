@@ -2,6 +2,7 @@
 
 mod candidates;
 mod evaluation;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use identite_actors::clock::SharedClock;
 
 use self::evaluation::{Evaluation, LegalForm, Registers};
+pub use self::metrics::CertificationMetrics;
 use crate::connectors::{CallError, Infogreffe, Insee, Rne};
 use crate::db;
 use crate::domain::certification::{CivilIdentity, Criterion, Register};
@@ -31,6 +33,7 @@ pub struct CertificationServices {
     pub insee: Insee,
     pub rne: Rne,
     pub infogreffe: Infogreffe,
+    pub metrics: CertificationMetrics,
 }
 
 /// Who asks to be certified, and where.
@@ -145,6 +148,7 @@ impl Certification {
         let siren: String = registration.siret.chars().take(SIREN_LENGTH).collect();
         let person = CivilIdentity::from(&identity);
         let evaluation = evaluation::evaluate(self.services.as_ref(), form, &siren, &person).await;
+        self.services.metrics.count(&evaluation);
         tracing::info!(
             user = candidate.user.0,
             organization = organization.0,

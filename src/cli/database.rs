@@ -1,17 +1,51 @@
 //! `identite migrate`, `identite fixtures load`.
 
 use secrecy::ExposeSecret;
+use tokio::runtime::Runtime;
 
 use super::{CommandError, load_config, shared_runtime};
 use crate::config::Config;
 use crate::db::{self, Pool, PoolSettings};
 
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+/// `identite migrate`, and the development data set after it where `RUN_FIXTURES` asks for that.
 pub(super) fn migrate() -> Result<(), CommandError> {
     let config = load_config()?;
+    if config.tools.run_fixtures {
+        return migrate_and_load(&config);
+    }
     let runtime = shared_runtime()?;
-    let pool = pool(&config, runtime.handle())?;
-    let report = runtime.block_on(db::migrate::migrate(&pool))?;
+    bring_up_to_date(&pool(&config, runtime.handle())?, &runtime)
+}
+
+/// `identite fixtures load`
+pub(super) fn load_fixtures() -> Result<(), CommandError> {
+    migrate_and_load(&load_config()?)
+}
+
+/// Nothing is touched where the data set is not to be loaded.
+#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+fn migrate_and_load(config: &Config) -> Result<(), CommandError> {
+    refuse_data_set_elsewhere(config)?;
+    let runtime = shared_runtime()?;
+    let pool = pool(config, runtime.handle())?;
+    bring_up_to_date(&pool, &runtime)?;
+    runtime.block_on(db::fixtures::load(&pool))?;
+    println!("development data set loaded");
+    Ok(())
+}
+
+fn refuse_data_set_elsewhere(config: &Config) -> Result<(), CommandError> {
+    if config.deploy_env.is_localhost() {
+        return Ok(());
+    }
+    Err(CommandError::Refused(
+        "the development data set is loaded on DEPLOY_ENV=localhost only".to_owned(),
+    ))
+}
+
+#[expect(clippy::print_stdout, reason = "a command tells what it did")]
+fn bring_up_to_date(pool: &Pool, runtime: &Runtime) -> Result<(), CommandError> {
+    let report = runtime.block_on(db::migrate::migrate(pool))?;
     if report.adopted {
         println!("adopted a database of the reference");
     }
@@ -29,6 +63,9 @@ pub(super) fn migrate() -> Result<(), CommandError> {
 #[expect(clippy::print_stdout, reason = "a command tells what it saw")]
 pub(super) fn check_migration() -> Result<(), CommandError> {
     let config = load_config()?;
+    if config.tools.run_fixtures {
+        refuse_data_set_elsewhere(&config)?;
+    }
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
     let outlook = runtime.block_on(db::migrate::outlook(&pool))?;
@@ -55,21 +92,9 @@ pub(super) fn check_migration() -> Result<(), CommandError> {
     } else {
         println!("nothing is in the way");
     }
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
-pub(super) fn load_fixtures() -> Result<(), CommandError> {
-    let config = load_config()?;
-    if !config.deploy_env.is_localhost() {
-        return Err(CommandError::Refused(
-            "the development data set is loaded on DEPLOY_ENV=localhost only".to_owned(),
-        ));
+    if config.tools.run_fixtures {
+        println!("would load the development data set");
     }
-    let runtime = shared_runtime()?;
-    let pool = pool(&config, runtime.handle())?;
-    runtime.block_on(db::fixtures::load(&pool))?;
-    println!("development data set loaded");
     Ok(())
 }
 

@@ -37,7 +37,8 @@ enum Command {
     Serve,
     /// Print the effective configuration, secrets masked, and what is unsafe in it.
     Check,
-    /// Bring the database to the schema of this version; safe to run again and by several nodes at once.
+    /// Bring the database to the schema of this version; safe to run again and by several nodes at once. With `RUN_FIXTURES=True` the
+    /// development data set is loaded, too.
     Migrate {
         /// Only tell what would be done, and what stands in the way.
         #[arg(long)]
@@ -76,7 +77,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum FixturesCommand {
-    /// Load the data set; safe to run again.
+    /// Apply pending migrations and load the data set; safe to run again.
     Load,
 }
 
@@ -166,4 +167,33 @@ fn shared_runtime() -> Result<Runtime, CommandError> {
         .thread_name("identite-io")
         .enable_all()
         .build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The schedule of the hosting platform: five fields for the time, then the command.
+    const CRON: &str = include_str!("../../cron.json");
+    const UNITS: [&str; 2] = [
+        include_str!("../../ops/systemd/identite.service"),
+        include_str!("../../ops/systemd/identite-statistics.service"),
+    ];
+
+    #[test]
+    fn whatever_starts_by_itself_is_a_command() {
+        let schedule: serde_json::Value = serde_json::from_str(CRON).unwrap();
+        let jobs = schedule["jobs"].as_array().unwrap().iter();
+        let scheduled = jobs.map(|job| job["command"].as_str().unwrap().splitn(6, ' ').last().unwrap());
+        let of_units = UNITS.iter().flat_map(|unit| unit.lines()).filter_map(|line| {
+            line.strip_prefix("ExecStart=")
+                .or_else(|| line.strip_prefix("ExecStartPre="))
+        });
+        let commands: Vec<&str> = scheduled.chain(of_units).collect();
+        assert_eq!(commands.len(), 4, "{commands:?}");
+        for command in commands {
+            let parsed = Arguments::try_parse_from(command.split(' '));
+            assert!(parsed.is_ok(), "{command}");
+        }
+    }
 }

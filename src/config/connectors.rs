@@ -23,7 +23,7 @@ pub const CREDENTIALS: [&str; 8] = [
 /// Every remote system.
 #[derive(Debug, Clone)]
 pub struct ConnectorsConfig {
-    /// `HTTP_CLIENT_TIMEOUT`: upper bound of an outgoing call, in milliseconds in the variable.
+    /// `HTTP_CLIENT_TIMEOUT`: upper bound of an outgoing call, in milliseconds in the variable. People wait for eight seconds at most.
     pub http_client_timeout: Duration,
     /// `FEATURE_PARTIALLY_MOCK_EXTERNAL_API`: a call whose key is in the mock data set is answered from it.
     pub partially_mock_external_api: bool,

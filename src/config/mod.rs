@@ -16,6 +16,7 @@ mod reader;
 mod reloadable;
 mod secrets;
 mod server;
+mod smtp;
 mod sources;
 mod tools;
 mod warnings;
@@ -39,6 +40,7 @@ pub use reader::Setting;
 pub use reloadable::ReloadableSecret;
 pub use secrets::{SecretsConfig, SymmetricKey};
 pub use server::{DatabaseConfig, LogsConfig, PagesConfig, ServerConfig, StateBackend};
+pub use smtp::{SmtpCredentials, SmtpEncryption, SmtpServer};
 pub use tools::ToolsConfig;
 pub use warnings::ConfigWarning;
 

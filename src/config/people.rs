@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::environment::DeployEnv;
 use super::masking;
 use super::reader::Reader;
+use super::smtp::SmtpServer;
 
 /// How long a browser stays signed in.
 #[derive(Debug, Clone)]
@@ -185,8 +185,8 @@ pub struct MailConfig {
 /// Who takes the mails.
 #[derive(Debug, Clone)]
 pub enum SmtpTarget {
-    /// A mail server, by an `smtp://` or `smtps://` URL that may hold credentials.
-    Server(SecretString),
+    /// A mail server, by an `smtp://` or `smtps://` URL that may hold credentials and options.
+    Server(SmtpServer),
     /// The standard output, for development.
     Console,
 }
@@ -218,19 +218,23 @@ fn read_smtp_target(reader: &mut Reader, deploy_env: DeployEnv) -> SmtpTarget {
     };
     reader.note(VARIABLE, masking::url(&url), false);
 
-    let scheme = Url::parse(&url)
-        .ok()
-        .map(|parsed| (parsed.scheme().to_owned(), parsed.has_host()));
-    match scheme
-        .as_ref()
-        .map(|(scheme, has_host)| (scheme.as_str(), *has_host))
-    {
-        Some(("smtp" | "smtps", true)) => {}
-        Some(("console", _)) if deploy_env.is_localhost() => return SmtpTarget::Console,
-        Some(("console", _)) => {
+    let names_a_host = |url: &Url| url.host_str().is_some_and(|host| !host.is_empty());
+    match Url::parse(&url) {
+        Ok(url) if matches!(url.scheme(), "smtp" | "smtps") && names_a_host(&url) => {
+            match SmtpServer::read(&url) {
+                Ok(server) => return SmtpTarget::Server(server),
+                Err(problems) => {
+                    for problem in problems {
+                        reader.reject(VARIABLE, problem);
+                    }
+                }
+            }
+        }
+        Ok(url) if url.scheme() == "console" && deploy_env.is_localhost() => {}
+        Ok(url) if url.scheme() == "console" => {
             reader.reject(VARIABLE, "mails are printed only where DEPLOY_ENV is localhost");
         }
         _ => reader.reject(VARIABLE, "expected an smtp or smtps URL, or console:"),
     }
-    SmtpTarget::Server(SecretString::from(url))
+    SmtpTarget::Console
 }

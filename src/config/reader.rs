@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::environment::Choice;
@@ -22,6 +23,29 @@ pub struct Setting {
     pub value: String,
     /// Nobody set it, this is the default.
     pub is_default: bool,
+    fingerprint: Fingerprint,
+}
+
+/// Tells whether a masked value is another one than before, and shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Fingerprint(****)")
+    }
+}
+
+impl Setting {
+    /// `given`: what the variable was set to, as it was written. Two settings are equal only if that is equal, too.
+    pub(crate) fn new(variable: &'static str, value: String, is_default: bool, given: Option<&str>) -> Self {
+        Self {
+            variable,
+            value,
+            is_default,
+            fingerprint: Fingerprint(Sha256::digest(given.unwrap_or_default()).into()),
+        }
+    }
 }
 
 impl fmt::Display for Setting {
@@ -266,11 +290,9 @@ impl<'s> Reader<'s> {
 
     /// Notes how a variable ended up, as it may be shown.
     pub fn note(&mut self, variable: &'static str, value: String, is_default: bool) {
-        self.settings.push(Setting {
-            variable,
-            value,
-            is_default,
-        });
+        let given = self.raw(variable);
+        self.settings
+            .push(Setting::new(variable, value, is_default, given.as_deref()));
     }
 
     fn note_optional(&mut self, variable: &'static str, value: Option<String>) {

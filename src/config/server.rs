@@ -1,6 +1,6 @@
 //! How the process listens, logs and reaches its stores, and what pages show.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,8 +25,10 @@ pub struct ServerConfig {
     /// `HOST`: the public origin, as given. It is the OIDC issuer character for character; links are built on
     /// [`ServerConfig::base_url`].
     pub host: String,
-    /// `PORT`: where people and relying parties are answered, on all interfaces. 0 lets the system choose.
+    /// `PORT`: where people and relying parties are answered, on all interfaces, by IPv6 and IPv4. 0 lets the system choose.
     pub port: u16,
+    /// `LISTEN_ADDRESS`: the one address on which they are answered; `None` is every one.
+    pub listen_address: Option<IpAddr>,
     /// `OPERATOR_LISTEN`: address of the metrics, health and actor pages.
     pub operator_listen: SocketAddr,
     /// `OPERATOR_TOKEN`: bearer token that the operator pages ask for; health checks are free.
@@ -52,6 +54,7 @@ impl ServerConfig {
         Self {
             host: read_host(reader),
             port: read_port(reader),
+            listen_address: read_listen_address(reader),
             operator_listen: read_operator_listen(reader),
             operator_token: reader.optional_secret("OPERATOR_TOKEN"),
             workers: read_workers(reader),
@@ -107,6 +110,16 @@ fn read_workers(reader: &mut Reader) -> Option<usize> {
     usize::try_from(workers).ok()
 }
 
+fn read_listen_address(reader: &mut Reader) -> Option<IpAddr> {
+    const VARIABLE: &str = "LISTEN_ADDRESS";
+    let text = reader.optional_text(VARIABLE)?;
+    let address = text.trim().parse();
+    if address.is_err() {
+        reader.reject(VARIABLE, "expected an IP address, as 127.0.0.1 or ::1");
+    }
+    address.ok()
+}
+
 fn read_operator_listen(reader: &mut Reader) -> SocketAddr {
     const VARIABLE: &str = "OPERATOR_LISTEN";
     let default = SocketAddr::from(([127, 0, 0, 1], 9464));
@@ -149,8 +162,10 @@ pub struct PagesConfig {
     pub application_name: String,
     /// `FEATURE_DISPLAY_TEST_ENV_WARNING`: warning banner on the first sign-in page.
     pub display_test_env_warning: bool,
-    /// `FEATURE_LOAD_THIRD_PARTY_TRACKING_SCRIPTS`: statistics script on every page.
+    /// `FEATURE_LOAD_THIRD_PARTY_TRACKING_SCRIPTS`: pages load the statistics of `stats.data.gouv.fr`.
     pub load_third_party_tracking_scripts: bool,
+    /// `LEGAL_TEXTS_DIRECTORY`: where the operator's own legal pages are.
+    pub legal_texts_directory: Option<PathBuf>,
 }
 
 impl PagesConfig {
@@ -160,6 +175,7 @@ impl PagesConfig {
             display_test_env_warning: reader.flag("FEATURE_DISPLAY_TEST_ENV_WARNING", false),
             load_third_party_tracking_scripts: reader
                 .flag("FEATURE_LOAD_THIRD_PARTY_TRACKING_SCRIPTS", false),
+            legal_texts_directory: reader.optional_text("LEGAL_TEXTS_DIRECTORY").map(PathBuf::from),
         }
     }
 }

@@ -23,21 +23,13 @@ pub struct ToolsConfig {
     pub statistics_source_url: Option<SecretString>,
     /// `METABASE_DB_URL`: destination of the anonymised copy for statistics.
     pub statistics_destination_url: Option<SecretString>,
-    /// `GRIST_API_URL`: base URL of the service that holds the lists of public administrations.
-    pub grist_url: String,
-    /// `ADMINISTRATION_GRIST_DOC_ID`
-    pub grist_document_id: Option<String>,
-    /// `ADMINISTRATION_GRIST_API_KEY`
-    pub grist_api_key: Option<SecretString>,
-    /// `VITE_BREVO_API_KEY`: lets the preview of mails send one to a real mailbox.
-    pub brevo_api_key: Option<SecretString>,
 }
 
 impl ToolsConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let file =
             |given: Option<String>, default: &str| PathBuf::from(given.unwrap_or_else(|| default.to_owned()));
-        Self {
+        let tools = Self {
             enable_database_deletion: reader.exactly_true("ENABLE_DATABASE_DELETION"),
             run_fixtures: reader.exactly_true("RUN_FIXTURES"),
             input_file: file(reader.optional_text("INPUT_FILE"), "./input.csv"),
@@ -45,10 +37,12 @@ impl ToolsConfig {
             app: reader.optional_text("APP"),
             statistics_source_url: reader.optional_url("SCALINGO_POSTGRESQL_URL"),
             statistics_destination_url: reader.optional_url("METABASE_DB_URL"),
-            grist_url: reader.url("GRIST_API_URL", "https://grist.numerique.gouv.fr"),
-            grist_document_id: reader.optional_text("ADMINISTRATION_GRIST_DOC_ID"),
-            grist_api_key: reader.optional_secret("ADMINISTRATION_GRIST_API_KEY"),
-            brevo_api_key: reader.optional_secret("VITE_BREVO_API_KEY"),
-        }
+        };
+        // `assets/data/generate.py` reads these by itself, and nothing the last one: they are checked and shown with the others.
+        reader.url("GRIST_API_URL", "https://grist.numerique.gouv.fr");
+        reader.optional_text("ADMINISTRATION_GRIST_DOC_ID");
+        reader.optional_secret("ADMINISTRATION_GRIST_API_KEY");
+        reader.optional_secret("VITE_BREVO_API_KEY");
+        tools
     }
 }

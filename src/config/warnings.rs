@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::Config;
 use super::environment::NodeEnv;
 use super::passwords::Argon2Config;
+use super::people::SmtpTarget;
 use super::profiles::MOCKS_PATH;
 use super::server::StateBackend;
 
@@ -181,6 +182,13 @@ fn unsafe_values(config: &Config, warn_if: &mut WarnIf) {
         !config.connectors.verify_tls_certificates,
         "NODE_TLS_REJECT_UNAUTHORIZED",
         "certificates of remote systems are not checked",
+    );
+    let mail_server_shows_any_certificate =
+        matches!(&config.mail.smtp, SmtpTarget::Server(server) if !server.verify_certificate);
+    warn_if(
+        mail_server_shows_any_certificate,
+        "SMTP_URL",
+        "the certificate of the mail server is not checked",
     );
 }
 

@@ -77,8 +77,9 @@ impl AnnuaireEducationNationale {
         }
         url.query_pairs_mut()
             .append_pair("where", &format!("siren_siret={siret}"));
-        let document: Document = once_more(|| {
-            let request = Request::get(url.clone()).accept("application/json");
+        let until = self.line.until();
+        let document: Document = once_more(until, || {
+            let request = Request::get(url.clone()).accept("application/json").by(until);
             self.line.call(request, Answer::json)
         })
         .await?;

@@ -95,8 +95,9 @@ impl ApiEntreprise {
             }
         }
         let path = ["v3", "insee", "sirene", "etablissements", siret.as_str()];
-        once_more(async || {
-            let request = self.request(&path, "findEstablishmentBySiret")?;
+        let until = self.line.until();
+        once_more(until, async || {
+            let request = self.request(&path, "findEstablishmentBySiret")?.by(until);
             self.line.call(request, read).await
         })
         .await

@@ -1,5 +1,7 @@
 //! One call of a remote system: what is asked, what is answered, and why there may be no answer.
 
+use std::time::Instant;
+
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +17,8 @@ pub(super) struct Request {
     pub(super) body: Option<Vec<u8>>,
     /// Whoever carries a secret goes nowhere else with it.
     pub(super) follows_redirects: bool,
+    /// Nobody waits for the answer after this, whatever the line grants.
+    pub(super) until: Option<Instant>,
 }
 
 impl Request {
@@ -26,6 +30,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: None,
             follows_redirects: true,
+            until: None,
         }
     }
 
@@ -52,6 +57,12 @@ impl Request {
         request.body = Some(body);
         request.follows_redirects = false;
         request.header(CONTENT_TYPE, content_type)
+    }
+
+    /// When the answer must be there, for calls of which one of several is left the rest of the time.
+    pub(super) fn by(mut self, until: Instant) -> Self {
+        self.until = Some(until);
+        self
     }
 
     /// The media types that can be read.

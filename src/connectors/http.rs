@@ -19,8 +19,8 @@ use super::circuit::{Circuit, CircuitSettings};
 use super::metrics::{ConnectorMeter, ConnectorMetrics};
 use crate::config::TRACES;
 
-/// People wait for these calls: no connector may take longer, whatever the configuration allows.
-const LONGEST_DEADLINE: Duration = Duration::from_secs(3);
+/// People wait no longer than this for a remote system, whatever the configuration allows.
+const LONGEST_WAIT_OF_PEOPLE: Duration = Duration::from_secs(8);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Calls of one system in progress at the same time.
 const CONCURRENCY: usize = 32;
@@ -31,10 +31,30 @@ const REDIRECT_LIMIT: usize = 3;
 /// What the configuration says about outgoing calls.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpSettings {
-    /// `HTTP_CLIENT_TIMEOUT`: upper bound of a call; three seconds at most are used.
+    /// `HTTP_CLIENT_TIMEOUT`: upper bound of a call.
     pub timeout: Duration,
+    pub waiting: Waiting,
     /// `false` accepts any certificate.
     pub verify_tls_certificates: bool,
+}
+
+/// Who waits for the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// People in front of a page: for eight seconds at most.
+    People,
+    /// A command of an operator: for as long as the configuration says.
+    Command,
+}
+
+impl HttpSettings {
+    /// From a request to the last byte of its answer, where a connector knows nothing better.
+    fn deadline(&self) -> Duration {
+        match self.waiting {
+            Waiting::People => self.timeout.min(LONGEST_WAIT_OF_PEOPLE),
+            Waiting::Command => self.timeout,
+        }
+    }
 }
 
 /// The client could not be built: the system's TLS is unusable.
@@ -87,7 +107,7 @@ impl HttpClient {
             io,
             clock,
             metrics,
-            deadline: settings.timeout.min(LONGEST_DEADLINE),
+            deadline: settings.deadline(),
         })
     }
 
@@ -98,11 +118,17 @@ impl HttpClient {
 
     /// The same for a system that is granted something else than usual ([`HttpClient::usual`]).
     pub(super) fn line_with(&self, name: &'static str, settings: LineSettings) -> Line {
+        let usual = CircuitSettings::default();
+        let circuit = CircuitSettings {
+            // The call that is let through to see how things are may take all the time that it is granted.
+            probe_deadline: usual.probe_deadline.max(settings.deadline),
+            ..usual
+        };
         Line(Arc::new(LineState {
             http: self.clone(),
             name,
             settings,
-            circuit: Circuit::new(self.clock.clone(), CircuitSettings::default()),
+            circuit: Circuit::new(self.clock.clone(), circuit),
             slots: Arc::new(Semaphore::new(CONCURRENCY)),
             meter: self.metrics.meter(name),
         }))
@@ -158,6 +184,11 @@ struct LineState {
 }
 
 impl Line {
+    /// When an answer must be there that is asked for now, other tries and logins on the way to it included.
+    pub(super) fn until(&self) -> Instant {
+        Instant::now() + self.0.settings.deadline
+    }
+
     /// Makes a call and lets `read` make sense of the answer, whatever its status. An answer that cannot be read counts as
     /// a failure of the remote system; one with a status below 500 that `read` refuses does not.
     pub(super) async fn call<T>(
@@ -214,6 +245,9 @@ impl Line {
             deadline,
             answer_limit,
         } = line.settings;
+        let deadline = request.until.map_or(deadline, |until| {
+            deadline.min(until.saturating_duration_since(Instant::now()))
+        });
         let call = line.http.io.spawn(async move {
             let _slot = slot;
             tokio::time::timeout(deadline, exchange(&client, request, answer_limit))
@@ -261,5 +295,29 @@ fn network_error(error: reqwest::Error) -> CallError {
         CallError::Timeout
     } else {
         CallError::Network(error.without_url().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_wait_for_eight_seconds_at_most_and_commands_for_as_long_as_they_are_told() {
+        for (waiting, timeout, expected) in [
+            (Waiting::People, 55_000, 8_000),
+            (Waiting::People, 8_000, 8_000),
+            (Waiting::People, 1_500, 1_500),
+            (Waiting::Command, 55_000, 55_000),
+            (Waiting::Command, 1_500, 1_500),
+        ] {
+            let settings = HttpSettings {
+                timeout: Duration::from_millis(timeout),
+                waiting,
+                verify_tls_certificates: true,
+            };
+            let expected = Duration::from_millis(expected);
+            assert_eq!(settings.deadline(), expected, "{waiting:?}, {timeout}");
+        }
     }
 }

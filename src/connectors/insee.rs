@@ -1,6 +1,7 @@
 //! INSEE's private Sirene API: who is behind a one-person business (spec/connectors-and-operations.md §2.4).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +12,7 @@ use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line};
 use super::played;
 use super::retry::once_more;
-use super::tokens::{TokenGrant, TokenKeeper};
+use super::tokens::{TokenGrant, TokenKeeper, token_by};
 use crate::config::ReloadableSecret;
 use crate::domain::Siret;
 
@@ -192,18 +193,19 @@ impl Insee {
         .await
     }
 
-    /// A token that ended early is replaced once.
+    /// A token that ended early is replaced once. Logins and tries share the time of one call.
     async fn fetch<T: Send>(
         &self,
         path: &[&str],
         read: impl Fn(&Answer) -> Result<T, CallError> + Send + Sync,
     ) -> Result<T, CallError> {
-        let tokens = &self.0.tokens;
-        let token = tokens.token(None).await?;
-        match self.fetch_with(&token, path, &read).await {
+        let until = self.0.data.until();
+        let tokens = self.0.tokens.as_ref();
+        let token = token_by(until, tokens, None).await?;
+        match self.fetch_with(&token, path, &read, until).await {
             Err(CallError::Status(401)) => {
-                let token = tokens.token(Some(&token)).await?;
-                self.fetch_with(&token, path, &read).await
+                let token = token_by(until, tokens, Some(&token)).await?;
+                self.fetch_with(&token, path, &read, until).await
             }
             outcome => outcome,
         }
@@ -214,15 +216,17 @@ impl Insee {
         token: &SecretString,
         path: &[&str],
         read: &(impl Fn(&Answer) -> Result<T, CallError> + Send + Sync),
+        until: Instant,
     ) -> Result<T, CallError> {
         let mut url = self.0.settings.base_url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
-        once_more(async || {
+        once_more(until, async || {
             let request = Request::get(url.clone())
                 .accept("application/json")
-                .bearer(token)?;
+                .bearer(token)?
+                .by(until);
             self.0.data.call(request, read).await
         })
         .await

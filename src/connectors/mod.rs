@@ -33,7 +33,7 @@ pub use circuit::{Circuit, CircuitSettings};
 pub use crisp::{Crisp, CrispSettings};
 pub use debounce::Debounce;
 pub use franceconnect::FranceConnect;
-pub use http::{HttpClient, HttpClientError, HttpSettings};
+pub use http::{HttpClient, HttpClientError, HttpSettings, Waiting};
 pub use infogreffe::{Infogreffe, InfogreffeSettings};
 pub use insee::{Insee, InseeLogin, InseeSettings};
 pub use metrics::ConnectorMetrics;

@@ -95,8 +95,9 @@ impl RechercheEntreprises {
         if let Some(code_postal) = terms.code_postal {
             url.query_pairs_mut().append_pair("code_postal", code_postal);
         }
-        let page: Page = once_more(|| {
-            let request = Request::get(url.clone()).accept("application/json");
+        let until = self.line.until();
+        let page: Page = once_more(until, || {
+            let request = Request::get(url.clone()).accept("application/json").by(until);
             self.line.call(request, Answer::json)
         })
         .await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,7 +12,7 @@ use url::Url;
 
 use super::call::{Answer, CallError, Request};
 use super::http::{HttpClient, Line, LineSettings};
-use super::tokens::{TokenGrant, TokenKeeper};
+use super::tokens::{TokenGrant, TokenKeeper, token_by};
 use crate::config::ReloadableSecret;
 
 /// SIREN → answer of the register, for companies that are played.
@@ -31,7 +31,7 @@ pub struct RneSettings {
     pub username: String,
     /// `RNE_API_PASSWORD`
     pub password: ReloadableSecret,
-    /// `RNE_API_HTTP_CLIENT_TIMEOUT`, of a login as of a look-up.
+    /// `RNE_API_HTTP_CLIENT_TIMEOUT`, of a login as of a look-up; what the client grants to other systems bounds both together.
     pub timeout: Duration,
     /// `FEATURE_PARTIALLY_MOCK_EXTERNAL_API`: records of the mock are answered without a call.
     pub plays: bool,
@@ -45,6 +45,8 @@ struct State {
     line: Line,
     settings: RneSettings,
     tokens: Arc<dyn TokenKeeper>,
+    /// For an answer, with the logins on the way to it.
+    patience: Duration,
 }
 
 /// The login of the register.
@@ -171,6 +173,7 @@ impl Rne {
             line: http.line_with("rne", granted(http, &settings)),
             settings,
             tokens,
+            patience: http.usual().deadline,
         }))
     }
 
@@ -182,22 +185,29 @@ impl Rne {
         if let Some(record) = self.0.settings.plays.then(|| PLAYED.get(siren)).flatten() {
             return read(record.clone());
         }
-        let tokens = &self.0.tokens;
-        let token = tokens.token(None).await?;
-        match self.fetch(siren, &token).await {
+        let until = Instant::now() + self.0.patience;
+        let tokens = self.0.tokens.as_ref();
+        let token = token_by(until, tokens, None).await?;
+        match self.fetch(siren, &token, until).await {
             Err(CallError::Status(401 | 403)) => {
                 // It ended early: another one, once.
-                let token = tokens.token(Some(&token)).await?;
-                self.fetch(siren, &token).await
+                let token = token_by(until, tokens, Some(&token)).await?;
+                self.fetch(siren, &token, until).await
             }
             outcome => outcome,
         }
     }
 
-    async fn fetch(&self, siren: &str, token: &SecretString) -> Result<Vec<DescriptionPersonne>, CallError> {
+    async fn fetch(
+        &self,
+        siren: &str,
+        token: &SecretString,
+        until: Instant,
+    ) -> Result<Vec<DescriptionPersonne>, CallError> {
         let request = Request::get(url(&self.0.settings, &["api", "companies", siren]))
             .accept("application/json")
-            .bearer(token)?;
+            .bearer(token)?
+            .by(until);
         self.0.line.call(request, |answer| read(answer.json()?)).await
     }
 }

@@ -1,6 +1,7 @@
 //! What lets us into a remote system for a while. Who keeps it from one call to the next is a port.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -24,4 +25,18 @@ pub trait TokenKeeper: Send + Sync {
     /// # Errors
     /// When a login was needed and failed.
     async fn token(&self, refused: Option<&Arc<SecretString>>) -> Result<Arc<SecretString>, CallError>;
+}
+
+/// What `keeper` gives ([`TokenKeeper::token`]), waited for until `until`. A login that takes longer goes on for whoever comes next.
+///
+/// # Errors
+/// When a login was needed and failed, or is not over in time.
+pub(super) async fn token_by(
+    until: Instant,
+    keeper: &dyn TokenKeeper,
+    refused: Option<&Arc<SecretString>>,
+) -> Result<Arc<SecretString>, CallError> {
+    tokio::time::timeout_at(until.into(), keeper.token(refused))
+        .await
+        .unwrap_or(Err(CallError::Timeout))
 }

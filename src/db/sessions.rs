@@ -39,6 +39,15 @@ pub struct NewSession {
     pub ip_address: Option<IpAddr>,
 }
 
+impl NewSession {
+    /// As much of the name of the browser as is kept.
+    fn kept_user_agent(&self) -> Option<String> {
+        self.user_agent
+            .as_deref()
+            .map(|text| text.chars().take(USER_AGENT_LIMIT).collect())
+    }
+}
+
 /// A session on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
@@ -70,10 +79,8 @@ pub struct SessionUse {
 pub enum EndReason {
     /// The person signed out.
     Logout,
-    /// Somebody signed in with the same browser.
+    /// Somebody else signed in with the same browser.
     Replaced,
-    /// It was noticed that its time is over.
-    Expired,
     /// The password was changed or reset.
     PasswordChanged,
     /// The person signed out everywhere, from another session.
@@ -91,7 +98,6 @@ impl EndReason {
         match self {
             Self::Logout => "logout",
             Self::Replaced => "replaced",
-            Self::Expired => "expired",
             Self::PasswordChanged => "password_changed",
             Self::Elsewhere => "elsewhere",
             Self::AccountDeleted => "account_deleted",
@@ -178,10 +184,6 @@ pub async fn open(transaction: &Transaction<'_>, session: &NewSession) -> Result
              ) VALUES ($1, $2, $3, $4, $5, $5, least($6::timestamptz, $7::timestamptz), $7, $8, $9)",
         )
         .await?;
-    let user_agent: Option<String> = session
-        .user_agent
-        .as_deref()
-        .map(|text| text.chars().take(USER_AGENT_LIMIT).collect());
     transaction
         .execute(
             &statement,
@@ -193,12 +195,61 @@ pub async fn open(transaction: &Transaction<'_>, session: &NewSession) -> Result
                 &session.signed_in_at,
                 &session.expires_at,
                 &session.absolute_expires_at,
-                &user_agent,
+                &session.kept_user_agent(),
                 &session.ip_address.map(|address| address.to_string()),
             ],
         )
         .await?;
     Ok(())
+}
+
+static RENEW: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "UPDATE identite_sessions AS session
+         SET
+           id = $4,
+           amr = $5,
+           signed_in_at = $2,
+           last_seen_at = $2,
+           expires_at = least($6::timestamptz, $7::timestamptz),
+           absolute_expires_at = $7,
+           user_agent = $8,
+           ip_address = $9,
+           selected_organization_id = NULL
+         WHERE session.id = $1 AND session.user_id = $3 AND {IS_ALIVE}
+         RETURNING session.uid"
+    )
+});
+
+/// Makes the session `former` the one that `session` describes, when it is alive and of the same person: another secret name, another
+/// sign-in, and the public name of before, so that what relying parties were given stays good and none is told of a logout. Gives
+/// that public name, or `None`, and changes nothing, when there is no such session.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn renew(
+    transaction: &Transaction<'_>,
+    former: &SessionDigest,
+    session: &NewSession,
+) -> Result<Option<String>, Error> {
+    let statement = transaction.prepare_cached(&RENEW).await?;
+    let row = transaction
+        .query_opt(
+            &statement,
+            &[
+                &former.as_slice(),
+                &session.signed_in_at,
+                &session.user_id.0,
+                &session.id.as_slice(),
+                &names_of(&session.amr),
+                &session.expires_at,
+                &session.absolute_expires_at,
+                &session.kept_user_agent(),
+                &session.ip_address.map(|address| address.to_string()),
+            ],
+        )
+        .await?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
 static FIND_ALIVE: LazyLock<String> = LazyLock::new(|| {

@@ -1,6 +1,6 @@
-//! Instants as people in Paris read them.
+//! Instants as people in Paris read them, and how long something lasts.
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc, Weekday};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc, Weekday};
 use chrono_tz::Europe::Paris;
 
 /// `Aujourd’hui à 14:03`, `Hier à 14:03`, `Lundi à 14:03` within a week, else `22/11/2026`.
@@ -38,6 +38,22 @@ pub fn machine_readable(instant: DateTime<Utc>) -> String {
         .to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
+/// `une heure`, `30 minutes`, `2 jours`: in the largest unit that tells it exactly. Seconds are left out.
+#[must_use]
+pub fn lasting(duration: TimeDelta) -> String {
+    const HOUR: i64 = 60;
+    const DAY: i64 = 24 * HOUR;
+    match duration.num_minutes() {
+        ..=0 => "moins d’une minute".to_owned(),
+        1 => "une minute".to_owned(),
+        HOUR => "une heure".to_owned(),
+        DAY => "24 heures".to_owned(),
+        minutes if minutes % DAY == 0 => format!("{} jours", minutes / DAY),
+        minutes if minutes % HOUR == 0 => format!("{} heures", minutes / HOUR),
+        minutes => format!("{minutes} minutes"),
+    }
+}
+
 fn weekday(day: Weekday) -> &'static str {
     match day {
         Weekday::Mon => "Lundi",
@@ -72,6 +88,24 @@ mod tests {
             ("2020-07-01T22:30:00Z", "02/07/2020"),
         ] {
             assert_eq!(relative(at(instant), now), expected, "{instant}");
+        }
+    }
+
+    #[test]
+    fn what_lasts_is_told_in_its_largest_unit() {
+        for (seconds, expected) in [
+            (0, "moins d’une minute"),
+            (59, "moins d’une minute"),
+            (60, "une minute"),
+            (5 * 60 + 30, "5 minutes"),
+            (3_600, "une heure"),
+            (90 * 60, "90 minutes"),
+            (2 * 3_600, "2 heures"),
+            (24 * 3_600, "24 heures"),
+            (36 * 3_600, "36 heures"),
+            (90 * 24 * 3_600, "90 jours"),
+        ] {
+            assert_eq!(lasting(TimeDelta::seconds(seconds)), expected, "{seconds} s");
         }
     }
 

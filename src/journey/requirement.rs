@@ -155,11 +155,7 @@ impl Requirement {
             Self::PendingCertification | Self::CertifiedExecutive => check_certification(journey, person),
             Self::Names => met_or(person.has_names(), Place::PersonalInformation),
             Self::PromptAnswered => check_prompt(journey),
-            Self::Greeted => match person.link_to_greet().map(|link| link.verification_type) {
-                None => Step::Continue,
-                Some(LinkVerificationType::OrganizationDirigeant) => Step::GoTo(Place::WelcomeExecutive),
-                Some(_) => Step::GoTo(Place::Welcome),
-            },
+            Self::Greeted => check_greeting(person),
         }
     }
 }
@@ -277,6 +273,18 @@ fn check_certification(journey: &Journey, person: &Person) -> Step {
     match person.identity_level(journey) {
         IdentityLevel::Declared => Step::GoTo(Place::FranceConnect),
         IdentityLevel::Verified => Step::GoTo(Place::Certification),
+    }
+}
+
+/// Executives are greeted with the identity that they were certified by: whoever has none on record is asked for one first.
+fn check_greeting(person: &Person) -> Step {
+    match person.link_to_greet().map(|link| link.verification_type) {
+        None => Step::Continue,
+        Some(LinkVerificationType::OrganizationDirigeant) if person.franceconnect_updated_at.is_none() => {
+            Step::GoTo(Place::FranceConnect)
+        }
+        Some(LinkVerificationType::OrganizationDirigeant) => Step::GoTo(Place::WelcomeExecutive),
+        Some(_) => Step::GoTo(Place::Welcome),
     }
 }
 

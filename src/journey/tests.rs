@@ -534,6 +534,34 @@ fn who_is_certified_is_greeted_as_an_executive() {
 }
 
 #[test]
+fn an_executive_without_an_identity_is_asked_for_one_and_then_greeted() {
+    for verified_at in [None, Some(now() - TimeDelta::days(2)), Some(now())] {
+        let mut journey = with_person(|person| {
+            person.links[0].verification_type = LinkVerificationType::OrganizationDirigeant;
+            person.links[0].verified_at = verified_at;
+            person.links[0].has_been_greeted = false;
+        });
+        for ladder in [ladders::SIGN_IN_COMPLETE, ladders::RELYING_PARTY] {
+            assert_eq!(
+                next_step(ladder, &journey),
+                Step::GoTo(Place::FranceConnect),
+                "{verified_at:?}"
+            );
+        }
+        journey.person.as_mut().unwrap().franceconnect_updated_at = Some(now());
+        for ladder in [ladders::SIGN_IN_COMPLETE, ladders::RELYING_PARTY] {
+            assert_eq!(
+                next_step(ladder, &journey),
+                Step::GoTo(Place::WelcomeExecutive),
+                "{verified_at:?}"
+            );
+        }
+        journey.person.as_mut().unwrap().links[0].has_been_greeted = true;
+        assert_eq!(next_step(ladders::SIGN_IN_COMPLETE, &journey), Step::Continue);
+    }
+}
+
+#[test]
 fn the_browser_counts_only_where_the_deployment_says_so() {
     let mut journey = with(|journey| journey.trusted_browser = None);
     assert_eq!(

@@ -6,11 +6,17 @@ use async_trait::async_trait;
 use identite_actors::outbox::{Carrier, DeliveryError, Item};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 
 use super::renderer::SUPPORT_EMAIL;
 use super::{Envelope, SenderRules};
+use crate::config::{SmtpEncryption, SmtpServer, SmtpTarget};
 
 const SENDER_NAME: &str = "ProConnect";
 const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -47,37 +53,57 @@ pub trait Transport: Send + Sync {
     async fn send(&self, message: Message, envelope: &Envelope) -> Result<(), DeliveryError>;
 }
 
-/// The carrier that `smtp_url` names: `console:`, or `smtp://` and `smtps://` with credentials and options in the URL.
+/// The carrier to `target`. `verify_certificates`: `false` accepts any certificate, whatever the target says.
 ///
 /// # Errors
-/// When the URL is not understood.
+/// When TLS cannot be set up.
 pub fn carrier_for(
-    smtp_url: &str,
+    target: &SmtpTarget,
+    verify_certificates: bool,
     rules: SenderRules,
     io: &Handle,
-) -> Result<Box<dyn Carrier>, lettre::transport::smtp::Error> {
-    if smtp_url.starts_with("console:") {
-        return Ok(Box::new(MailCarrier {
-            transport: ConsoleCarrier,
-            rules,
-        }));
-    }
-    let _in_runtime = io.enter();
-    let is_plain_smtp = smtp_url.starts_with("smtp://");
-    let url = if is_plain_smtp && !smtp_url.contains("tls=") {
-        let separator = if smtp_url.contains('?') { '&' } else { '?' };
-        format!("{smtp_url}{separator}tls=opportunistic")
-    } else {
-        smtp_url.to_owned()
+) -> Result<Box<dyn Carrier>, smtp::Error> {
+    let SmtpTarget::Server(server) = target else {
+        let transport = ConsoleCarrier;
+        return Ok(Box::new(MailCarrier { transport, rules }));
     };
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url)?
-        .timeout(Some(SMTP_TIMEOUT))
-        .build();
+    let _in_runtime = io.enter();
     let transport = SmtpCarrier {
-        transport: Some(transport),
+        transport: Some(connections_to(server, verify_certificates)?),
         io: io.clone(),
     };
     Ok(Box::new(MailCarrier { transport, rules }))
+}
+
+/// What opens connections to `server` when there are mails, and keeps them for a while.
+fn connections_to(
+    server: &SmtpServer,
+    verify_certificates: bool,
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
+    let verifies = verify_certificates && server.verify_certificate;
+    let tls = || {
+        TlsParameters::builder(server.host.clone())
+            .dangerous_accept_invalid_certs(!verifies)
+            .build()
+    };
+    let tls = match server.encryption {
+        SmtpEncryption::Implicit => Tls::Wrapper(tls()?),
+        SmtpEncryption::Required => Tls::Required(tls()?),
+        SmtpEncryption::Opportunistic => Tls::Opportunistic(tls()?),
+        SmtpEncryption::Never => Tls::None,
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str())
+        .port(server.port)
+        .tls(tls)
+        .timeout(Some(SMTP_TIMEOUT));
+    if let Some(credentials) = &server.credentials {
+        let password = credentials.password.expose_secret().to_owned();
+        builder = builder.credentials(Credentials::new(credentials.user.clone(), password));
+    }
+    if let Some(name) = &server.hello_name {
+        builder = builder.hello_name(ClientId::Domain(name.clone()));
+    }
+    Ok(builder.build())
 }
 
 #[async_trait]
@@ -262,10 +288,30 @@ mod tests {
         assert_ne!(name_of(&same_instant, rules()), name);
     }
 
+    fn nobody(encryption: SmtpEncryption) -> SmtpTarget {
+        SmtpTarget::Server(SmtpServer {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            encryption,
+            verify_certificate: true,
+            credentials: None,
+            hello_name: None,
+        })
+    }
+
     #[test]
     fn a_carrier_may_be_dropped_where_no_runtime_is() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let carrier = carrier_for("smtp://127.0.0.1:1", rules(), runtime.handle()).expect("a carrier");
-        drop(carrier);
+        for encryption in [
+            SmtpEncryption::Implicit,
+            SmtpEncryption::Required,
+            SmtpEncryption::Opportunistic,
+            SmtpEncryption::Never,
+        ] {
+            for verifies in [true, false] {
+                let carrier = carrier_for(&nobody(encryption), verifies, rules(), runtime.handle());
+                drop(carrier.expect("a carrier"));
+            }
+        }
     }
 }

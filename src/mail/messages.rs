@@ -35,10 +35,14 @@ messages! {
     VerifyEmail, "verify-email", "Vérification de votre adresse email" {
         /// Ten digits.
         token: String,
+        /// `une heure`
+        lifetime: String,
     }
     /// A link that signs in.
     MagicLink, "magic-link", "Lien de connexion à ProConnect" {
         magic_link: String,
+        /// `une heure`
+        lifetime: String,
     }
     /// A link to choose another password.
     ResetPassword, "reset-password", "Instructions pour la réinitialisation du mot de passe" {

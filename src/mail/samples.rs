@@ -22,10 +22,12 @@ pub fn samples(mails: &Mails) -> Result<Vec<Envelope>, MailError> {
     let family_name = || "Dupont & <Fils>".to_owned();
     let libelle = || "Mairie d'Ys <centre>".to_owned();
     let date = || "22/11/2026 à 14:03".to_owned();
+    let lifetime = || "une heure".to_owned();
     Ok(vec![
-        mails.render(RECIPIENT, &VerifyEmail { token: "0123456789".to_owned() })?,
+        mails.render(RECIPIENT, &VerifyEmail { token: "0123456789".to_owned(), lifetime: lifetime() })?,
         mails.render(RECIPIENT, &MagicLink {
             magic_link: mails.link("/users/sign-in-with-magic-link", "magic_link_token", TOKEN),
+            lifetime: lifetime(),
         })?,
         mails.render(RECIPIENT, &ResetPassword {
             reset_password_link: mails.link("/users/change-password", "reset_password_token", TOKEN),

@@ -18,6 +18,7 @@ use super::error::{Fault, ProtocolError};
 use super::jose::UnverifiedJwt;
 use super::metrics::Meter;
 use super::parameters::Parameters;
+use super::request_object::REQUEST_OBJECT_TYPE;
 use super::service::{Oidc, Registered};
 use super::signer::SigningAlgorithm;
 use crate::db::clients::ClientRow;
@@ -272,7 +273,14 @@ impl<'a> Proof<'a> {
         let is_in_time = (now - CLOCK_TOLERANCE < expires && expires <= now + ASSERTION_LIFE_AT_MOST)
             && !is_early("nbf")
             && !is_early("iat");
-        if !is_about_client || !is_in_time || !jwt.is_for_one_of(audiences) {
+        // Signed by the same key, and shown to browsers: it proves nothing about who shows it (RFC 8725 §3.11).
+        let is_request_object = jwt
+            .header_text("typ")
+            .is_some_and(|name| name.eq_ignore_ascii_case(REQUEST_OBJECT_TYPE))
+            || ["response_type", "redirect_uri"]
+                .iter()
+                .any(|parameter| jwt.claims.contains_key(*parameter));
+        if is_request_object || !is_about_client || !is_in_time || !jwt.is_for_one_of(audiences) {
             return None;
         }
         let seconds = u64::try_from(expires - now + CLOCK_TOLERANCE).ok()?;
@@ -427,6 +435,9 @@ mod tests {
             (serde_json::json!({"aud": "https://other"}), None),
             (serde_json::json!({"jti": ""}), None),
             (serde_json::json!({"jti": null}), None),
+            // What makes it a request, which browsers carry, however it names itself.
+            (serde_json::json!({"response_type": "code"}), None),
+            (serde_json::json!({"redirect_uri": "https://c/"}), None),
         ];
         for (changes, expected) in rows {
             assert_eq!(

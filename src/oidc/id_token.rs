@@ -4,13 +4,14 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 use super::artefacts::{Grant, sid};
 use super::claims_request::SignInClaim;
 use super::client::Client;
 use super::error::Fault;
 use super::service::{Oidc, after};
+use super::signer::SigningAlgorithm;
 use super::user_info_claims::ClaimSource;
 use crate::domain::{Acr, Scope, ScopeSet};
 
@@ -43,7 +44,10 @@ impl Oidc {
         let expires = after(now, self.settings.id_token_ttl);
         claims.insert("exp".into(), expires.timestamp().into());
         if client.settings.tells_at_hash {
-            claims.insert("at_hash".into(), at_hash(access_token).into());
+            claims.insert(
+                "at_hash".into(),
+                at_hash(client.id_token_algorithm, access_token).into(),
+            );
         }
         let jwt = self.signer.sign(client.id_token_algorithm, &claims)?;
         self.sealed_for(client, client.settings.id_token_encryption, jwt)
@@ -87,18 +91,38 @@ fn claims_of(
     claims
 }
 
-/// The left half of the hash of the access token (`OpenID Connect` Core §3.1.3.6). All our algorithms hash with SHA-256, but
-/// Ed25519, whose SHA-512 half would be told apart by nobody: relying parties of ours that ask for it use the former.
-fn at_hash(access_token: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(access_token)[..16])
+/// The left half of the hash of the access token, by the hash function of the ID token's signature (`OpenID Connect` Core
+/// §3.1.3.6): SHA-512 for Ed25519, SHA-256 for all others.
+fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
+    let half = match algorithm {
+        SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => Sha512::digest(access_token)[..32].to_vec(),
+        SigningAlgorithm::PS256 | SigningAlgorithm::RS256 | SigningAlgorithm::ES256 => {
+            Sha256::digest(access_token)[..16].to_vec()
+        }
+    };
+    BASE64_URL_SAFE_NO_PAD.encode(half)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn at_hash_is_that_of_openid_connect_core() {
         // Example of appendix A.3.
         let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
-        assert_eq!(super::at_hash(token), "77QmUPtjPfzWtF2AnpK9RQ");
+        for algorithm in [
+            SigningAlgorithm::PS256,
+            SigningAlgorithm::RS256,
+            SigningAlgorithm::ES256,
+        ] {
+            assert_eq!(at_hash(algorithm, token), "77QmUPtjPfzWtF2AnpK9RQ");
+        }
+        for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Ed25519] {
+            assert_eq!(
+                at_hash(algorithm, token),
+                "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM"
+            );
+        }
     }
 }

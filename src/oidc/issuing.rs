@@ -90,18 +90,28 @@ impl Oidc {
         client: &Client,
         possession: &Possession,
     ) -> Result<(), EndpointError> {
-        let Some(proof) = &possession.proof else {
-            return Ok(());
-        };
-        let is_first = self
-            .is_first_use(&format!("{}\0dpop", client.client_id), &proof.jti, PROOF_LIFE)
-            .await
-            .map_err(|fault| EndpointError::fault(&fault))?;
-        if is_first {
+        if self.is_first_use_of_proof(client, possession).await? {
             Ok(())
         } else {
             Err(EndpointError::invalid_grant())
         }
+    }
+
+    /// Uses the proof up, if one was shown. Gives `false` when it was shown before.
+    ///
+    /// # Errors
+    /// When the state does not answer.
+    pub(super) async fn is_first_use_of_proof(
+        &self,
+        client: &Client,
+        possession: &Possession,
+    ) -> Result<bool, EndpointError> {
+        let Some(proof) = &possession.proof else {
+            return Ok(true);
+        };
+        self.is_first_use(&format!("{}\0dpop", client.client_id), &proof.jti, PROOF_LIFE)
+            .await
+            .map_err(|fault| EndpointError::fault(&fault))
     }
 
     /// Stores the access token of `issued` and names it in its grant.

@@ -33,6 +33,8 @@ const XSRF_LENGTH_IN_BYTES: usize = 24;
 
 /// Where people land who have nowhere else to go.
 pub const LOGOUT_SUCCESS_PATH: &str = "/oauth/logout/success";
+/// Where people go on who were asked and stay signed in.
+const HOME_PATH: &str = "/";
 
 /// A page with a form to `/oauth/logout/confirm`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,6 +221,12 @@ impl Oidc {
         }))
     }
 
+    /// Whether nobody is signed out by a mere link: without a valid hint, the person is asked first.
+    #[must_use]
+    pub fn asks_before_logout(&self) -> bool {
+        self.settings.confirm_unhinted_logout
+    }
+
     /// Whether the landing page may name this client.
     ///
     /// # Errors
@@ -242,6 +250,9 @@ impl Oidc {
             } else {
                 with_query(uri, &state)
             };
+        }
+        if pending.was_asked && !ends_session {
+            return self.settings.url(HOME_PATH);
         }
         let success = self.settings.url(LOGOUT_SUCCESS_PATH);
         match &pending.client_id {

@@ -134,7 +134,11 @@ impl Oidc {
         if parameters.duplicated().is_empty() {
             *parameters = Parameters::read(pairs, AUTHORIZATION_PARAMETERS);
         }
-        self.use_proof(client, &possession).await
+        if self.is_first_use_of_proof(client, &possession).await? {
+            return Ok(());
+        }
+        let description = "the proof was used before";
+        Err(ProtocolError::new(ErrorCode::InvalidDpopProof, description).into())
     }
 
     async fn keep_pushed(

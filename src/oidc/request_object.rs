@@ -15,6 +15,8 @@ use super::service::Oidc;
 
 /// What the identifier of a pushed request begins with (RFC 9126 §2.2).
 pub const PUSHED_REQUEST_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+/// The `typ` of a request object (RFC 9101 §10.8).
+pub(super) const REQUEST_OBJECT_TYPE: &str = "oauth-authz-req+jwt";
 /// Claims of a request object that are about the object itself.
 const OBJECT_CLAIMS: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "jti", "sub"];
 
@@ -127,7 +129,7 @@ impl Oidc {
         let jwt =
             UnverifiedJwt::parse(object).ok_or_else(|| invalid("the request object is not a signed JWT"))?;
         let type_is_fine = jwt.header_text("typ").is_none_or(|name| {
-            name.eq_ignore_ascii_case("oauth-authz-req+jwt") || name.eq_ignore_ascii_case("jwt")
+            name.eq_ignore_ascii_case(REQUEST_OBJECT_TYPE) || name.eq_ignore_ascii_case("jwt")
         });
         if !type_is_fine {
             return Err(invalid("the request object is a token of another type"));

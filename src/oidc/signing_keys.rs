@@ -57,6 +57,15 @@ pub struct ListedKey {
     pub signs_until: Option<DateTime<Utc>>,
 }
 
+/// What each key does at an instant.
+#[derive(Debug, Default)]
+pub struct Arrangement {
+    /// In the order in which they are chosen from.
+    pub keys: Vec<ArrangedKey>,
+    /// Those that none of the keys of the deployment opens, by their `kid`.
+    pub unreadable: Vec<String>,
+}
+
 /// What became of the sealed keys after the key of the deployment was replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResealedKeys {
@@ -111,21 +120,25 @@ impl SigningKeys {
         Ok(Self { own, vault })
     }
 
-    /// What each key does at `now`, in the order in which they are chosen from.
+    /// What each key does at `now`, in the order in which they are chosen from. A key that cannot be opened is named, and keeps no other
+    /// from its place: one that was retired is retired all the same.
     ///
     /// # Errors
-    /// When the database does not answer, or a key cannot be opened.
+    /// When the database does not answer.
     pub async fn arrangement(
         &self,
         database: &impl GenericClient,
         now: DateTime<Utc>,
-    ) -> Result<Vec<ArrangedKey>, SigningKeysError> {
+    ) -> Result<Arrangement, SigningKeysError> {
         let rows = signing_keys::all(database, now).await?;
         let mut arranged = Vec::with_capacity(rows.len() + self.own.len());
+        let mut unreadable = Vec::new();
         for row in &rows {
             if let (Some(sealed), Some(stage)) = (&row.encrypted_jwk, stage_of(row, now)) {
-                let jwk = self.open(sealed)?;
-                arranged.push(ArrangedKey { jwk, stage });
+                match self.open(sealed) {
+                    Ok(jwk) => arranged.push(ArrangedKey { jwk, stage }),
+                    Err(_) => unreadable.push(row.kid.clone()),
+                }
             }
         }
         for own in &self.own {
@@ -138,7 +151,10 @@ impl SigningKeys {
                 arranged.push(ArrangedKey { jwk, stage });
             }
         }
-        Ok(arranged)
+        Ok(Arrangement {
+            keys: arranged,
+            unreadable,
+        })
     }
 
     /// Every key, for operators.

@@ -93,7 +93,7 @@ impl Oidc {
         )
         .await
         .map_err(|error| {
-            if error.status >= 500 || error.origin_is_refused {
+            if error.status >= 500 || error.origin_is_refused || error.challenge.is_some() {
                 error
             } else if shown.is_dpop || is_about_proofs(&error) {
                 error.with_dpop_challenge(realm)
@@ -121,8 +121,10 @@ impl Oidc {
             .await
             .map_err(fault)?;
         let found = found.ok_or_else(invalid_token)?;
-        let Registered::Known(client) = self.registered(Some(found.client)) else {
-            return Err(invalid_token());
+        let client = match self.registered(Some(found.client)) {
+            Registered::Known(client) => client,
+            Registered::Broken(error) => return Err(EndpointError::bad_request(error)),
+            Registered::Unknown => return Err(invalid_token()),
         };
         meter.is_about(&client.client_id);
         let person = found.subject.ok_or_else(invalid_token)?;
@@ -172,7 +174,11 @@ impl Oidc {
         shown: &ShownToken<'_>,
     ) -> Result<(), EndpointError> {
         let bound = &token.confirmation;
-        if bound.jkt.is_some() != shown.is_dpop {
+        if bound.jkt.is_some() && !shown.is_dpop {
+            // Told by the scheme that the token wants to be shown with.
+            return Err(invalid_token().with_dpop_challenge(&self.settings.issuer));
+        }
+        if bound.jkt.is_none() && shown.is_dpop {
             return Err(invalid_token());
         }
         let certificate = shown.certificate.map(|certificate| &certificate.thumbprint);

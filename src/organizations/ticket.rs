@@ -45,14 +45,14 @@ impl ModerationTicket {
         format!("[ProConnect] Demande pour rejoindre {name}")
     }
 
-    /// Markdown.
-    fn message(&self) -> String {
+    /// Markdown, under the logo at `logo_url`.
+    fn message(&self, logo_url: &str) -> String {
         let organization = match &self.libelle {
             Some(libelle) => format!("{libelle} ({})", self.siret),
             None => format!("({})", self.siret),
         };
         format!(
-            "![ProConnect](https://identite.proconnect.gouv.fr/dist/mail-proconnect.png)\n\nBonjour,\n\n\
+            "![ProConnect]({logo_url})\n\nBonjour,\n\n\
              Votre demande pour rejoindre l’organisation **{organization}** nous est bien parvenue. Nous l’étudions et vous \
              répondons dans cette conversation, en moyenne sous un jour ouvré.\n\n\
              L’équipe ProConnect"
@@ -75,6 +75,8 @@ pub struct TicketCarrier {
     pub clock: SharedClock,
     /// `None`: this deployment has no support desk (any more).
     pub crisp: Option<Crisp>,
+    /// The logo above the message, where whoever reads it can fetch it.
+    pub logo_url: String,
     /// `CRISP_RESOLVE_DELAY`: the desk needs a moment between a message and the end of a conversation.
     pub resolve_delay: Duration,
 }
@@ -116,7 +118,7 @@ impl Carrier for TicketCarrier {
             .map_err(|error| undelivered(&error))?;
         if !is_message_sent {
             crisp
-                .send_message(&conversation, &ticket.message())
+                .send_message(&conversation, &ticket.message(&self.logo_url))
                 .await
                 .map_err(|error| undelivered(&error))?;
             db::tickets::message_sent(&client, ticket.moderation, self.clock.now())
@@ -143,5 +145,27 @@ fn undelivered(error: &CallError) -> DeliveryError {
             DeliveryError::Permanent(error.to_string())
         }
         other => DeliveryError::Transient(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_shows_the_logo_of_the_deployment_and_names_the_organization() {
+        let mut ticket = ModerationTicket {
+            moderation: ModerationId(1),
+            email: "agent@exemple.fr".to_owned(),
+            libelle: Some("Bnp paribas".to_owned()),
+            siret: "66204244933106".to_owned(),
+        };
+        let logo_url = "https://identite.exemple.fr/dist/mail-proconnect.png";
+        let message = ticket.message(logo_url);
+        let beginning = "![ProConnect](https://identite.exemple.fr/dist/mail-proconnect.png)\n\nBonjour,";
+        assert!(message.starts_with(beginning), "{message}");
+        assert!(message.contains("**Bnp paribas (66204244933106)**"), "{message}");
+        ticket.libelle = None;
+        assert!(ticket.message(logo_url).contains("**(66204244933106)**"));
     }
 }

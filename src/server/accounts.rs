@@ -17,12 +17,12 @@ use super::remote::RemoteSystems;
 use crate::accounts::{AccountRules, AccountServices, Accounts, SessionRules};
 use crate::config::Config;
 use crate::connectors::franceconnect::{FranceConnectSettings, UnsupportedSignatureAlgorithm};
-use crate::connectors::{ConnectorMetrics, FranceConnect, HttpClient, HttpSettings};
+use crate::connectors::{ConnectorMetrics, FranceConnect, HttpClient, HttpSettings, Waiting};
 use crate::db::Pool;
 use crate::domain::{MasterKeys, SecretHasher};
 use crate::mail::Mails;
 
-/// Where the logo of e-mails is found on every deployment, and the deployment that always shows it.
+/// Where the logo of e-mails and tickets is found on every deployment, and the deployment that always shows it.
 const LOGO_PATH: &str = "/dist/mail-proconnect.png";
 const PUBLIC_SERVICE: &str = "https://identite.proconnect.gouv.fr";
 
@@ -84,25 +84,31 @@ pub(super) fn trusted_browser_max_age(config: &Config) -> TimeDelta {
 /// The templates of e-mails, and what they show of this deployment.
 pub(super) fn mails(config: &Config) -> Result<Mails, ServeError> {
     let base_url = config.server.base_url().trim_end_matches('/');
-    // Mail programs fetch the logo: from us where they can reach us.
+    Mails::new(base_url, logo_url(config)).map_err(|error| ServeError::Pages(error.to_string()))
+}
+
+/// The logo of what is read elsewhere, in mail programs and at the support desk: they fetch it, from us where they can reach us.
+pub(super) fn logo_url(config: &Config) -> String {
     let is_reachable = config.server.is_served_over_tls() && !config.deploy_env.is_localhost();
-    let logo_url = if is_reachable {
+    if is_reachable {
+        let base_url = config.server.base_url().trim_end_matches('/');
         format!("{base_url}{LOGO_PATH}")
     } else {
         format!("{PUBLIC_SERVICE}{LOGO_PATH}")
-    };
-    Mails::new(base_url, logo_url).map_err(|error| ServeError::Pages(error.to_string()))
+    }
 }
 
 /// What makes the client that all connectors share. It takes a while: the certificates of the system are read.
 pub(super) fn http_client(
     config: &Config,
+    waiting: Waiting,
     io: &Handle,
     clock: &SharedClock,
     instruments: &Instruments,
 ) -> Result<impl FnOnce() -> Result<HttpClient, ServeError> + Send + use<>, ServeError> {
     let settings = HttpSettings {
         timeout: config.connectors.http_client_timeout,
+        waiting,
         verify_tls_certificates: config.connectors.verify_tls_certificates,
     };
     let metrics = ConnectorMetrics::register(instruments.registry())?;
@@ -139,4 +145,52 @@ pub(super) fn url(variable: &'static str, text: &str) -> Result<Url, ServeError>
         variable,
         problem: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::logo_url;
+    use crate::config::Config;
+
+    fn deployed(deploy_env: &str, host: &str) -> Config {
+        let variables = [
+            ("DEPLOY_ENV", deploy_env),
+            ("HOST", host),
+            ("DATABASE_URL", "postgres://app:hunter2@db.internal:5432/app"),
+            ("SMTP_URL", "smtps://mailer:hunter2@mail.internal:465"),
+            (
+                "SYMMETRIC_ENCRYPTION_KEY",
+                "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
+            ),
+            ("SESSION_COOKIE_SECRET", "k4Vx8mQ2pLr7Tz1Wn5Yc9Hd3Jf6Bg0Sa"),
+            ("JWKS", r#"{"keys":[{"kty":"RSA"}]}"#),
+            ("ENTREPRISE_API_URL", "https://entreprise.example"),
+            ("FRANCECONNECT_ISSUER", "https://franceconnect.example"),
+        ];
+        let source = |name: &str| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_source(&source).unwrap()
+    }
+
+    #[test]
+    fn the_logo_is_fetched_from_where_it_can_be_reached() {
+        for (deploy_env, host, expected) in [
+            (
+                "production",
+                "https://identite.example",
+                "https://identite.example",
+            ),
+            ("sandbox", "https://sandbox.example", "https://sandbox.example"),
+            (
+                "localhost",
+                "http://localhost:3000",
+                "https://identite.proconnect.gouv.fr",
+            ),
+        ] {
+            let config = deployed(deploy_env, host);
+            assert_eq!(logo_url(&config), format!("{expected}/dist/mail-proconnect.png"));
+        }
+    }
 }

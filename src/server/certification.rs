@@ -6,7 +6,7 @@ use super::ServeError;
 use super::accounts::{Foundations, url};
 use super::register_tokens::keep_token;
 use super::remote::RemoteSystems;
-use crate::certification::{Certification, CertificationServices};
+use crate::certification::{Certification, CertificationMetrics, CertificationServices};
 use crate::config::Config;
 use crate::connectors::{Infogreffe, InfogreffeSettings, Rne, RneLogin, RneSettings};
 
@@ -35,6 +35,7 @@ pub(super) fn certification(
     config: &Config,
     foundations: &Foundations<'_>,
     remote: &RemoteSystems,
+    instruments: &Instruments,
 ) -> Result<Certification, ServeError> {
     let connectors = &config.connectors;
     let api = &connectors.api_entreprise;
@@ -51,5 +52,6 @@ pub(super) fn certification(
         insee: remote.registers.insee.clone(),
         rne: remote.rne.clone(),
         infogreffe: Infogreffe::new(foundations.http, infogreffe),
+        metrics: CertificationMetrics::register(instruments.registry())?,
     }))
 }

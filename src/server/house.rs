@@ -33,8 +33,8 @@ use super::{
 };
 use crate::accounts::{Accounts, SessionTable};
 use crate::certification::Certification;
-use crate::config::{Config, SmtpTarget, StateBackend};
-use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers};
+use crate::config::{Config, StateBackend};
+use crate::connectors::{ClientKeyDocuments, HttpClient, LogoutReceivers, Waiting};
 use crate::db::session_clients::BACKCHANNEL_LOGOUT;
 use crate::db::{Pool, PoolSettings};
 use crate::domain::MasterKeys;
@@ -49,6 +49,7 @@ use crate::testing::Mocks;
 use crate::web::app::{App, WebSettings};
 use crate::web::assets::Assets;
 use crate::web::cookies::CookieJarRules;
+use crate::web::legal_texts::LegalTexts;
 use crate::web::operator::{HttpMetrics, Operator, OperatorToken, Readiness};
 use crate::web::registers::Pings;
 use crate::web::render::Renderer;
@@ -183,7 +184,8 @@ impl House {
     ) -> Result<Self, ServeError> {
         let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
         // Both read the system's certificates, which takes longer than all the rest: beside it.
-        let http = io.spawn_blocking(accounts::http_client(config, io, &clock, &instruments)?);
+        let http_client = accounts::http_client(config, Waiting::People, io, &clock, &instruments)?;
+        let http = io.spawn_blocking(http_client);
         let mail_carrier = io.spawn_blocking(mail_carrier(config, io));
         let pool = pool(config, io)?;
         let shared_state = state_store(config, &clock, io).await?;
@@ -202,12 +204,8 @@ impl House {
             &instruments,
             &sessions_settings(config.sessions.max_age),
         );
-        let rate_limiter = RateLimiter::start(
-            state.clone(),
-            clock.clone(),
-            &instruments,
-            RateLimiterSettings::default(),
-        );
+        let limits = RateLimiterSettings::default();
+        let rate_limiter = RateLimiter::start(state.clone(), clock.clone(), &instruments, limits);
         let hasher = hasher(config, &instruments)?;
         let housekeeping = housekeeping::start(config, &pool, &clock, &instruments, io)?;
         let http = http.await.map_err(std::io::Error::other)??;
@@ -236,10 +234,10 @@ impl House {
         let remote = RemoteSystems::new(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, &remote, hasher)?;
         let organizations = organizations::organizations(config, &foundations, &remote.registers);
-        let certification = certification::certification(config, &foundations, &remote)?;
+        let certification = certification::certification(config, &foundations, &remote, &instruments)?;
         let mfa = mfa::mfa(config, &foundations, &remote.passkey_names)?;
 
-        let (assets, renderer) = pages()?;
+        let (assets, renderer) = pages(config)?;
         let readiness = Readiness::new(probes::all(&pool, &state));
         refuse_public_secrets(config, &pool).await?;
         let rooms = Rooms {
@@ -286,10 +284,21 @@ impl House {
 }
 
 /// What pages are made of.
-fn pages() -> Result<(Data<Assets>, Arc<Renderer>), ServeError> {
+fn pages(config: &Config) -> Result<(Data<Assets>, Arc<Renderer>), ServeError> {
     let assets = Assets::load().map_err(|error| ServeError::Pages(error.to_string()))?;
     let assets = Data::new(assets);
-    let renderer = Renderer::new(assets.clone().into_inner());
+    let texts = match &config.pages.legal_texts_directory {
+        None => LegalTexts::default(),
+        Some(directory) => LegalTexts::read(directory).map_err(|error| ServeError::Setting {
+            variable: "LEGAL_TEXTS_DIRECTORY",
+            problem: error.to_string(),
+        })?,
+    };
+    let renderer = Renderer::new(
+        assets.clone().into_inner(),
+        config.pages.load_third_party_tracking_scripts,
+        texts,
+    );
     Ok((
         assets,
         Arc::new(renderer.map_err(|error| ServeError::Pages(error.to_string()))?),
@@ -416,13 +425,11 @@ fn mail_carrier(
         alt_domains: config.mail.from_alt_domains.clone(),
         subject_prefix: config.mail.subject_prefix.to_owned(),
     };
-    let url = match &config.mail.smtp {
-        SmtpTarget::Console => "console:".into(),
-        SmtpTarget::Server(url) => url.clone(),
-    };
+    let target = config.mail.smtp.clone();
+    let verify_certificates = config.connectors.verify_tls_certificates;
     let io = io.clone();
     move || {
-        carrier_for(url.expose_secret(), rules, &io).map_err(|error| ServeError::Setting {
+        carrier_for(&target, verify_certificates, rules, &io).map_err(|error| ServeError::Setting {
             variable: "SMTP_URL",
             problem: error.to_string(),
         })
@@ -536,7 +543,11 @@ fn web_settings(config: &Config) -> Result<WebSettings, ServeError> {
             config.secrets.cookie_secrets.clone(),
             config.server.use_secure_cookies,
         ),
-        security_headers: SecurityHeaders::new(config.server.use_security_response_headers, is_https),
+        security_headers: SecurityHeaders::new(
+            config.server.use_security_response_headers,
+            is_https,
+            config.pages.load_third_party_tracking_scripts,
+        ),
         session_max_age: delta(config.sessions.max_age),
         trusted_browser_max_age: accounts::trusted_browser_max_age(config),
         client_certificate_header: config

@@ -21,7 +21,8 @@ mod signing_keys;
 
 pub use registers::register_for_refresh;
 
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -29,6 +30,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 use identite_actors::clock::SharedClock;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -47,6 +49,8 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the mails in delivery get even when running requests have used up the time to stop.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Connections that may wait to be accepted; the kernel has a limit of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
 
 /// Why the server did not start, or did not stop well.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +85,11 @@ pub struct Process {
 /// # Errors
 /// When something that serving needs cannot be had: a port, a usable setting, a secret that is not public.
 pub async fn serve(config: Config, process: Process) -> Result<(), ServeError> {
-    let public = listen(("0.0.0.0", config.server.port))?;
+    let port = config.server.port;
+    let public = match config.server.listen_address {
+        Some(address) => listen((address, port))?,
+        None => listen_everywhere(port)?,
+    };
     let private = listen(config.server.operator_listen)?;
     let deadline = config.server.shutdown_deadline;
     let house = House::build(&config, process.clock, &process.io, &process.telemetry).await?;
@@ -198,9 +206,32 @@ fn operator_server(house: &House, listener: TcpListener) -> Result<actix_web::de
     Ok(server.listen(listener)?.run())
 }
 
-fn listen(
-    address: impl std::net::ToSocketAddrs + std::fmt::Debug + Clone,
-) -> Result<TcpListener, ServeError> {
+/// On all interfaces, by one socket for IPv6 and IPv4, as the reference listens; by IPv4 alone where the machine has no IPv6.
+fn listen_everywhere(port: u16) -> Result<TcpListener, ServeError> {
+    match dual_stack(port) {
+        Err(cause) if cause.kind() == ErrorKind::AddrInUse => Err(ServeError::Listen {
+            address: format!("[::]:{port}"),
+            cause,
+        }),
+        Err(_) => listen((Ipv4Addr::UNSPECIFIED, port)),
+        Ok(listener) => Ok(listener),
+    }
+}
+
+/// What the standard library does for a listener, and IPv4 besides, whatever the system's default (`net.ipv6.bindv6only`).
+fn dual_stack(port: u16) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_only_v6(false)?;
+    // Connections of before a restart, which linger, do not keep the port.
+    socket.set_reuse_address(true)?;
+    let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn listen(address: impl ToSocketAddrs + std::fmt::Debug + Clone) -> Result<TcpListener, ServeError> {
     let shown = format!("{address:?}");
     let listener = TcpListener::bind(address).map_err(|cause| ServeError::Listen {
         address: shown,
@@ -218,4 +249,33 @@ async fn stop_signal() -> Result<(), ServeError> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn people_are_answered_by_both_families_of_addresses() {
+        let listener = listen_everywhere(0).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection by IPv4");
+        let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+        if has_ipv6 {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port)).expect("a connection by IPv6");
+        }
+    }
+
+    #[test]
+    fn a_port_is_listened_on_once() {
+        let listener = listen_everywhere(0).expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        let told = listen_everywhere(port).expect_err("taken").to_string();
+        assert!(
+            told.starts_with("cannot listen on") && told.contains(&port.to_string()),
+            "{told}"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use identite_actors::clock::SharedClock;
 
 use super::ServeError;
-use super::accounts::{Foundations, url};
+use super::accounts::{Foundations, logo_url, url};
 use super::registers::Registers;
 use crate::config::Config;
 use crate::connectors::{Crisp, CrispSettings, HttpClient};
@@ -50,6 +50,7 @@ pub(super) fn ticket_carrier(
         pool: pool.clone(),
         clock: clock.clone(),
         crisp: crisp(config, http)?,
+        logo_url: logo_url(config),
         resolve_delay: config.connectors.crisp.resolve_delay,
     })
 }

@@ -22,7 +22,7 @@ use crate::config::{Config, ConnectorsConfig};
 use crate::connectors::{
     AnnuaireEducationNationale, AnnuaireServicePublic, ApiEntreprise, ApiEntrepriseSettings, CallError,
     EstablishmentAnswer, HttpClient, Insee, InseeLogin, InseeSettings, Play, RechercheEntreprises,
-    SchoolAnswer, SearchTerms,
+    SchoolAnswer, SearchTerms, Waiting,
 };
 use crate::db::{self, Pool};
 use crate::domain::official_contact::town_hall_addresses;
@@ -181,7 +181,7 @@ fn usual_play(connectors: &ConnectorsConfig) -> Play {
     }
 }
 
-/// The line that the command `organizations refresh` asks: with `is_mock` the records of the development data.
+/// The line that the commands ask, `organizations refresh` and imports: with `is_mock` the records of the development data.
 ///
 /// # Errors
 /// When a setting of that line is unusable.
@@ -192,7 +192,7 @@ pub fn register_for_refresh(
     is_mock: bool,
 ) -> Result<ApiEntreprise, ServeError> {
     let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
-    let http = super::accounts::http_client(config, io, clock, &instruments)?()?;
+    let http = super::accounts::http_client(config, Waiting::Command, io, clock, &instruments)?()?;
     let play = if is_mock {
         Play::Everything
     } else {

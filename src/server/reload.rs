@@ -72,7 +72,7 @@ impl Reloadable {
     }
 }
 
-/// The variables whose values, as they may be shown, differ and take effect at a start only.
+/// The variables whose values differ, also where they are masked, and take effect at a start only.
 fn waiting_for_restart(before: &[Setting], now: &[Setting]) -> Vec<&'static str> {
     now.iter()
         .filter(|setting| !EFFECTIVE.contains(&setting.variable) && !CREDENTIALS.contains(&setting.variable))
@@ -86,11 +86,11 @@ mod tests {
     use super::*;
 
     fn setting(variable: &'static str, value: &str) -> Setting {
-        Setting {
-            variable,
-            value: value.to_owned(),
-            is_default: false,
-        }
+        masked(variable, value, value)
+    }
+
+    fn masked(variable: &'static str, shown: &str, given: &str) -> Setting {
+        Setting::new(variable, shown.to_owned(), false, Some(given))
     }
 
     #[test]
@@ -106,5 +106,29 @@ mod tests {
             setting("HOST", "a"),
         ];
         assert_eq!(waiting_for_restart(&before, &now), ["PORT"]);
+    }
+
+    #[test]
+    fn what_is_masked_is_told_when_it_changes() {
+        let settings = |jwks, password| {
+            let database = format!("postgres://identite:{password}@db/identite");
+            [
+                masked("JWKS", "****", jwks),
+                masked("DATABASE_URL", "postgres://identite:****@db/identite", &database),
+                masked("OPERATOR_TOKEN", "****", password),
+            ]
+        };
+        let before = settings("one", "one");
+        assert_eq!(waiting_for_restart(&before, &settings("one", "one")), [""; 0]);
+        assert_eq!(waiting_for_restart(&before, &settings("two", "one")), ["JWKS"]);
+        assert_eq!(
+            waiting_for_restart(&before, &settings("one", "two")),
+            ["DATABASE_URL"]
+        );
+        let shown = format!("{before:?}");
+        assert!(
+            !shown.contains("one") && shown.contains("Fingerprint(****)"),
+            "{shown}"
+        );
     }
 }

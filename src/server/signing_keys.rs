@@ -22,6 +22,7 @@ pub(super) async fn follow(keys: Keys, calendar: SigningKeys, pool: Pool, clock:
         pool,
         clock,
         followed: Vec::new(),
+        complaint: None,
     };
     follower.look().await;
     io.spawn(async move {
@@ -41,16 +42,36 @@ struct Follower {
     clock: SharedClock,
     /// What the keys were told last: reading a key costs more than comparing its digest.
     followed: Vec<([u8; 32], KeyStage)>,
+    /// What the operator was told last: each trouble is told once.
+    complaint: Option<String>,
 }
 
 impl Follower {
     async fn look(&mut self) {
-        if let Err(error) = self.arrange().await {
-            tracing::debug!(%error, "the calendar of the signing keys was not followed: the keys stay as they are");
+        let complaint = match self.arrange().await {
+            Ok(unreadable) if unreadable.is_empty() => None,
+            Ok(unreadable) => Some(format!(
+                "no key of the deployment opens {}",
+                unreadable.join(", ")
+            )),
+            Err(error) => Some(error),
+        };
+        if self.complaint != complaint {
+            if let Some(problem) = &complaint {
+                // Sister nodes may sign with what this one neither knows nor publishes.
+                tracing::error!(
+                    problem,
+                    "the calendar of the signing keys is not followed as a whole"
+                );
+            } else {
+                tracing::info!("the calendar of the signing keys is followed again");
+            }
+            self.complaint = complaint;
         }
     }
 
-    async fn arrange(&mut self) -> Result<(), String> {
+    /// Gives the keys that cannot be opened.
+    async fn arrange(&mut self) -> Result<Vec<String>, String> {
         let database = self.pool.get().await.map_err(|error| error.to_string())?;
         let arrangement = self
             .calendar
@@ -59,16 +80,17 @@ impl Follower {
             .map_err(|error| error.to_string())?;
         drop(database);
         let digests: Vec<_> = arrangement
+            .keys
             .iter()
             .map(|key| (Sha256::digest(key.jwk.expose_secret()).into(), key.stage))
             .collect();
         if digests != self.followed {
             self.keys
-                .arrange(arrangement)
+                .arrange(arrangement.keys)
                 .await
                 .map_err(|error| error.to_string())?;
             self.followed = digests;
         }
-        Ok(())
+        Ok(arrangement.unreadable)
     }
 }

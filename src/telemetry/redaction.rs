@@ -7,8 +7,9 @@ use percent_encoding::percent_decode_str;
 /// What stands for a removed value.
 const REDACTED: &str = "***";
 
-/// Query parameters whose value opens a door or tells who somebody is. Compared without case.
-const SENSITIVE: [&str; 39] = [
+/// Query parameters whose value opens a door or tells who somebody is, those of forms that are posted included: somebody may send them
+/// by address all the same. Compared without case.
+const SENSITIVE: [&str; 47] = [
     "_csrf",
     "access_token",
     "api",
@@ -21,21 +22,25 @@ const SENSITIVE: [&str; 39] = [
     "code",
     "code_verifier",
     "confirm_password",
+    "contact_email",
     "did_you_mean",
     "email",
     "family_name",
     "given_name",
     "id_token",
     "id_token_hint",
+    "job",
     "login",
     "login_hint",
     "logout_hint",
     "logout_token",
     "magic_link_token",
     "nonce",
+    "official_contact_email_verification_token",
     "password",
     "phone_number",
     "preferred_username",
+    "recovery_code",
     "refresh_token",
     "request",
     "request_uri",
@@ -45,9 +50,13 @@ const SENSITIVE: [&str; 39] = [
     "state",
     "token",
     "totp_token",
+    "totptoken",
     "user_code",
     "username",
     "verify_email_token",
+    "webauthn_authentication_response_string",
+    "webauthn_registration_response_string",
+    "xsrf",
 ];
 
 /// A path with query, or a URL, with the values of sensitive parameters replaced by `***`; a fragment is dropped, and
@@ -132,6 +141,14 @@ mod tests {
                 "/users/sign-in-with-magic-link?magic_link_token=***",
             ),
             ("/cb?code=a&iss=b&state=c", "/cb?code=***&iss=b&state=***"),
+            (
+                "/users/official-contact-email-verification/1?contact_email=mairie%40exemple.fr",
+                "/users/official-contact-email-verification/1?contact_email=***",
+            ),
+            (
+                "/users/2fa-sign-in-with-totp?totpToken=123456&recovery_code=ab-cd",
+                "/users/2fa-sign-in-with-totp?totpToken=***&recovery_code=***",
+            ),
             (
                 "/cb?CODE=a&st%61te=c&code[]=d&code[0]=e",
                 "/cb?CODE=***&st%61te=***&code[]=***&code[0]=***",

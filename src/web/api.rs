@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, get, resource, to};
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpResponse, Responder, ResponseError};
@@ -16,7 +16,7 @@ use super::access_log::RequestId;
 use super::app::App;
 use super::client_address::address_of;
 use super::error::PageError;
-use super::gate::{climb, report};
+use super::gate::{climb, options, report};
 use super::session::Browser;
 use crate::journey::Ladder;
 
@@ -29,7 +29,8 @@ const BY_IP: (&str, Budget) = (
     },
 );
 
-/// Answers `GET path` with JSON to who has met the requirements of `ladder`; 401 to everybody else.
+/// Answers `GET path` with JSON to who has met the requirements of `ladder`; 401 to everybody else. HEAD runs nothing: questions write what
+/// they draw.
 #[must_use]
 pub fn question<F, Args>(path: &str, ladder: Ladder, handler: F) -> impl HttpServiceFactory + 'static
 where
@@ -56,6 +57,16 @@ async fn pass<B: MessageBody + 'static>(
     let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError().finish()));
     };
+    // A look from afar, as at a page: no requirement is evaluated, no challenge drawn.
+    if request.method() == Method::OPTIONS {
+        return Ok(request.into_response(options("GET,HEAD")));
+    }
+    if request.method() == Method::HEAD {
+        let mut response = HttpResponse::Ok();
+        response.insert_header((CONTENT_TYPE, "application/json"));
+        return Ok(request.into_response(response.finish()));
+    }
+
     let browser = Browser::of(&request, app.clone());
     request.extensions_mut().insert(browser.clone());
     let mut response = match admit(&app, ladder, &request, &browser).await {

@@ -136,16 +136,18 @@ pub async fn get_close_match(app: Data<App>, browser: Browser) -> Result<HttpRes
     html(&app, &shell(&app, &browser, None).await?, &page)
 }
 
-/// `GET /users/welcome/dirigeant`: seeing it is what counts. It can be looked at again.
+/// `GET /users/welcome/dirigeant`: seeing it is what counts. It can be looked at again. Whoever has no identity to show on it is led to
+/// prove one.
 ///
 /// # Errors
 /// When a part of the house does not answer.
 pub async fn get_welcome(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
-    let identity = app.certification.identity(person.user_id).await?;
-    let link = person.link_to_greet().or(person.selected_link());
-    let (Some(link), Some(identity)) = (link, identity) else {
+    let Some(link) = person.link_to_greet().or(person.selected_link()) else {
         return Ok(redirect("/"));
+    };
+    let Some(identity) = app.certification.identity(person.user_id).await? else {
+        return Ok(redirect(&Place::FranceConnect.path()));
     };
     let page = CertifiedPage::new(
         (person.given_name.as_deref(), person.family_name.as_deref()),

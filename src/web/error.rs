@@ -125,10 +125,31 @@ impl PageError {
         })
     }
 
+    /// Whether the message is a text of the protocol, or another that is agreed: those are in English.
+    fn is_in_english(&self) -> bool {
+        matches!(
+            self,
+            Self::AcrNotMet(_) | Self::Provider { .. } | Self::InvalidSiretHint(_)
+        )
+    }
+
+    /// The same in French, where the message is for the service rather than the person.
+    fn explanation(&self) -> Option<&'static str> {
+        match self {
+            Self::AcrNotMet(_) => Some(
+                "Le service exige, sur votre identité ou sur votre connexion, un niveau de garantie que ce compte ne permet pas d’atteindre.",
+            ),
+            Self::InvalidSiretHint(_) => Some("Le service a transmis un numéro SIRET qui n’est pas valable."),
+            _ => None,
+        }
+    }
+
     fn advice(&self) -> &'static str {
         match self {
-            Self::Busy { .. } | Self::Unavailable(_) => ErrorPage::BUSY,
-            Self::Fault(_) => ErrorPage::RETRY_LATER,
+            Self::Busy { .. } => ErrorPage::BUSY,
+            Self::Unavailable(_) => ErrorPage::UNAVAILABLE,
+            Self::AcrNotMet(_) => ErrorPage::ASK_THE_SERVICE,
+            _ if self.is_ours() => ErrorPage::RETRY_LATER,
             _ => ErrorPage::START_AGAIN,
         }
     }
@@ -170,7 +191,10 @@ impl PageError {
         let shell = Shell::default();
         let body = match self {
             Self::NotFound => renderer.render(&shell, &NotFoundPage { link })?,
-            Self::TooManyRequests { .. } => renderer.render(&shell, &TooManyRequestsPage { link })?,
+            Self::TooManyRequests { .. } => {
+                let reference = reference.to_owned();
+                renderer.render(&shell, &TooManyRequestsPage { reference, link })?
+            }
             Self::InteractionExpired => renderer.render(&shell, &InteractionExpiredPage { link })?,
             _ => renderer.render(&shell, &self.error_page(link, reference))?,
         };
@@ -190,8 +214,10 @@ impl PageError {
         ErrorPage {
             code,
             message: self.message(),
+            is_in_english: self.is_in_english(),
+            explanation: self.explanation(),
             advice: self.advice(),
-            reference: self.is_ours().then(|| reference.to_owned()),
+            reference: reference.to_owned(),
             link,
         }
     }
@@ -316,5 +342,88 @@ impl From<LogoutError> for PageError {
             LogoutError::Refused(error) => Self::provider(StatusCode::BAD_REQUEST, &error),
             LogoutError::Fault(fault) => fault.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::web::assets::Assets;
+    use crate::web::legal_texts::LegalTexts;
+
+    const REFERENCE: &str = "0123456789abcdef";
+
+    fn rendered(error: &PageError) -> String {
+        let renderer =
+            Renderer::new(Arc::new(Assets::load().unwrap()), false, LegalTexts::default()).unwrap();
+        let page = error.error_page(ReturnLink::home(), REFERENCE);
+        renderer.render(&Shell::default(), &page).unwrap()
+    }
+
+    #[test]
+    fn each_error_says_what_happened_and_what_helps() {
+        let retry_after = Duration::from_secs(5);
+        for (error, message, advice) in [
+            (
+                PageError::Unavailable("redis".to_owned()),
+                "Le service est momentanément indisponible.",
+                ErrorPage::UNAVAILABLE,
+            ),
+            (
+                PageError::Busy { retry_after },
+                "Le service est momentanément indisponible.",
+                ErrorPage::BUSY,
+            ),
+            (
+                PageError::fault("a cause"),
+                "Une erreur inattendue s’est produite de notre côté.",
+                ErrorPage::RETRY_LATER,
+            ),
+            (
+                PageError::AcrNotMet("none of the requested ACRs could be obtained"),
+                "<span lang=\"en\">none of the requested ACRs could be obtained</span>",
+                ErrorPage::ASK_THE_SERVICE,
+            ),
+            (
+                PageError::InvalidSiretHint("1".to_owned()),
+                "<span lang=\"en\">Siret_hint 1 is not valid (should be 14 digits)</span>",
+                ErrorPage::START_AGAIN,
+            ),
+            (
+                PageError::Provider {
+                    status: StatusCode::BAD_REQUEST,
+                    text: "invalid_request: a text".to_owned(),
+                },
+                "<span lang=\"en\">invalid_request: a text</span>",
+                ErrorPage::START_AGAIN,
+            ),
+            (
+                PageError::Provider {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    text: "server_error".to_owned(),
+                },
+                "<span lang=\"en\">server_error</span>",
+                ErrorPage::RETRY_LATER,
+            ),
+            (PageError::Csrf, "invalid csrf token", ErrorPage::START_AGAIN),
+        ] {
+            let page = rendered(&error);
+            assert!(page.contains(message), "{error}: {page}");
+            assert!(page.contains(advice), "{error}: {page}");
+            assert!(page.contains(REFERENCE), "{error}: the support desk can find it");
+        }
+    }
+
+    #[test]
+    fn a_text_for_services_is_explained_to_people() {
+        let page = rendered(&PageError::AcrNotMet(
+            "none of the requested ACRs could be obtained",
+        ));
+        assert!(page.contains("un niveau de garantie que ce compte ne permet pas d’atteindre"));
+        assert!(!page.contains("rechargez-la"), "loading it again does not help");
+        let page = rendered(&PageError::InvalidSiretHint("1".to_owned()));
+        assert!(page.contains("un numéro SIRET qui n’est pas valable"));
     }
 }

@@ -36,6 +36,9 @@ pub struct Gate {
     /// Whether a POST makes a password be hashed. While too many wait for that, it is refused at the door, before any store is asked:
     /// what cannot be served shall not slow down what can.
     pub hashes_passwords: bool,
+    /// Whether somebody who is signed in leaves the relying party's request that waits for them: who enters their account has something
+    /// else in mind, and what that request asks for is not asked there.
+    pub leaves_request: bool,
 }
 
 /// What becomes of a request with the header `Authorization`, which no page of ours makes a browser send.
@@ -84,8 +87,7 @@ pub async fn pass<B: MessageBody + 'static>(
     };
     // A look from afar: no requirement is evaluated, nothing is written.
     if request.method() == Method::OPTIONS && !gate.allow.is_empty() {
-        let answer = HttpResponse::Ok().insert_header((ALLOW, gate.allow)).finish();
-        return Ok(request.into_response(answer));
+        return Ok(request.into_response(options(gate.allow)));
     }
     if request.method() == Method::HEAD && gate.allow.contains("HEAD") {
         let mut response = HttpResponse::Ok();
@@ -111,6 +113,12 @@ pub async fn pass<B: MessageBody + 'static>(
     forbid_keeping(gate.caching, headers);
     browser.write_cookies(headers);
     Ok(response)
+}
+
+/// The answer to `OPTIONS` on a path that answers the methods `allow`.
+#[must_use]
+pub fn options(allow: &'static str) -> HttpResponse {
+    HttpResponse::Ok().insert_header((ALLOW, allow)).finish()
 }
 
 enum Admission {
@@ -156,15 +164,35 @@ async fn admit(
     if gate.ladder.is_empty() {
         return Ok(Admission::Enter);
     }
+    if gate.leaves_request {
+        leave_request(browser).await?;
+    }
     match climb(browser, gate.ladder).await? {
         None => Ok(Admission::Enter),
         Some(place) => {
-            if gate.is_worth_coming_back_to() && place.remembers_the_way() {
+            if gate.is_worth_coming_back_to()
+                && place.remembers_the_way()
+                && !is_way_to_relying_party(request)
+            {
                 remember_the_way(app, request, browser).await?;
             }
             Ok(Admission::Elsewhere(place.path()))
         }
     }
+}
+
+/// Forgets the request of a relying party that waits for somebody who is signed in. Its own pages find it again by its address.
+async fn leave_request(browser: &Browser) -> Result<(), PageError> {
+    let journey = browser.journey().await?;
+    if journey.person.is_some() && journey.visit.interaction.is_some() {
+        browser.update(|visit| visit.interaction = None).await?;
+    }
+    Ok(())
+}
+
+/// The request that waits leads back there by itself, as long as it waits; afterwards nothing is there.
+fn is_way_to_relying_party(request: &ServiceRequest) -> bool {
+    request.path().starts_with("/interaction/")
 }
 
 /// Climbs a ladder for this browser and does on the way what needs no question. Gives the place where a requirement is to be met, or

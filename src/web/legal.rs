@@ -5,6 +5,7 @@ use actix_web::web::Data;
 
 use super::app::App;
 use super::error::PageError;
+use super::form::Query;
 use super::page::html;
 use super::pages::legal::{AccessibilityPage, PrivacyPage, TermsPage};
 use super::render::{Page, Shell};
@@ -14,24 +15,28 @@ use crate::journey::Person;
 /// `GET /conditions-generales-d-utilisation`
 ///
 /// # Errors
-/// When a part of the house does not answer.
-pub async fn get_terms(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+/// When the query cannot be read, or a part of the house does not answer.
+pub async fn get_terms(app: Data<App>, browser: Browser, _: Query) -> Result<HttpResponse, PageError> {
     document(&app, &browser, &TermsPage).await
 }
 
 /// `GET /politique-de-confidentialite`
 ///
 /// # Errors
-/// When a part of the house does not answer.
-pub async fn get_privacy(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+/// When the query cannot be read, or a part of the house does not answer.
+pub async fn get_privacy(app: Data<App>, browser: Browser, _: Query) -> Result<HttpResponse, PageError> {
     document(&app, &browser, &PrivacyPage).await
 }
 
 /// `GET /accessibilite`
 ///
 /// # Errors
-/// When a part of the house does not answer.
-pub async fn get_accessibility(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
+/// When the query cannot be read, or a part of the house does not answer.
+pub async fn get_accessibility(
+    app: Data<App>,
+    browser: Browser,
+    _: Query,
+) -> Result<HttpResponse, PageError> {
     document(&app, &browser, &AccessibilityPage).await
 }
 

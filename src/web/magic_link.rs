@@ -17,7 +17,7 @@ use super::session::Browser;
 use super::sign_in::{identified, refuse_address};
 use super::sign_up::refuse_if_undeliverable;
 use crate::accounts::{MagicLinkOutcome, MagicLinkRequest, OpenedSession};
-use crate::domain::LinkToken;
+use crate::domain::{LinkToken, calendar};
 
 /// `POST /users/send-magic-link`
 ///
@@ -43,6 +43,7 @@ pub async fn get_sent(app: Data<App>, browser: Browser) -> Result<HttpResponse, 
     let email = browser.visit().await?.email;
     let page = MagicLinkSentPage {
         email: email.map(|email| email.as_str().to_owned()),
+        lifetime: calendar::lasting(app.accounts.magic_link_lifetime()),
     };
     html(&app, &shell(&app, &browser, None).await?, &page)
 }

@@ -19,6 +19,7 @@ mod gate;
 mod home;
 mod join_organization;
 mod legal;
+pub mod legal_texts;
 mod magic_link;
 mod manage_organizations;
 mod moderations;

@@ -11,6 +11,7 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use super::assets::Assets;
+use super::legal_texts::LegalTexts;
 use super::notifications::Notification;
 
 const EXTENSION: &str = ".hbs";
@@ -130,6 +131,8 @@ pub enum RenderError {
 /// All templates, compiled.
 pub struct Renderer {
     templates: Handlebars<'static>,
+    measures_audience: bool,
+    texts: LegalTexts,
 }
 
 #[derive(Serialize)]
@@ -144,6 +147,8 @@ struct LayoutView<'a> {
     notification: Option<Notification>,
     user_label: Option<&'a str>,
     menu: Vec<MenuView>,
+    /// Whether the page loads the script of the statistics.
+    measures_audience: bool,
     content: &'a str,
 }
 
@@ -155,11 +160,12 @@ struct MenuView {
 }
 
 impl Renderer {
-    /// Compiles the embedded templates.
+    /// Compiles the embedded templates. `measures_audience`: `FEATURE_LOAD_THIRD_PARTY_TRACKING_SCRIPTS`; `texts`: what the operator
+    /// says in the place of ours.
     ///
     /// # Errors
     /// When a template is not valid.
-    pub fn new(assets: Arc<Assets>) -> Result<Self, RenderError> {
+    pub fn new(assets: Arc<Assets>, measures_audience: bool, texts: LegalTexts) -> Result<Self, RenderError> {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
         templates.set_prevent_indent(true);
@@ -180,7 +186,11 @@ impl Renderer {
                 .register_template_string(name, source)
                 .map_err(Box::new)?;
         }
-        Ok(Self { templates })
+        Ok(Self {
+            templates,
+            measures_audience,
+            texts,
+        })
     }
 
     /// Makes the HTML document of a page.
@@ -188,7 +198,10 @@ impl Renderer {
     /// # Errors
     /// When the template asks for something the model, the shell or the assets lack.
     pub fn render<P: Page>(&self, shell: &Shell, page: &P) -> Result<String, RenderError> {
-        let content = self.templates.render(P::TEMPLATE, &ContentView { shell, page })?;
+        let content = match self.texts.of(P::TEMPLATE) {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.templates.render(P::TEMPLATE, &ContentView { shell, page })?),
+        };
         let notification = shell.notification.filter(|_| P::SHOWS_NOTIFICATION);
         let (layout, menu, user_label) = match P::LAYOUT {
             Layout::Connexion => ("layouts/connexion", Vec::new(), None),
@@ -205,6 +218,7 @@ impl Renderer {
             notification,
             user_label,
             menu,
+            measures_audience: self.measures_audience,
             content: &content,
         };
         Ok(self.templates.render(layout, &view)?)
@@ -353,7 +367,8 @@ mod tests {
                 "Choisir".into()
             }
         }
-        let renderer = Renderer::new(Arc::new(Assets::load().unwrap())).unwrap();
+        let renderer =
+            Renderer::new(Arc::new(Assets::load().unwrap()), false, LegalTexts::default()).unwrap();
         let form = Form {
             organizations: [],
             asks_which: false,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::web::{ServiceConfig, get, post, resource, to};
+use actix_web::web::{ServiceConfig, get, head, method, post, resource, to};
 use actix_web::{Resource, Route};
 use identite_actors::rate_limiter::Budget;
 
@@ -31,9 +32,7 @@ const PAGES_BY_IP: (&str, Budget) = (
 pub fn mount(config: &mut ServiceConfig) {
     oidc::mount(config);
     registers::mount(config);
-    config
-        .route("/dist/{path:.*}", get().to(assets::dist))
-        .route("/favicon.ico", get().to(assets::favicon));
+    asset_files(config);
     account_pages(config);
     sign_in_pages(config);
     organization_pages(config);
@@ -44,24 +43,41 @@ pub fn mount(config: &mut ServiceConfig) {
     config.service(unknown());
 }
 
+/// What browsers load besides pages.
+fn asset_files(config: &mut ServiceConfig) {
+    const DIST: &str = "/dist/{path:.*}";
+    const FAVICON: &str = "/favicon.ico";
+    config
+        .route(DIST, get().to(assets::dist))
+        .route(DIST, head().to(assets::dist))
+        .route(DIST, method(Method::OPTIONS).to(asset_methods))
+        .route(FAVICON, get().to(assets::favicon))
+        .route(FAVICON, head().to(assets::favicon))
+        .route(FAVICON, method(Method::OPTIONS).to(asset_methods));
+}
+
+async fn asset_methods() -> actix_web::HttpResponse {
+    gate::options("GET,HEAD")
+}
+
 /// The account. Path, requirements, handlers.
 #[rustfmt::skip]
 fn account_pages(config: &mut ServiceConfig) {
     config
-        .service(page("/", ladders::DASHBOARD, Methods::get(home::get)))
-        .service(page("/connection-and-account", ladders::ADMINISTRATION, Methods::get(account::get_connection)))
-        .service(page("/personal-information", ladders::DASHBOARD, Methods::get(account::get_personal_information).post(account::post_personal_information)))
-        .service(page("/mes-sessions", ladders::DASHBOARD, Methods::get(where_signed_in::get)))
-        .service(page("/mes-sessions/fermer", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end)))
-        .service(page("/mes-sessions/fermer-les-autres", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end_others)))
-        .service(page("/mes-sessions/historique", ladders::DASHBOARD, Methods::get(where_signed_in::get_history)))
-        .service(page("/manage-organizations", ladders::DASHBOARD, Methods::get(manage_organizations::get)))
-        .service(page("/users/quit-organization/{id}", ladders::MEMBER, Methods::only_post(manage_organizations::post_quit)))
-        .service(page("/users/cancel-moderation/{id}", ladders::DASHBOARD, Methods::only_post(manage_organizations::post_cancel)))
-        .service(page("/users/delete", ladders::ADMINISTRATION, Methods::only_post(account::post_delete)))
-        .service(page("/conditions-generales-d-utilisation", ladders::OPEN, Methods::get(legal::get_terms)))
-        .service(page("/politique-de-confidentialite", ladders::OPEN, Methods::get(legal::get_privacy)))
-        .service(page("/accessibilite", ladders::OPEN, Methods::get(legal::get_accessibility)));
+        .service(account_page("/", ladders::DASHBOARD, Methods::get(home::get)))
+        .service(account_page("/connection-and-account", ladders::ADMINISTRATION, Methods::get(account::get_connection)))
+        .service(account_page("/personal-information", ladders::DASHBOARD, Methods::get(account::get_personal_information).post(account::post_personal_information)))
+        .service(account_page("/mes-sessions", ladders::DASHBOARD, Methods::get(where_signed_in::get)))
+        .service(account_page("/mes-sessions/fermer", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end)))
+        .service(account_page("/mes-sessions/fermer-les-autres", ladders::DASHBOARD, Methods::only_post(where_signed_in::post_end_others)))
+        .service(account_page("/mes-sessions/historique", ladders::DASHBOARD, Methods::get(where_signed_in::get_history)))
+        .service(account_page("/manage-organizations", ladders::DASHBOARD, Methods::get(manage_organizations::get)))
+        .service(account_page("/users/quit-organization/{id}", ladders::MEMBER, Methods::only_post(manage_organizations::post_quit)))
+        .service(account_page("/users/cancel-moderation/{id}", ladders::DASHBOARD, Methods::only_post(manage_organizations::post_cancel)))
+        .service(account_page("/users/delete", ladders::ADMINISTRATION, Methods::only_post(account::post_delete)))
+        .service(open_page("/conditions-generales-d-utilisation", Methods::get(legal::get_terms)))
+        .service(open_page("/politique-de-confidentialite", Methods::get(legal::get_privacy)))
+        .service(open_page("/accessibilite", Methods::get(legal::get_accessibility)));
 }
 
 /// Signing in and up; proving an address; passwords.
@@ -90,25 +106,25 @@ fn second_factor_pages(config: &mut ServiceConfig) {
         .service(page("/users/2fa-sign-in-with-recovery-code", ladders::EMAIL_VERIFIED, Methods::get(second_factor::get_recovery).post(second_factor::post_recovery)))
         .service(page("/users/double-authentication-choice", ladders::ENROLMENT, Methods::get(factors::get_choice_during_sign_in)))
         .service(page("/users/2fa-successfully-configured", ladders::EMAIL_PROVEN, Methods::get(factors::get_configured).post(factors::post_configured)))
-        .service(page("/double-authentication", ladders::ADMINISTRATION, Methods::get(factors::get_choice_in_account)))
-        .service(page("/delete-totp-configuration", ladders::ADMINISTRATION, Methods::only_post(factors::post_delete_totp)))
-        .service(page("/set-force-2fa", ladders::ADMINISTRATION, Methods::only_post(factors::post_everywhere)))
-        .service(page("/codes-de-secours", ladders::ADMINISTRATION, Methods::get(factors::get_recovery_codes).post(factors::post_recovery_codes)));
+        .service(account_page("/double-authentication", ladders::ADMINISTRATION, Methods::get(factors::get_choice_in_account)))
+        .service(account_page("/delete-totp-configuration", ladders::ADMINISTRATION, Methods::only_post(factors::post_delete_totp)))
+        .service(account_page("/set-force-2fa", ladders::ADMINISTRATION, Methods::only_post(factors::post_everywhere)))
+        .service(account_page("/codes-de-secours", ladders::ADMINISTRATION, Methods::get(factors::get_recovery_codes).post(factors::post_recovery_codes)));
 }
 
 /// Adding an application of one-time codes, and the questions that lead to a factor: the same in the account and on the way to a service.
 #[rustfmt::skip]
 fn factor_pages(config: &mut ServiceConfig) {
     config
-        .service(page("/is-totp-app-installed", ladders::ADMINISTRATION, Methods::get(factors::get_tool::<InAccount>)))
-        .service(page("/totp-configuration", ladders::TOTP_ADMINISTRATION, Methods::get(factors::get_totp::<InAccount>).post(factors::post_totp::<InAccount>)))
-        .service(page("/mfa-decision-helper", ladders::ADMINISTRATION, Methods::get(decision_helper::get_device::<InAccount>)))
-        .service(page("/mfa-decision-helper/passkey", ladders::ADMINISTRATION, Methods::get(decision_helper::get_passkey::<InAccount>)))
-        .service(page("/mfa-decision-helper/can-install-software", ladders::ADMINISTRATION, Methods::get(decision_helper::get_software_question::<InAccount>)))
-        .service(page("/mfa-decision-helper/can-install-software/software", ladders::ADMINISTRATION, Methods::get(decision_helper::get_software::<InAccount>)))
-        .service(page("/mfa-decision-helper/can-install-software/smartphone", ladders::ADMINISTRATION, Methods::get(decision_helper::get_smartphone_question::<InAccount>)))
-        .service(page("/mfa-decision-helper/can-install-software/smartphone/app", ladders::ADMINISTRATION, Methods::get(decision_helper::get_smartphone::<InAccount>)))
-        .service(page("/mfa-decision-helper/can-install-software/external-help-needed", ladders::ADMINISTRATION, Methods::get(decision_helper::get_external_help::<InAccount>)))
+        .service(account_page("/is-totp-app-installed", ladders::ADMINISTRATION, Methods::get(factors::get_tool::<InAccount>)))
+        .service(account_page("/totp-configuration", ladders::TOTP_ADMINISTRATION, Methods::get(factors::get_totp::<InAccount>).post(factors::post_totp::<InAccount>)))
+        .service(account_page("/mfa-decision-helper", ladders::ADMINISTRATION, Methods::get(decision_helper::get_device::<InAccount>)))
+        .service(account_page("/mfa-decision-helper/passkey", ladders::ADMINISTRATION, Methods::get(decision_helper::get_passkey::<InAccount>)))
+        .service(account_page("/mfa-decision-helper/can-install-software", ladders::ADMINISTRATION, Methods::get(decision_helper::get_software_question::<InAccount>)))
+        .service(account_page("/mfa-decision-helper/can-install-software/software", ladders::ADMINISTRATION, Methods::get(decision_helper::get_software::<InAccount>)))
+        .service(account_page("/mfa-decision-helper/can-install-software/smartphone", ladders::ADMINISTRATION, Methods::get(decision_helper::get_smartphone_question::<InAccount>)))
+        .service(account_page("/mfa-decision-helper/can-install-software/smartphone/app", ladders::ADMINISTRATION, Methods::get(decision_helper::get_smartphone::<InAccount>)))
+        .service(account_page("/mfa-decision-helper/can-install-software/external-help-needed", ladders::ADMINISTRATION, Methods::get(decision_helper::get_external_help::<InAccount>)))
         .service(page("/users/is-totp-app-installed", ladders::ENROLMENT, Methods::get(factors::get_tool::<DuringSignIn>)))
         .service(page("/users/totp-configuration", ladders::TOTP_ENROLMENT, Methods::get(factors::get_totp::<DuringSignIn>).post(factors::post_totp::<DuringSignIn>)))
         .service(page("/users/mfa-decision-helper", ladders::ENROLMENT, Methods::get(decision_helper::get_device::<DuringSignIn>)))
@@ -174,9 +190,9 @@ fn ceremonies(config: &mut ServiceConfig) {
         .service(page("/users/sign-in-with-discoverable-passkey", ladders::OPEN, Methods::only_post(passkeys::post_discoverable)))
         .service(page("/users/2fa-sign-in-with-passkey", ladders::EMAIL_VERIFIED, Methods::only_post(passkeys::post_second_factor)))
         .service(page("/users/passkeys/verify-registration", ladders::ENROLMENT, Methods::only_post(passkeys::post_registration_on_the_way)))
-        .service(page("/passkeys/verify-registration", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_registration)))
-        .service(page("/passkeys/rename", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_rename)))
-        .service(page("/delete-passkeys/{credential_id}", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_delete)));
+        .service(account_page("/passkeys/verify-registration", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_registration)))
+        .service(account_page("/passkeys/rename", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_rename)))
+        .service(account_page("/delete-passkeys/{credential_id}", ladders::ADMINISTRATION, Methods::only_post(passkeys::post_delete)));
 }
 
 /// The handlers of a path.
@@ -232,12 +248,32 @@ pub fn page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFac
     gated(path, page_gate(ladder, &methods), methods)
 }
 
+/// A page of somebody's account.
+#[must_use]
+fn account_page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
+    let gate = Gate {
+        leaves_request: true,
+        ..page_gate(ladder, &methods)
+    };
+    gated(path, gate, methods)
+}
+
 /// A page with a form that holds a password.
 #[must_use]
 fn password_page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
     let gate = Gate {
         hashes_passwords: true,
         ..page_gate(ladder, &methods)
+    };
+    gated(path, gate, methods)
+}
+
+/// A text for everybody, which needs no session: the header `Authorization` is passed over (spec/accounts.md Q-24).
+#[must_use]
+fn open_page(path: &str, methods: Methods) -> impl HttpServiceFactory + 'static {
+    let gate = Gate {
+        authorization: AuthorizationHeader::Ignored,
+        ..page_gate(ladders::OPEN, &methods)
     };
     gated(path, gate, methods)
 }
@@ -261,6 +297,7 @@ fn page_gate(ladder: Ladder, methods: &Methods) -> Gate {
         caching: Caching::NoStoreAnywhere,
         authorization: AuthorizationHeader::Refused,
         hashes_passwords: false,
+        leaves_request: false,
     }
 }
 
@@ -282,6 +319,7 @@ fn unknown() -> impl HttpServiceFactory + 'static {
         caching: Caching::NoStoreAnywhere,
         authorization: AuthorizationHeader::Ignored,
         hashes_passwords: false,
+        leaves_request: false,
     };
     resource("/{path:.*}")
         .default_service(to(not_found))

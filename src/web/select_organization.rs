@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use super::app::App;
 use super::error::PageError;
 use super::form::{Form, Query};
-use super::gate::{go_on, redirect};
+use super::gate::go_on;
 use super::page::{html, notification, shell};
 use super::pages::organizations::{Establishment, OrganizationTile, SelectOrganizationPage};
 use super::session::Browser;
@@ -27,7 +27,7 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
 
-/// Takes the choice.
+/// Takes the choice, and leads on to what is still to be done for this organization.
 ///
 /// # Errors
 /// When it is none of the person's organizations, or a part of the house does not answer.
@@ -48,9 +48,6 @@ pub async fn post(browser: Browser, Form(fields): Form) -> Result<HttpResponse, 
     browser
         .update(|visit| visit.answer_prompt(Prompt::SelectOrganization))
         .await?;
-    if journey.interaction().is_none() && journey.visit.referrer.is_none() {
-        return Ok(redirect("/"));
-    }
     go_on(&browser).await
 }
 

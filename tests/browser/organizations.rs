@@ -93,6 +93,8 @@ async fn a_request_is_made_through_the_tile_and_withdrawn() {
         browser.find(tile).await;
         let moved = browser.moved_since_input(save).await;
         assert!(moved.abs() < 1.0, "{save} moved by {moved} px when the tile came");
+        let said = browser.property("#aria-live-message", "textContent").await;
+        assert!(said.starts_with("Organisation trouvée : Bnp paribas"), "{said:?}");
         look_at(&browser, JOIN, "join-found").await;
         browser.click(tile).await;
         look_at(&browser, PENDING, "moderation-pending").await;
@@ -102,6 +104,29 @@ async fn a_request_is_made_through_the_tile_and_withdrawn() {
         look_at(&browser, MANAGE, "organizations-pending").await;
         browser.click_caption("Annuler ma demande de rattachement").await;
         browser.expect_text("rattachement a bien été annulée").await;
+    })
+    .await;
+}
+
+/// Safari before 16 lacks what sends a form as its button would.
+#[tokio::test]
+async fn the_tile_works_in_browsers_of_some_years_ago() {
+    let server = TestServer::start().await;
+    browse(async |browser| {
+        sign_in(&browser, &server, "lion@darkangels.world").await;
+        open(
+            &browser,
+            &server,
+            "/users/join-organization?do_not_propose_suggestions=true",
+        )
+        .await;
+        browser.expect_title(JOIN).await;
+        let older = "delete HTMLFormElement.prototype.requestSubmit;";
+        let aged = browser.driver.execute(older, Vec::new()).await;
+        aged.expect("the script runs");
+        browser.type_into_label(LABEL, BANK).await;
+        browser.click("#organization-info-libelle").await;
+        browser.expect_title(PENDING).await;
     })
     .await;
 }

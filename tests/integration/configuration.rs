@@ -226,6 +226,79 @@ async fn the_development_data_is_loaded_on_a_development_machine_only() {
     assert!(text(&output.stderr).contains("DEPLOY_ENV=localhost only"));
 }
 
+/// Runs commands one after the other on a development machine, with what it takes for them. Gives what each told.
+async fn run_at_home(
+    database: &TestDatabase,
+    commands: &'static [&'static [&'static str]],
+    more: &[(&'static str, &str)],
+) -> Vec<String> {
+    let mut environment = vec![
+        ("DEPLOY_ENV", "localhost".to_owned()),
+        ("DATABASE_URL", database.url.clone()),
+        ("SMTP_URL", "console:".to_owned()),
+    ];
+    environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let running = tokio::task::spawn_blocking(move || {
+        let mut told = Vec::new();
+        for command in commands {
+            let output = run(command, &environment);
+            assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+            told.push(text(&output.stdout));
+        }
+        told
+    });
+    running.await.expect("they ran")
+}
+
+#[tokio::test]
+async fn migrations_bring_the_development_data_where_that_is_asked_for() {
+    let database = TestDatabase::create_empty().await;
+    let commands: &[&[&str]] = &[&["migrate", "--check"], &["migrate"], &["migrate"]];
+    let told = run_at_home(&database, commands, &[("RUN_FIXTURES", "True")]).await;
+    assert!(
+        told[0].contains("would load the development data set"),
+        "{}",
+        told[0]
+    );
+    assert!(told[1].contains("applied V1__reference_schema"), "{}", told[1]);
+    for told in &told[1..] {
+        assert!(told.ends_with("development data set loaded\n"), "{told}");
+    }
+    assert_eq!(database.count("SELECT count(*) FROM users").await, 83);
+
+    let database = TestDatabase::create_empty().await;
+    run_at_home(&database, &[&["migrate"]], &[("RUN_FIXTURES", "true")]).await;
+    assert_eq!(database.count("SELECT count(*) FROM users").await, 0);
+}
+
+#[tokio::test]
+async fn migrations_that_are_to_bring_development_data_elsewhere_do_nothing() {
+    let database = TestDatabase::create_empty().await;
+    let environment = replaced(production(&database.url), &[("RUN_FIXTURES", Some("True"))]);
+    let outputs = tokio::task::spawn_blocking(move || {
+        [&["migrate"][..], &["migrate", "--check"]].map(|command| run(command, &environment))
+    });
+    for output in outputs.await.expect("they ran") {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("DEPLOY_ENV=localhost only"));
+    }
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(database.count(tables).await, 0);
+}
+
+#[tokio::test]
+async fn the_development_data_brings_the_migrations_that_it_needs() {
+    let database = TestDatabase::create_empty().await;
+    let commands: &[&[&str]] = &[&["fixtures", "load"], &["fixtures", "load"]];
+    let told = run_at_home(&database, commands, &[]).await;
+    assert!(told[0].contains("applied V1__reference_schema"), "{}", told[0]);
+    assert_eq!(
+        told[1],
+        "the database is up to date\ndevelopment data set loaded\n"
+    );
+    assert_eq!(database.count("SELECT count(*) FROM users").await, 83);
+}
+
 #[tokio::test]
 async fn a_restart_on_a_development_machine_signs_nobody_out() {
     // PostgreSQL is all it needs there.
@@ -269,27 +342,13 @@ async fn a_restart_on_a_development_machine_signs_nobody_out() {
 #[tokio::test]
 async fn an_empty_database_becomes_a_running_house_in_two_commands() {
     let database = TestDatabase::create_empty().await;
-    let environment = vec![
-        ("DEPLOY_ENV", "localhost".to_owned()),
-        ("DATABASE_URL", database.url.clone()),
-        ("SMTP_URL", "console:".to_owned()),
+    let commands: &[&[&str]] = &[
+        &["migrate"],
+        &["fixtures", "load"],
+        &["migrate"],
+        &["fixtures", "load"],
     ];
-    let told = tokio::task::spawn_blocking(move || {
-        let mut told = Vec::new();
-        for command in [
-            &["migrate"][..],
-            &["fixtures", "load"],
-            &["migrate"],
-            &["fixtures", "load"],
-        ] {
-            let output = run(command, &environment);
-            assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
-            told.push(text(&output.stdout));
-        }
-        told
-    })
-    .await
-    .expect("they ran");
+    let told = run_at_home(&database, commands, &[]).await;
     assert!(told[0].contains("applied V1__reference_schema"), "{}", told[0]);
     assert_eq!(told[2], "the database is up to date\n");
     let server = TestServer::start_on(database, Options::default().without("REDIS_URL")).await;

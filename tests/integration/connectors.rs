@@ -1,12 +1,16 @@
 //! The connectors against the mocks, through HTTP, and against systems that misbehave.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
 use identite::connectors::debounce::Deliverability;
-use identite::connectors::{CallError, ConnectorMetrics, Debounce, HttpClient, HttpSettings, PwnedPasswords};
-use identite::domain::Email;
+use identite::connectors::{
+    ApiEntreprise, ApiEntrepriseSettings, CallError, ConnectorMetrics, Debounce, HttpClient, HttpSettings,
+    Play, PwnedPasswords, Waiting,
+};
+use identite::domain::{Email, Siret};
 use identite::mail::Mails;
 use identite::testing::Mocks;
 use identite_actors::clock::SystemClock;
@@ -19,6 +23,7 @@ pub fn client(timeout: Duration) -> HttpClient {
     let metrics = ConnectorMetrics::register(&prometheus::Registry::new()).unwrap();
     let settings = HttpSettings {
         timeout,
+        waiting: Waiting::People,
         verify_tls_certificates: true,
     };
     HttpClient::new(
@@ -101,6 +106,37 @@ async fn a_system_that_does_not_answer_is_given_up_in_time() {
     let email = Email::parse("agent@exemple.fr").unwrap();
     assert_eq!(debounce.check(&email).await, Err(CallError::Timeout));
     assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+/// The second try gets what the first one has left of the time.
+#[tokio::test]
+async fn whoever_is_cut_off_late_is_not_waited_for_twice() {
+    const TIME: Duration = Duration::from_secs(3);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let base_url: Url = format!("http://{}/", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    std::thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        assert!(first.read(&mut [0; 4096]).unwrap() > 0);
+        std::thread::sleep(TIME / 2);
+        drop(first);
+        let _second = listener.accept().unwrap();
+        std::thread::sleep(2 * TIME);
+    });
+    let settings = ApiEntrepriseSettings {
+        base_url,
+        token: SecretString::from("token").into(),
+        context: "ProConnect Identité".to_owned(),
+        recipient: "13002526500013".to_owned(),
+        play: Play::Nothing,
+    };
+    let register = ApiEntreprise::new(&client(TIME), settings);
+    let siret: Siret = "13002526500013".parse().unwrap();
+    let started = Instant::now();
+    assert_eq!(register.establishment(&siret).await, Err(CallError::Timeout));
+    let elapsed = started.elapsed();
+    assert!(elapsed > TIME / 2 && elapsed < TIME + TIME / 3, "{elapsed:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use identite::mail::Envelope;
 
-use crate::support::{Behaviour, Options, TestDatabase, TestServer};
+use crate::support::{Behaviour, Mailbox, Options, TestDatabase, TestServer};
 
 const RECIPIENT: &str = "agent@exemple.test";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -290,6 +290,30 @@ async fn a_graceful_stop_lets_current_mails_leave() {
     assert_eq!(server.mailbox.mails().len(), 1);
     let delivered = "SELECT count(*) FROM identite_outbox WHERE delivered_at IS NOT NULL";
     assert_eq!(server.database().count(delivered).await, 1);
+}
+
+/// The mail server of the tests offers no encryption.
+#[tokio::test]
+async fn the_url_says_whether_mails_leave_unencrypted() {
+    let mailbox = Mailbox::start();
+    let with = |option: &str| {
+        let url = format!("{}?pool=true&{option}", mailbox.url());
+        Options::default().with("SMTP_URL", &url)
+    };
+    let server = TestServer::start_with(with("requireTLS=true")).await;
+    commit(server.database(), "confidential").await;
+    wait_for_rows(
+        server.database(),
+        1,
+        "attempts = 1 AND last_error IS NOT NULL AND delivered_at IS NULL",
+    )
+    .await;
+    assert!(mailbox.mails().is_empty());
+
+    let server = TestServer::start_with(with("ignoreTLS=true")).await;
+    commit(server.database(), "for everybody").await;
+    mailbox.wait_for(RECIPIENT, "for everybody").await;
+    assert_eq!(mailbox.mails().len(), 1);
 }
 
 #[tokio::test]

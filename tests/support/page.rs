@@ -117,6 +117,8 @@ impl Page {
         assert!(self.header("cache-control").contains("no-store"), "{what}");
         assert_eq!(self.header("content-type"), "text/html; charset=utf-8", "{what}");
         assert_eq!(self.header("x-request-id").len(), 16, "{what}");
+        let reference = format!("Référence à donner au support : {}", self.header("x-request-id"));
+        assert!(self.text().contains(&reference), "{what}");
     }
 
     /// The value of a header; empty when there is none.

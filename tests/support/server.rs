@@ -367,6 +367,7 @@ fn command(
         .env("DEPLOY_ENV", "localhost")
         .env("HOST", origin)
         .env("PORT", base_url.port().expect("a port").to_string())
+        .env("LISTEN_ADDRESS", "127.0.0.1")
         .env(
             "OPERATOR_LISTEN",
             format!("127.0.0.1:{}", operator_url.port().expect("a port")),

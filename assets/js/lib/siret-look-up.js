@@ -1,4 +1,7 @@
 // A tile with the organization of the SIRET in the field, once the field holds one.
+import { announce } from './announce.js';
+import { submitForm } from './submit-form.js';
+
 const PAUSE_MS = 250;
 const SIRET = /^(\s*\d){14}\s*$/;
 const NOT_FOUND = "Nous n'avons pas trouvé votre organisation.";
@@ -21,6 +24,7 @@ export function followSiret(form, field) {
     alert.hidden = true;
     field.removeAttribute('aria-describedby');
     submit.removeAttribute('aria-label');
+    announce('');
   }
 
   // What comes below must not move under somebody's finger when the answer arrives.
@@ -45,6 +49,7 @@ export function followSiret(form, field) {
     badge.classList.toggle('fr-badge--info', organization.siegeSocial);
     badge.classList.toggle('fr-badge--new', !organization.siegeSocial);
     tile.hidden = false;
+    announce(`Organisation trouvée : ${organization.libelle}, ${organization.adresse}`);
   }
 
   async function lookUp() {
@@ -69,7 +74,7 @@ export function followSiret(form, field) {
     }
   }
 
-  name.addEventListener('click', () => form.requestSubmit());
+  name.addEventListener('click', () => submitForm(form));
   field.addEventListener('input', () => {
     clearTimeout(pending);
     request?.abort();

@@ -12,6 +12,12 @@ function release() {
   document.getElementById('loader-bar')?.classList.remove('loading');
 }
 
+function disableButtons() {
+  if (!submitted) return;
+  disabled = [...document.querySelectorAll('button:not(:disabled)')];
+  for (const button of disabled) button.disabled = true;
+}
+
 /** Whether a form of the page was sent and no answer has come yet. */
 export const isOnItsWay = () => submitted;
 
@@ -23,8 +29,8 @@ export function guardSubmissions() {
       return;
     }
     submitted = true;
-    disabled = [...document.querySelectorAll('button:not(:disabled)')];
-    for (const button of disabled) button.disabled = true;
+    // The browser gathers the fields after this event, and leaves out a button that is disabled by then.
+    setTimeout(disableButtons, 0);
     setTimeout(release, GIVEN_UP_AFTER_MS);
   });
   window.addEventListener('beforeunload', () => document.getElementById('loader-bar')?.classList.add('loading'));

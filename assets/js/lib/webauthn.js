@@ -1,5 +1,7 @@
 // The browser's passkey ceremonies, from and to the JSON of the WebAuthn specification.
 // Browsers of before 2023 lack the native conversions: the same is done by hand.
+import { submitForm } from './submit-form.js';
+
 const BASE64URL = { toBytes: (text) => {
   const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
@@ -84,5 +86,5 @@ export async function register(optionsUrl) {
 /** Puts the answer of a ceremony in the hidden form and sends it. */
 export function sendForm(form, answer) {
   form.querySelector('input[name^="webauthn_"]').value = answer;
-  form.requestSubmit();
+  submitForm(form);
 }

@@ -153,6 +153,7 @@ fn each_remark_of_production() {
         ("REDIS_URL", "memory:"),
         ("ARGON2_MEMORY_KIB", "1024"),
         ("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
+        ("SMTP_URL", "smtps://mail.internal?tls.rejectUnauthorized=false"),
         ("FEATURE_BYPASS_MODERATION", "True"),
         (
             "ENTREPRISE_API_URL",
@@ -230,6 +231,16 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
         "expected an smtp or smtps URL, or console:",
     ),
     ("SMTP_URL", "smtp:", "expected an smtp or smtps URL, or console:"),
+    (
+        "SMTP_URL",
+        "smtp:///mail",
+        "expected an smtp or smtps URL, or console:",
+    ),
+    (
+        "SMTP_URL",
+        "smtps://mail.internal?poll=true",
+        "no such option: poll",
+    ),
     ("FEATURE_RATE_LIMIT_BY_IP", "true", "expected True or False"),
     ("FEATURE_RATE_LIMIT_BY_IP", "", "expected True or False"),
     ("PORT", "-1", "expected a whole number from 0 to 65535"),

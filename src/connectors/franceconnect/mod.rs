@@ -27,6 +27,8 @@ use crate::domain::franceconnect_identity::UnusableClaim;
 const ACR_VALUES: &str = "eidas1";
 /// What is logged of an error code that the provider sends.
 const ERROR_CODE_LIMIT: usize = 40;
+/// The code was used already, has expired, or is none (RFC 6749 §5.2).
+const INVALID_GRANT: &str = "invalid_grant";
 
 /// How this server is known to `FranceConnect`.
 #[derive(Clone)]
@@ -107,6 +109,15 @@ pub enum FranceConnectError {
     /// What came back cannot be used.
     #[error(transparent)]
     Unusable(#[from] UnusableClaim),
+}
+
+impl FranceConnectError {
+    /// Whether the provider or we have to mend something: everything but a code that is not good any more, which somebody brought
+    /// too late or twice.
+    #[must_use]
+    pub fn is_a_fault(&self) -> bool {
+        !matches!(self, Self::Refused(code) if code == INVALID_GRANT)
+    }
 }
 
 #[derive(Deserialize)]
@@ -334,4 +345,24 @@ fn printable(code: &str) -> String {
         .filter(|character| character.is_ascii_alphanumeric() || *character == '_')
         .take(ERROR_CODE_LIMIT)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_is_not_good_any_more_is_no_fault() {
+        let refused = |code: &str| FranceConnectError::Refused(code.to_owned());
+        assert!(!refused("invalid_grant").is_a_fault());
+        for fault in [
+            refused("invalid_client"),
+            refused("400"),
+            CallError::Timeout.into(),
+            Distrust::Signature.into(),
+            UnusableClaim("birthdate").into(),
+        ] {
+            assert!(fault.is_a_fault(), "{fault}");
+        }
+    }
 }

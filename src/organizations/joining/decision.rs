@@ -207,8 +207,9 @@ fn first_that_holds(candidacy: &Candidacy<'_>, contact_domains: &mut Vec<String>
             }
         }
     }
-    // 16
-    if let Some(approved) = candidacy.domain_types.iter().find(|kind| kind.is_approved()) {
+    // 16: where several types are approved, one that makes nobody external counts
+    let approved = candidacy.domain_types.iter().filter(|kind| kind.is_approved());
+    if let Some(approved) = approved.min_by_key(|kind| **kind == EmailDomainType::External) {
         return Outcome::Link(NewLink {
             is_external: *approved == EmailDomainType::External,
             ..NewLink::by(By::Domain)

@@ -243,3 +243,27 @@ fn a_domain_that_hinders_nobody_is_passed_over() {
         assert_eq!(decide(&unknown(&email, &siret, types)).outcome, expected);
     }
 }
+
+/// whichever row is older.
+#[test]
+fn a_domain_that_is_approved_twice_makes_nobody_external() {
+    use EmailDomainType::{External, OfficialContact, TrackdechetsPostalMail, Verified};
+
+    let email = Email::parse("jean@acme.world").unwrap();
+    let siret: Siret = "39234600300198".parse().unwrap();
+    for (types, is_external) in [
+        (&[External, Verified][..], false),
+        (&[Verified, External], false),
+        (&[External, TrackdechetsPostalMail], false),
+        (&[External, OfficialContact, External], false),
+        (&[External, External], true),
+        (&[External], true),
+    ] {
+        let link = NewLink {
+            is_external,
+            ..NewLink::by(LinkVerificationType::Domain)
+        };
+        let decision = decide(&unknown(&email, &siret, types));
+        assert_eq!(decision.outcome, Outcome::Link(link), "{types:?}");
+    }
+}

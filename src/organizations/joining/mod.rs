@@ -122,7 +122,14 @@ impl Organizations {
             }
         };
         found.unwrap_or_else(|error| {
-            tracing::warn!(?directory, ?error, "an official contact is not known");
+            match error {
+                ContactError::Unavailable => {
+                    tracing::error!(?directory, %error, "nobody knows an official contact now");
+                }
+                ContactError::NotFound | ContactError::Unusable => {
+                    tracing::warn!(?directory, %error, "an official contact is not known");
+                }
+            }
             Vec::new()
         })
     }

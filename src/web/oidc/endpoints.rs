@@ -1,10 +1,10 @@
 //! The endpoints that relying parties call themselves.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT, AUTHORIZATION, Accept, CACHE_CONTROL, CONTENT_TYPE, Header, HeaderName, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
@@ -14,6 +14,7 @@ use crate::oidc::{
     Body, ClientCertificate, ClientRequest, EndpointError, IntrospectionAnswer, ProtocolError,
     UserinfoAnswer, UserinfoRequest,
 };
+use crate::web::access_log::RequestId;
 use crate::web::app::App;
 use crate::web::budgets;
 use crate::web::client_address::client_address;
@@ -118,7 +119,11 @@ pub(super) async fn userinfo(app: Data<App>, request: HttpRequest, payload: Payl
         method: request.method().as_str().to_owned(),
         authorization: header(&request, AUTHORIZATION),
         query: query.into_pairs(),
-        body: read_body(&request, payload).await,
+        body: if request.method() == Method::POST {
+            read_body(&request, payload).await
+        } else {
+            Body::Absent
+        },
         origin: cors::origin(&request),
         dpop: dpop(&request),
         certificate: certificate(&app, &request),
@@ -213,7 +218,7 @@ fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpRespon
     }
     if prefers_html(request) {
         let page = PageError::provider(status, &error.error);
-        return match page.page(&app.renderer, None, "") {
+        return match page.page(&app.renderer, None, &RequestId::of(request)) {
             Ok(page) => response
                 .content_type("text/html; charset=utf-8")
                 .body(page.into_body()),

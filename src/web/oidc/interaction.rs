@@ -163,8 +163,14 @@ async fn remember(
         .await
 }
 
+/// The request is over, and with it the way that led to it.
 async fn forget(browser: &Browser) -> Result<(), PageError> {
-    browser.update(|visit| visit.interaction = None).await
+    browser
+        .update(|visit| {
+            visit.interaction = None;
+            visit.referrer = None;
+        })
+        .await
 }
 
 fn require_binding(app: &App, request: &HttpRequest, uid: &str) -> Result<(), PageError> {

@@ -19,6 +19,8 @@ use crate::web::pages::oidc::AutoSubmitPage;
 use crate::web::render::Shell;
 use crate::web::session::Browser;
 
+/// Where people are asked, if they are to be.
+const LOGOUT: &str = "/oauth/logout";
 /// Where people land who are signed out and have nowhere else to go.
 const SIGNED_OUT: &str = "/users/start-sign-in/?notification=logout_success";
 
@@ -109,6 +111,10 @@ pub(super) async fn success(
     Query(query): Query,
 ) -> Result<HttpResponse, PageError> {
     app.oidc.check_logged_out_client(query.one("client_id")?).await?;
+    // Whoever has confirmed is signed out by now: somebody who is not has followed a link, and is asked.
+    if app.oidc.asks_before_logout() && authentication_of(&browser).await?.is_some() {
+        return Ok(redirect(LOGOUT));
+    }
     browser.sign_out(EndReason::Logout).await?;
     Ok(redirect(SIGNED_OUT))
 }

@@ -31,6 +31,7 @@ const fn open(allow: &'static str) -> Gate {
         caching: Caching::NoStore,
         authorization: AuthorizationHeader::Ignored,
         hashes_passwords: false,
+        leaves_request: false,
     }
 }
 

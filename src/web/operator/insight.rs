@@ -188,7 +188,7 @@ fn not_an_action() -> HttpResponse {
 fn actor(request: &HttpRequest) -> String {
     let address = request.peer_addr().map_or_else(
         || "an unknown address".to_owned(),
-        |address| address.ip().to_string(),
+        |address| address.ip().to_canonical().to_string(),
     );
     format!("operator page from {address}")
 }

@@ -40,7 +40,11 @@ impl CertifiedPage {
             family_name: family_name.unwrap_or_default().to_owned(),
             email: email.to_owned(),
             birth_date: identity.birthdate.map(shown),
-            birth_place: identity.birthplace.clone().filter(|place| !place.is_empty()),
+            birth_place: identity
+                .birthplace
+                .as_deref()
+                .filter(|place| !place.is_empty())
+                .map(place),
             is_female: gender(identity) == Some(Gender::Female),
             organization: OrganizationTile {
                 certified: true,
@@ -159,13 +163,13 @@ impl CloseMatchPage {
         items.push(if is_born_in_france {
             item(
                 "Commune de naissance",
-                text(&identity.birthplace),
+                identity.birthplace.as_deref().map_or_else(String::new, place),
                 Criterion::BirthPlace,
             )
         } else {
             item(
                 "Pays de naissance",
-                text(&identity.birthcountry),
+                identity.birthcountry.as_deref().map_or_else(String::new, place),
                 Criterion::BirthCountry,
             )
         });
@@ -216,4 +220,60 @@ fn gender(identity: &RecordedIdentity) -> Option<Gender> {
 /// `24/08/1962`
 fn shown(date: NaiveDate) -> String {
     date.format("%d/%m/%Y").to_string()
+}
+
+/// A commune or a country as INSEE numbers it, `code INSEE 75107`, since no list of ours has the names of all; another text as it is.
+fn place(text: &str) -> String {
+    match text.as_bytes() {
+        [first, second, rest @ ..]
+            if first.is_ascii_digit()
+                && matches!(second, b'0'..=b'9' | b'A' | b'B')
+                && rest.len() == 3
+                && rest.iter().all(u8::is_ascii_digit) =>
+        {
+            format!("code INSEE {text}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_called_what_it_is() {
+        for (text, expected) in [
+            ("75107", "code INSEE 75107"),
+            ("2A004", "code INSEE 2A004"),
+            ("99109", "code INSEE 99109"),
+            ("Ajaccio", "Ajaccio"),
+            ("Paris", "Paris"),
+            ("7510", "7510"),
+            ("751070", "751070"),
+            ("", ""),
+        ] {
+            assert_eq!(place(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_country_of_birth_is_shown_with_its_code() {
+        let refusal = CertificationRefusal {
+            organization: "Herisson".to_owned(),
+            siren: "792713778".to_owned(),
+            register: "Registre National des Entreprises".to_owned(),
+            matches: Vec::new(),
+        };
+        let identity = RecordedIdentity {
+            birthcountry: Some("99109".to_owned()),
+            ..RecordedIdentity::default()
+        };
+        let page = CloseMatchPage::new(refusal, &identity, ReturnLink::home());
+        let item = page.items.last().unwrap();
+        assert_eq!(
+            (item.label, item.value.as_str()),
+            ("Pays de naissance", "code INSEE 99109")
+        );
+    }
 }

@@ -53,10 +53,14 @@ pub struct ErrorPage {
     pub code: String,
     /// What happened, in words that may be shown: never the text of an exception.
     pub message: Option<String>,
+    /// Whether the message is in English, as texts of the protocol are.
+    pub is_in_english: bool,
+    /// The message in words for the person, where it is for the service.
+    pub explanation: Option<&'static str>,
     /// What to do now.
     pub advice: &'static str,
-    /// The correlation reference the log holds too.
-    pub reference: Option<String>,
+    /// What the log calls the request.
+    pub reference: String,
     /// The way out.
     pub link: ReturnLink,
 }
@@ -69,6 +73,10 @@ impl ErrorPage {
     /// Advice when the server has too much to do (503).
     pub const BUSY: &'static str =
         "Beaucoup de personnes se connectent en ce moment. Rien n’est perdu : réessayez dans une minute.";
+    /// Advice when a store or another part of the house does not answer (503).
+    pub const UNAVAILABLE: &'static str = "Un de nos systèmes ne répond pas en ce moment : réessayez dans une minute. Un formulaire en cours sera peut-être à remplir de nouveau.";
+    /// Advice when the service insists on what the account cannot reach.
+    pub const ASK_THE_SERVICE: &'static str = "Recharger cette page n’y changera rien. Retournez sur le service et demandez-lui quel niveau il attend, ou quel autre accès il propose.";
 }
 
 impl Page for ErrorPage {
@@ -105,6 +113,8 @@ impl Page for NotFoundPage {
 /// A budget is spent (K3).
 #[derive(Debug, Clone, Serialize)]
 pub struct TooManyRequestsPage {
+    /// What the log calls the request.
+    pub reference: String,
     /// The way out.
     pub link: ReturnLink,
 }

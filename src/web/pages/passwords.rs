@@ -67,6 +67,8 @@ impl Page for VerifyEmailPage {
 pub struct MagicLinkSentPage {
     /// Where the link was sent, when the session still knows.
     pub email: Option<String>,
+    /// How long the link signs in: `une heure`.
+    pub lifetime: String,
 }
 
 impl Page for MagicLinkSentPage {

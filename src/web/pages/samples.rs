@@ -24,6 +24,7 @@ use super::joining::{
     PublicSectorOnlyPage, SuggestionsPage,
 };
 use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
+use super::logout::ConfirmLogoutPage;
 use super::manage_organizations::{ManageOrganizationsPage, PendingRequest};
 use super::moderations::{PendingModerationPage, RejectedModerationPage, RequestDetails};
 use super::official_contact::{AskWhichEmailPage, ContactCodePage};
@@ -36,6 +37,7 @@ use super::passwords::{
 use super::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::sign_in::{SignInPage, StartSignInPage};
 use crate::web::assets::Assets;
+use crate::web::legal_texts::LegalTexts;
 use crate::web::notifications::Notification;
 use crate::web::render::{Page, Renderer, Shell};
 
@@ -87,7 +89,7 @@ fn organization(id: i32, libelle: &str, certified: bool) -> OrganizationTile {
 pub fn samples() -> Vec<(&'static str, String)> {
     let assets = Arc::new(Assets::load().unwrap());
     let mut samples = Samples {
-        renderer: Renderer::new(assets).unwrap(),
+        renderer: Renderer::new(assets, false, LegalTexts::default()).unwrap(),
         documents: Vec::new(),
     };
     add_sign_in(&mut samples);
@@ -170,6 +172,13 @@ fn add_sign_in(samples: &mut Samples) {
         "logout",
         &Shell::default(),
         &AutoSubmitPage::logout("0123456789abcdef"),
+    );
+    samples.add(
+        "confirm-logout",
+        &Shell::default(),
+        &ConfirmLogoutPage {
+            xsrf: "0123456789abcdef".to_owned(),
+        },
     );
     samples.add(
         "magic-link-auto",
@@ -511,12 +520,18 @@ fn add_passwords(samples: &mut Samples) {
     samples.add(
         "magic-link-sent",
         &shell(),
-        &MagicLinkSentPage { email: Some(email()) },
+        &MagicLinkSentPage {
+            email: Some(email()),
+            lifetime: "une heure".to_owned(),
+        },
     );
     samples.add(
         "magic-link-sent-unknown",
         &shell(),
-        &MagicLinkSentPage { email: None },
+        &MagicLinkSentPage {
+            email: None,
+            lifetime: "30 minutes".to_owned(),
+        },
     );
     let magic_link = SignInWithMagicLinkPage {
         magic_link_token: "token".to_owned(),
@@ -622,22 +637,37 @@ fn add_moderations(samples: &mut Samples) {
 
 fn add_errors(samples: &mut Samples) {
     let service = || ReturnLink::service("kjhgf", "server_error", "Too many requests");
+    let reference = || "0123456789abcdef".to_owned();
     let invalid_redirect_uri = ErrorPage {
         code: "400".to_owned(),
         message: Some("invalid_redirect_uri: redirect_uri did not match any registered uri".to_owned()),
+        is_in_english: true,
+        explanation: None,
         advice: ErrorPage::START_AGAIN,
-        reference: None,
+        reference: reference(),
         link: ReturnLink::home(),
     };
     samples.add("error-400", &Shell::default(), &invalid_redirect_uri);
     let fault = ErrorPage {
         code: "500".to_owned(),
         message: None,
+        is_in_english: false,
+        explanation: None,
         advice: ErrorPage::RETRY_LATER,
-        reference: Some("01JD3Z8K5T".to_owned()),
+        reference: reference(),
         link: service(),
     };
     samples.add("error-500", &Shell::default(), &fault);
+    let out_of_reach = ErrorPage {
+        code: "access_denied".to_owned(),
+        message: Some(crate::oidc::ACR_NOT_MET.to_owned()),
+        is_in_english: true,
+        explanation: Some("Le service exige un niveau que ce compte ne permet pas d’atteindre."),
+        advice: ErrorPage::ASK_THE_SERVICE,
+        reference: reference(),
+        link: ReturnLink::service("kjhgf", "access_denied", crate::oidc::ACR_NOT_MET),
+    };
+    samples.add("error-access-denied", &Shell::default(), &out_of_reach);
     samples.add(
         "error-404",
         &Shell::default(),
@@ -648,7 +678,10 @@ fn add_errors(samples: &mut Samples) {
     samples.add(
         "error-429",
         &Shell::default(),
-        &TooManyRequestsPage { link: service() },
+        &TooManyRequestsPage {
+            reference: reference(),
+            link: service(),
+        },
     );
     samples.add(
         "interaction-expired",

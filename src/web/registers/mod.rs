@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::web::{Data, ServiceConfig, get, to};
+use actix_web::web::{Data, ServiceConfig, get, head, to};
 use actix_web::{Error, HttpResponse, Resource, Responder};
 use identite_actors::rate_limiter::Budget;
 use serde_json::json;
@@ -20,6 +20,7 @@ pub use pings::Pings;
 
 use super::app::App;
 use super::client_address::address_of;
+use super::gate;
 
 /// Requests of one address, while `FEATURE_RATE_LIMIT_BY_IP` is on.
 type IpBudget = (&'static str, Budget);
@@ -59,7 +60,8 @@ where
     F::Output: Responder + 'static,
 {
     Resource::new(path)
-        .route(get().to(handler))
+        .route(get().to(handler.clone()))
+        .route(head().to(handler))
         .default_service(to(async || message(StatusCode::NOT_FOUND, "Not Found")))
         .wrap(from_fn(move |request, next| around(budget, request, next)))
 }
@@ -69,6 +71,9 @@ async fn around<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if request.method() == Method::OPTIONS {
+        return Ok(request.into_response(gate::options("GET,HEAD")));
+    }
     let mut response = match refused(limiter, budget, &request).await {
         Some(answer) => request.into_response(answer),
         None => next.call(request).await?.map_into_boxed_body(),

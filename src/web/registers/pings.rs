@@ -51,13 +51,17 @@ impl Pings {
 }
 
 impl Ping {
-    /// Whether the system answers, as of at most [`VERDICT_HOLDS`] before `now`.
-    async fn is_well(&self, now: DateTime<Utc>) -> bool {
+    /// Whether `system`, whose ping this is, answers, as of at most [`VERDICT_HOLDS`] before `now`. The operator is told when it is
+    /// asked in vain, and not again by a verdict that is kept.
+    async fn is_well(&self, system: &str, now: DateTime<Utc>) -> bool {
         let mut last = self.verdict.lock().await;
         if let Some((_, is_well)) = last.filter(|(asked_at, _)| now - *asked_at < VERDICT_HOLDS) {
             return is_well;
         }
         let is_well = (self.ask)().await;
+        if !is_well {
+            tracing::error!(system, "a remote system does not answer its ping");
+        }
         *last = Some((now, is_well));
         is_well
     }
@@ -68,7 +72,7 @@ pub(super) async fn ping(app: Data<App>, system: Path<String>) -> HttpResponse {
     let Some(ping) = app.pings.0.get(system.as_str()) else {
         return message(StatusCode::NOT_FOUND, "Not Found");
     };
-    if ping.is_well(app.clock.now()).await {
+    if ping.is_well(&system, app.clock.now()).await {
         HttpResponse::Ok().json(json!({}))
     } else {
         message(StatusCode::BAD_GATEWAY, "Bad Gateway")

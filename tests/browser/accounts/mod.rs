@@ -1,6 +1,7 @@
 //! What a person does with an account in a real browser, with and without script, with the keyboard alone.
 
 mod account;
+mod audience;
 mod links;
 mod plain_pages;
 mod sign_up;

@@ -6,9 +6,9 @@ use serde_json::json;
 use url::Url;
 
 use super::identity::{EMAIL, LOGIN, sign_out_there, signed_in};
-use super::{insert_user, text};
+use super::{PASSWORD, insert_user, text};
 use crate::support::{
-    FakeFranceConnect, Options, Page, RelyingParty, Script, TestServer, Visitor, parameter,
+    FakeFranceConnect, Options, Page, RelyingParty, Script, TestServer, Visitor, http_get, parameter,
 };
 
 const CERTIFICATION: &str = "https://proconnect.gouv.fr/assurance/certification-dirigeant";
@@ -215,6 +215,16 @@ async fn a_close_match_shows_what_differs_of_ones_own_identity_only() {
         Some("interaction_required"),
         "nothing is selected any more"
     );
+    let metrics = http_get(server.operator_url.join("metrics").unwrap())
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        "identite_certifications_total{outcome=\"close_match\"} 1",
+        "identite_certifications_total{outcome=\"certified\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
 }
 
 #[tokio::test]
@@ -271,6 +281,76 @@ async fn a_certification_is_renewed_where_it_is_asked_for_and_nowhere_else() {
         "Choisir une organisation - ProConnect",
         "and it is not chosen again unasked"
     );
+}
+
+/// The link of [`house`] becomes that of an executive who is still to be greeted, certified at `verified_at`.
+async fn not_greeted_yet(server: &TestServer, verified_at: &str) {
+    server
+        .database()
+        .execute(&format!(
+            "UPDATE users_organizations
+             SET verification_type = 'organization_dirigeant', verified_at = {verified_at}, has_been_greeted = false
+             WHERE user_id = (SELECT id FROM users WHERE email = '{EMAIL}')"
+        ))
+        .await;
+}
+
+/// From the page that asks for an identity to FranceConnect, and back.
+async fn prove_identity(visitor: &Visitor, fake: &FakeFranceConnect, page: &Page) -> Page {
+    assert_eq!(page.title(), "Vérifier votre identité - ProConnect");
+    let authorization = visitor.submit(page, LOGIN, &[]).await.location();
+    let answer = fake.sign_in(&authorization);
+    let back = visitor.get(&format!("{LOGIN}/callback?{answer}")).await;
+    sign_out_there(visitor, &back).await
+}
+
+/// Rows that other programs wrote: an executive whose identity nobody has on record.
+#[tokio::test]
+async fn an_executive_without_an_identity_is_asked_for_one_and_greeted_once() {
+    for verified_at in ["NULL", "now() - interval '2 days'", "now()"] {
+        let (server, fake, _, service) = house(DANONE, "", Options::default()).await;
+        not_greeted_yet(&server, verified_at).await;
+        let visitor = server.visitor();
+        let page = visitor.sign_in_as(EMAIL, PASSWORD).await;
+        assert_eq!(
+            page.title(),
+            "Vérifier votre identité - ProConnect",
+            "{verified_at}"
+        );
+        let page = visitor.get("/users/welcome/dirigeant").await;
+        assert_eq!(page.url.path(), "/users/franceconnect", "{verified_at}");
+        let account = visitor.get("/manage-organizations").await;
+        assert_eq!(
+            account.url.path(),
+            "/manage-organizations",
+            "it stays within reach"
+        );
+        let page = prove_identity(&visitor, &fake, &page).await;
+        assert_eq!(page.title(), "Compte certifié - ProConnect", "{verified_at}");
+        assert_eq!(link(&server).await, "organization_dirigeant true");
+        let page = visitor.submit(&page, "/users/welcome", &[]).await;
+        assert_eq!(page.title(), "Accueil - ProConnect");
+
+        visitor.sign_out().await;
+        let page = visitor.sign_in_as(EMAIL, PASSWORD).await;
+        assert_eq!(page.title(), "Accueil - ProConnect", "once is enough");
+        let plain = service.authorization_url(&server, &[]);
+        let end = visitor.get(plain.as_str()).await;
+        assert!(parameter(&end.location(), "code").is_some(), "{verified_at}");
+    }
+}
+
+#[tokio::test]
+async fn an_executive_without_an_identity_reaches_the_service_once_there_is_one() {
+    let (server, fake, visitor, service) = house(DANONE, "", Options::default()).await;
+    not_greeted_yet(&server, "NULL").await;
+    let request = service.authorization_url(&server, &[]);
+    let page = visitor.get(request.as_str()).await;
+    let page = prove_identity(&visitor, &fake, &page).await;
+    assert_eq!(page.title(), "Compte certifié - ProConnect");
+    let end = visitor.submit(&page, "/users/welcome", &[]).await;
+    assert!(parameter(&end.location(), "code").is_some());
+    assert_eq!(link(&server).await, "organization_dirigeant true");
 }
 
 #[tokio::test]

@@ -57,6 +57,11 @@ async fn expect_outage(server: &TestServer, visitor: &Visitor, service: &Relying
         parameter(&elsewhere, "code").is_some(),
         "other services go on: {elsewhere}"
     );
+    let log = server.expect_discreet_log(&["Ulysse", "DUBOIS"]).await;
+    assert!(
+        log.contains("ERROR a register tells nothing of executives"),
+        "{log}"
+    );
 }
 
 #[tokio::test]

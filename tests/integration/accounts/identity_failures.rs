@@ -259,6 +259,60 @@ async fn a_provider_that_is_down_is_explained_and_can_be_tried_again() {
     assert_eq!(names(&server).await, "Angela DUBOIS");
 }
 
+/// The lines of the log that an operator is woken by.
+fn errors_of_franceconnect(log: &str) -> usize {
+    log.lines()
+        .filter(|line| line.contains("ERROR") && line.contains("FranceConnect"))
+        .count()
+}
+
+#[tokio::test]
+async fn the_operator_is_told_of_what_franceconnect_gets_wrong_and_not_of_what_people_do() {
+    let (server, fake, visitor) = house().await;
+    let state = parameter(&depart(&visitor, LOGIN).await, "state").unwrap();
+    for answer in [
+        format!("error=access_denied&state={state}"),
+        format!("error=server_error&state={state}"),
+        "error=server_error&state=guessed".to_owned(),
+        "code=the-code&state=guessed".to_owned(),
+    ] {
+        let page = visitor.get(&format!("{CALLBACK}?{answer}")).await;
+        assert_eq!(place(&page), FAILED, "{answer}");
+    }
+    let log = server.expect_discreet_log(&[&state]).await;
+    assert_eq!(errors_of_franceconnect(&log), 0, "a state is good once: {log}");
+
+    let state = parameter(&depart(&visitor, LOGIN).await, "state").unwrap();
+    let page = visitor
+        .get(&format!("{CALLBACK}?error=server_error&state={state}"))
+        .await;
+    assert_eq!(place(&page), FAILED);
+    fake.play(Script {
+        signs_with_another_key: true,
+        ..Script::default()
+    });
+    let answer = fake.sign_in(&depart(&visitor, LOGIN).await);
+    let page = visitor.get(&format!("{CALLBACK}?{answer}")).await;
+    assert_eq!(place(&page), FAILED);
+    fake.play(Script {
+        token_status: 500,
+        ..Script::default()
+    });
+    let answer = fake.sign_in(&depart(&visitor, LOGIN).await);
+    let page = visitor.get(&format!("{CALLBACK}?{answer}")).await;
+    assert_eq!(page.status.as_u16(), 503);
+    // What it says of itself is in doubt by now, and fetched again.
+    fake.play(Script {
+        discovery_status: 503,
+        ..Script::default()
+    });
+    let page = visitor.get("/users/franceconnect").await;
+    let page = visitor.submit(&page, LOGIN, &[]).await;
+    assert_eq!(page.status.as_u16(), 503);
+    let log = server.expect_discreet_log(&[&state, "DUBOIS"]).await;
+    assert_eq!(errors_of_franceconnect(&log), 4, "{log}");
+}
+
 #[tokio::test]
 async fn nobody_listening_is_told_at_once_and_the_way_back_is_open() {
     let nowhere = format!("http://localhost:{}", free_port());

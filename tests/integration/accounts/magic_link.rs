@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::{
     MAGIC_LINK, authenticating_browsers, count_mails, insert_user, mailed_link, parameter, place, text,
 };
-use crate::support::{TestServer, Visitor};
+use crate::support::{Options, TestServer, Visitor};
 
 const EMAIL: &str = "agent@exemple.fr";
 const INVALID: &str = "/users/start-sign-in?notification=invalid_magic_link";
@@ -51,6 +51,22 @@ async fn a_link_signs_in_once_in_the_browser_that_asked() {
         place(&other.submit(&page, "/users/sign-in-with-magic-link", &[]).await),
         INVALID
     );
+}
+
+#[tokio::test]
+async fn people_are_told_how_long_a_link_is_good() {
+    let options = Options::default().with("MAGIC_LINK_TOKEN_EXPIRATION_DURATION_IN_MINUTES", "15");
+    for (options, lifetime) in [(Options::default(), "une heure"), (options, "15 minutes")] {
+        let server = TestServer::start_with(options).await;
+        insert_user(server.database(), EMAIL, &[]).await;
+        let visitor = server.visitor();
+        ask(&server, &visitor, EMAIL, 1).await;
+        let told = format!("valable {lifetime}");
+        let page = visitor.get("/users/magic-link-sent").await;
+        assert!(page.text().contains(&told), "{told}: {}", page.text());
+        let mail = server.mailbox.wait_for(EMAIL, MAGIC_LINK).await;
+        assert!(mail.text().contains(&told), "{told}: {}", mail.text());
+    }
 }
 
 #[tokio::test]

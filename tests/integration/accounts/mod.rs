@@ -1,5 +1,6 @@
 //! What a person does with an account, against the real program: every page with its success and its failures.
 
+mod audience;
 mod certification;
 mod certification_outages;
 mod cookies;

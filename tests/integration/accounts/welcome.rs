@@ -1,7 +1,7 @@
 //! `/users/welcome`, the whole way of an account that was imported, the legal pages
 
 use super::{GOOD_PASSWORD, PASSWORD, count_mails, enter_code, insert_user, place};
-use crate::support::TestServer;
+use crate::support::{Options, TestServer};
 
 const EMAIL: &str = "agent@exemple.fr";
 const WELCOME: &str = "Votre compte ProConnect a bien été créé";
@@ -92,4 +92,29 @@ async fn the_legal_pages_are_read_without_a_session() {
         assert!(page.status.is_success() && !page.heading().is_empty(), "{path}");
         assert_eq!(visitor.cookie("/", "session"), None, "{path} opens no session");
     }
+}
+
+/// The texts of an operator stand in the place of ours, as they are; those that are not there leave ours.
+#[tokio::test]
+async fn an_operator_has_legal_pages_of_their_own() {
+    let texts = tempfile::tempdir().unwrap();
+    let terms = "<h1>Conditions de la maison</h1>\n<p>{{rien}} n’est <em>remplacé</em>.</p>";
+    std::fs::write(
+        texts.path().join("conditions-generales-d-utilisation.html"),
+        terms,
+    )
+    .unwrap();
+    let directory = texts.path().to_str().unwrap();
+    let server = TestServer::start_with(Options::default().with("LEGAL_TEXTS_DIRECTORY", directory)).await;
+    let visitor = server.visitor();
+    let page = visitor.get("/conditions-generales-d-utilisation").await;
+    assert_eq!(page.heading(), "Conditions de la maison");
+    assert!(page.body.contains(terms));
+    assert_eq!(
+        page.title(),
+        "Conditions Générales d'Utilisation - ProConnect",
+        "header and footer are ours"
+    );
+    let page = visitor.get("/accessibilite").await;
+    assert_eq!(page.heading(), "Déclaration d’accessibilité");
 }

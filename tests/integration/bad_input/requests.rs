@@ -150,6 +150,19 @@ async fn head_and_options_are_answered_without_looking_further() {
             "HEAD {target}"
         );
     }
+    for target in [
+        "/api/webauthn/generate-registration-options",
+        "/api/webauthn/generate-authentication-options-for-first-factor",
+        "/api/webauthn/generate-authentication-options-for-second-factor",
+        "/api/webauthn/generate-authentication-options-for-discoverable",
+    ] {
+        let answer = send(&server, "HEAD", target, &[]).await;
+        assert_eq!(answer.status, 200, "HEAD {target}");
+        assert_eq!(answer.header("content-type"), "application/json", "HEAD {target}");
+        assert_eq!(answer.body, "", "HEAD {target}");
+        assert_eq!(answer.header("set-cookie"), "", "HEAD {target}");
+        expect_read_only(&server, target).await;
+    }
     for (method, target) in [
         ("HEAD", "/nothing"),
         ("OPTIONS", "/nothing"),
@@ -160,6 +173,43 @@ async fn head_and_options_are_answered_without_looking_further() {
             404,
             "{method} {target}"
         );
+    }
+    server.expect_discreet_log(&[]).await;
+}
+
+/// `OPTIONS` tells that the path is only read.
+async fn expect_read_only(server: &TestServer, target: &str) {
+    let answer = send(server, "OPTIONS", target, &[]).await;
+    assert_eq!(answer.status, 200, "OPTIONS {target}");
+    assert_eq!(answer.header("allow"), "GET,HEAD", "OPTIONS {target}");
+    assert_eq!(answer.body, "", "OPTIONS {target}");
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body_where_nothing_is_written() {
+    let server = TestServer::start().await;
+    for target in [
+        "/api/sirene/organization-info/21370261600011",
+        "/api/sirene/organization-info/1234",
+        "/api/sirene/search?q=clamart",
+        "/api/sirene/search?q=a",
+        "/api/sirene/ping",
+        "/api/nobody/ping",
+        "/favicon.ico",
+        "/dist/mail-proconnect.png",
+        "/dist/nothing.css",
+    ] {
+        let read = send(&server, "GET", target, &[]).await;
+        let looked_at = send(&server, "HEAD", target, &[]).await;
+        assert_eq!(looked_at.status, read.status, "HEAD {target}");
+        assert_eq!(looked_at.body, "", "HEAD {target}");
+        for name in ["content-type", "content-length", "cache-control", "etag"] {
+            assert_eq!(looked_at.header(name), read.header(name), "HEAD {target}: {name}");
+        }
+        expect_read_only(&server, target).await;
+    }
+    for target in ["/favicon.ico", "/dist/mail-proconnect.png"] {
+        expect_not_found_page(&send(&server, "POST", target, &[]).await, target);
     }
     server.expect_discreet_log(&[]).await;
 }
@@ -216,7 +266,18 @@ async fn a_page_is_not_for_programs_with_an_authorization_header() {
             "{target}: the session of the browser stays"
         );
     }
-    // On the way from and to a relying party the header is passed over.
+    // Texts for everybody need no session: there the header is passed over, and so it is on the way from and to a relying party.
+    for target in [
+        "/conditions-generales-d-utilisation",
+        "/politique-de-confidentialite",
+        "/accessibilite",
+    ] {
+        let page = send(&server, "GET", target, &headers).await;
+        assert_eq!(page.status, 200, "{target}");
+        let unreadable = format!("{target}?a=%ff");
+        let page = send(&server, "GET", &unreadable, &headers).await;
+        page.expect_error(400, "n’a pas le bon format");
+    }
     let client = crate::support::RelyingParty::default();
     client.register(server.database()).await;
     let url = client.authorization_url(&server, &[("prompt", "none")]);

@@ -78,9 +78,12 @@ async fn a_bound_token_is_worth_nothing_without_its_key() {
         (401, "invalid_token")
     );
     let as_bearer = showing("Bearer", token, None);
-    assert_eq!(
-        code_of(provider.oidc.userinfo(as_bearer).await),
-        (401, "invalid_token")
+    let error = provider.oidc.userinfo(as_bearer).await.unwrap_err();
+    assert_eq!((error.status, error.error.code.as_str()), (401, "invalid_token"));
+    let challenge = error.challenge.unwrap();
+    assert!(
+        challenge.starts_with("DPoP realm=") && challenge.contains("algs="),
+        "{challenge}"
     );
     let without_proof = showing("DPoP", token, None);
     assert_eq!(

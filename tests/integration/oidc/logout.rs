@@ -177,4 +177,11 @@ async fn where_it_is_wanted_an_unhinted_logout_asks_first() {
             .await
             .ends_session
     );
+
+    // Who is asked may stay, and goes on from the account.
+    for raw in [&[][..], &[("client_id", "standard_client_id")]] {
+        let page = ask(&provider, raw, Some(&session)).await;
+        let outcome = done(confirm(&provider, &page, "", Some(&session)).await);
+        assert_eq!(outcome, ("http://localhost:3000/".to_owned(), false), "{raw:?}");
+    }
 }

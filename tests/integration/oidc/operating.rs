@@ -141,6 +141,46 @@ async fn every_node_follows_a_rotation_without_a_restart() {
     assert!(!ok && text.contains("no key has the kid"), "{text}");
 }
 
+/// A key that nothing opens here keeps no other from its place, and the operator is told.
+#[tokio::test]
+async fn a_key_that_cannot_be_opened_revives_no_other() {
+    let mut server = TestServer::start().await;
+    let own = published(&server.base_url).await;
+    let rotation = ["keys", "rotate", "--alg", "RS256", "--publish-minutes", "0"];
+    let (ok, text) = output(&server, &rotation);
+    assert!(ok, "{text}");
+    let unreadable = value(&text, "kid");
+    let (ok, text) = output(&server, &rotation);
+    assert!(ok, "{text}");
+    let readable = value(&text, "kid");
+    let rotated = {
+        let client = server.database().pool().get().await.unwrap();
+        let sql = "SELECT kid FROM identite_signing_keys WHERE encrypted_jwk IS NULL";
+        client.query_one(sql, &[]).await.unwrap().get::<_, String>(0)
+    };
+    assert!(own.contains(&rotated));
+    let (ok, text) = output(&server, &["keys", "retire", &rotated, "--grace-hours", "0"]);
+    assert!(ok, "{text}");
+    let broken = format!(
+        "UPDATE identite_signing_keys SET encrypted_jwk = 'AAAA.AAAA.AAAA' WHERE kid = '{unreadable}'"
+    );
+    server.database().execute(&broken).await;
+
+    server.stop().await;
+    server.start_again().await;
+    let kids = published(&server.base_url).await;
+    assert!(kids.contains(&readable), "{kids:?}");
+    assert!(
+        !kids.contains(&rotated) && !kids.contains(&unreadable),
+        "{kids:?}"
+    );
+    let log = server.expect_discreet_log(&[]).await;
+    assert!(
+        log.contains(&format!("no key of the deployment opens {unreadable}")),
+        "{log}"
+    );
+}
+
 #[tokio::test]
 async fn the_last_key_of_its_kind_is_not_retired() {
     let server = TestServer::start().await;

@@ -148,13 +148,18 @@ async fn a_proof_that_comes_with_the_request_binds_its_code() {
         provider.now(),
         &json!({}),
     );
-    let form = client_form(&PARAMETERS);
     let uri = provider
         .oidc
-        .push_request(request(Some(proof), form))
+        .push_request(request(Some(proof.clone()), client_form(&PARAMETERS)))
         .await
         .unwrap()
         .request_uri;
+    let replayed = request(Some(proof), client_form(&PARAMETERS));
+    let error = provider.oidc.push_request(replayed).await.unwrap_err();
+    assert_eq!(
+        (error.status, error.error.code),
+        (400, ErrorCode::InvalidDpopProof)
+    );
     let code = parameter(&come_with(&provider, &uri, &session).await, "code").unwrap();
     let error = provider.redeem(&code, &[]).await.unwrap_err();
     assert_eq!(error.error.code, ErrorCode::InvalidGrant);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::Stage;
+use crate::accounts::insert_user;
 use crate::support::{EMAIL, PASSWORD, Receiver};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
@@ -142,4 +143,59 @@ async fn oidcc_backchannel_logout_discovery_endpoint_verification() {
     let document = stage.json("/.well-known/openid-configuration").await;
     assert_eq!(document["backchannel_logout_supported"], true);
     assert_eq!(document["backchannel_logout_session_supported"], true);
+}
+
+/// Who signs in once more stays in the session of before, under another secret name.
+#[tokio::test]
+async fn signing_in_again_takes_nothing_from_relying_parties() {
+    let receiver = Receiver::start(&[200]);
+    let (stage, id_token, tokens) = signed_in(&receiver).await;
+    let access_token = tokens["access_token"].as_str().unwrap();
+    let former = stage.visitor.cookie("/", "session");
+    let page = stage.send(&[("prompt", "login")]).await;
+    let arrival = stage.sign_in(page).await;
+    let code = crate::support::parameter(&arrival, "code").expect("a code");
+    assert_ne!(
+        stage.visitor.cookie("/", "session"),
+        former,
+        "another secret name"
+    );
+
+    assert_eq!(stage.userinfo(access_token).await.0, 200);
+    let again = stage.id_token(&stage.tokens(&code).await).await;
+    assert_eq!(again["sid"], id_token["sid"]);
+    let notices = "SELECT count(*) FROM identite_outbox WHERE kind = 'backchannel_logout'";
+    assert_eq!(stage.server.database().count(notices).await, 0);
+    let alive = "SELECT count(*) FROM identite_sessions WHERE ended_at IS NULL";
+    assert_eq!(stage.server.database().count(alive).await, 1);
+}
+
+#[tokio::test]
+async fn somebody_else_in_the_same_browser_ends_the_session_of_before() {
+    let receiver = Receiver::start(&[200]);
+    let (stage, id_token, tokens) = signed_in(&receiver).await;
+    insert_user(stage.server.database(), "autre@exemple.fr", &[]).await;
+    stage
+        .visitor
+        .sign_in_as("autre@exemple.fr", crate::accounts::PASSWORD)
+        .await;
+    assert_eq!(logout_token(&stage, &receiver).await["sid"], id_token["sid"]);
+    let access_token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(stage.userinfo(access_token).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_deleted_account_is_told_too() {
+    let receiver = Receiver::start(&[200]);
+    let (stage, id_token, tokens) = signed_in(&receiver).await;
+    let page = stage.visitor.get("/connection-and-account").await;
+    let page = stage.visitor.submit(&page, "/users/delete", &[]).await;
+    assert!(page.text().contains("Votre compte a bien été supprimé."));
+    let claims = logout_token(&stage, &receiver).await;
+    assert_eq!(
+        (&claims["sub"], &claims["sid"]),
+        (&id_token["sub"], &id_token["sid"])
+    );
+    let access_token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(stage.userinfo(access_token).await.0, 401);
 }

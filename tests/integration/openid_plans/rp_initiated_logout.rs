@@ -161,19 +161,86 @@ async fn oidcc_rp_initiated_logout_no_state() {
     assert!(is_signed_out(&stage).await);
 }
 
-#[tokio::test]
-async fn a_logout_without_hint_asks_where_that_is_wanted() {
+const LEAVE: &str = "Me déconnecter";
+const STAY: &str = "Rester connecté";
+
+/// Somebody who is signed in where people are asked before they are signed out.
+async fn signed_in_where_people_are_asked() -> Stage {
     let options = Options::default().with("FEATURE_CONFIRM_LOGOUT", "True");
     let stage = Stage::set_with(options, RelyingParty::default()).await;
     let page = stage.send(&[]).await;
     stage.sign_in(page).await;
+    stage
+}
+
+/// Sends what the button with this caption sends, on the page that asks.
+async fn press(stage: &Stage, page: &Page, caption: &str) -> Page {
+    const ACTION: &str = "/oauth/logout/confirm";
+    assert_eq!(page.title(), "Se déconnecter - ProConnect");
+    let captions = page.texts(&format!("form[action='{ACTION}'] button"));
+    let place = captions.iter().position(|found| found == caption);
+    let mut forms = page.forms();
+    forms.retain(|form| form.action.path() == ACTION);
+    let form = &forms[place.unwrap_or_else(|| panic!("no {caption:?} in {captions:?}"))];
+    let fields: Vec<_> = form
+        .fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    stage.visitor.post(ACTION, &fields).await
+}
+
+#[tokio::test]
+async fn a_logout_without_hint_asks_where_that_is_wanted() {
+    let stage = signed_in_where_people_are_asked().await;
     let page = stage.visitor.get("/oauth/logout").await;
     assert_eq!(page.status, 200);
     assert!(!is_signed_out(&stage).await, "nobody was signed out by a link");
-    stage
-        .visitor
-        .submit(&page, "/oauth/logout/confirm", &[("logout", "yes")])
-        .await;
+    let page = press(&stage, &page, LEAVE).await;
+    assert_eq!(page.url.path(), "/users/start-sign-in/");
+    assert!(is_signed_out(&stage).await);
+}
+
+#[tokio::test]
+async fn who_is_asked_may_stay_signed_in() {
+    let stage = signed_in_where_people_are_asked().await;
+    let page = stage.visitor.get("/oauth/logout").await;
+    let page = press(&stage, &page, STAY).await;
+    assert_eq!(page.title(), "Accueil - ProConnect", "{}", page.url);
+    assert!(!is_signed_out(&stage).await);
+
+    let uri = stage.client.post_logout_redirect_uri.clone();
+    let mut url = stage.visitor.url("/oauth/logout");
+    url.query_pairs_mut().extend_pairs([
+        ("client_id", stage.client.client_id.as_str()),
+        ("post_logout_redirect_uri", uri.as_str()),
+    ]);
+    let page = stage.visitor.get(url.as_str()).await;
+    let page = press(&stage, &page, STAY).await;
+    assert_eq!(page.location().as_str(), uri, "the service goes on");
+    assert_eq!(stage.visitor.get("/").await.title(), "Accueil - ProConnect");
+}
+
+#[tokio::test]
+async fn the_landing_page_confirms_nothing_by_itself() {
+    let stage = signed_in_where_people_are_asked().await;
+    let page = stage.visitor.get("/oauth/logout/success").await;
+    assert_eq!(page.url.path(), "/oauth/logout");
+    assert!(!is_signed_out(&stage).await, "nobody was signed out by a link");
+    let page = press(&stage, &page, LEAVE).await;
+    assert_eq!(page.url.path(), "/users/start-sign-in/");
+    assert!(is_signed_out(&stage).await);
+    // Now there is nothing left to confirm.
+    let page = stage.visitor.get("/oauth/logout/success").await;
+    assert_eq!(page.url.path(), "/users/start-sign-in/");
+}
+
+/// Where nobody is to be asked, the landing page signs out, as it always has.
+#[tokio::test]
+async fn the_landing_page_signs_out_where_nobody_is_asked() {
+    let (stage, _) = signed_in().await;
+    let page = stage.visitor.get("/oauth/logout/success").await;
+    assert_eq!(page.url.path(), "/users/start-sign-in/");
     assert!(is_signed_out(&stage).await);
 }
 

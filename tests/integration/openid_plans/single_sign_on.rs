@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{Stage, sent};
-use crate::support::{EMAIL, PASSWORD, RelyingParty};
+use crate::support::{EMAIL, ORGANIZATION, PASSWORD, RelyingParty};
 
 /// What becomes of a live session once `change` happened: the error without pages, and the page with them.
 async fn after(change: &str) -> (String, String) {
@@ -159,4 +159,40 @@ async fn a_sign_out_ends_whatever_the_session_brought() {
         "/users/start-sign-in",
         "the site knows nobody either"
     );
+}
+
+/// Who has arrived at the service is not sent back to the way that led there by what they do afterwards.
+#[tokio::test]
+async fn the_way_to_a_service_ends_there() {
+    let stage = Stage::set().await;
+    let page = stage.send(&[]).await;
+    let arrival = stage.sign_in(page).await;
+    assert!(arrival.query().unwrap().contains("code="), "{arrival}");
+    // A page of the account that goes on with whatever waits.
+    let page = stage.visitor.select_organization(ORGANIZATION).await;
+    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/"));
+}
+
+/// What a service insists on is asked on the way to it, not in the account of somebody who gave up.
+#[tokio::test]
+async fn who_turns_to_the_account_leaves_the_service_behind() {
+    let stage = Stage::set_signed_in().await;
+    let essential = json!({"id_token": {"acr": {"essential": true, "values": ["eidas0-mfa"]}}}).to_string();
+    let url = stage
+        .client
+        .authorization_url(&stage.server, &[("claims", &essential)]);
+    let start = super::appendix::step(&stage, &format!("/oauth/authorize?{}", url.query().unwrap())).await;
+    let interaction = start.location().path().to_owned();
+    let on_the_way = stage.visitor.get(&interaction).await;
+    assert_eq!(on_the_way.url.path(), "/users/double-authentication-choice");
+
+    for path in ["/", "/personal-information", "/manage-organizations"] {
+        assert_eq!(stage.visitor.get(path).await.url.path(), path);
+    }
+    let page = stage.visitor.select_organization(ORGANIZATION).await;
+    assert_eq!(page.url.path(), "/");
+
+    // The tab that still waits finds its way again.
+    let again = stage.visitor.get(&interaction).await;
+    assert_eq!(again.url.path(), "/users/double-authentication-choice");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::registers::{API_ENTREPRISE, order, status};
 use crate::support::{EMAIL, Options, Receiver, TestServer};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,15 +21,19 @@ async fn wait_for(receiver: &Receiver, text: &str) -> Vec<String> {
     }
 }
 
+/// What `SENTRY_DSN` is where reports arrive at `sentry`.
+fn dsn(sentry: &Receiver) -> String {
+    sentry
+        .url()
+        .replace("http://", "http://cle@")
+        .replace("/here", "/7")
+}
+
 #[tokio::test]
 async fn an_error_of_the_log_is_reported_with_its_request_and_without_personal_data() {
     let sentry = Receiver::start(&[200]);
-    let address = sentry
-        .url()
-        .replace("http://", "http://cle@")
-        .replace("/here", "/7");
     let options = Options::default()
-        .with("SENTRY_DSN", &address)
+        .with("SENTRY_DSN", &dsn(&sentry))
         .with("DEPLOY_ENV", "localhost");
     let server = TestServer::start_with(options).await;
     // A page that needs this table fails, and says so with what the database says.
@@ -59,6 +64,22 @@ async fn an_error_of_the_log_is_reported_with_its_request_and_without_personal_d
             assert!(!report.contains(secret), "{secret} is in {report}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_system_that_does_not_answer_its_ping_is_reported_by_its_name() {
+    let sentry = Receiver::start(&[200]);
+    let options = Options::default()
+        .with("SENTRY_DSN", &dsn(&sentry))
+        .with("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "False");
+    let server = TestServer::start_with(options).await;
+    let mocks = server.base_url.join("___testing___/").expect("a path");
+    order(&mocks, API_ENTREPRISE, status(500)).await;
+    let answer = server.visitor().get("/api/sirene/ping").await;
+    assert_eq!(answer.status.as_u16(), 502);
+    let reports = wait_for(&sentry, "does not answer its ping").await;
+    let report = reports.last().expect("it arrived");
+    assert!(report.contains("\"system\":\"sirene\""), "{report}");
 }
 
 #[tokio::test]

@@ -41,7 +41,9 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
     let keys = generated_keys();
     let mut server = TestServer::start_in_directory(
         Options::default().without("LOG_LEVEL"),
-        &format!("SESSION_COOKIE_SECRET=one\nJWKS='{keys}'\n"),
+        &format!(
+            "SESSION_COOKIE_SECRET=one\nJWKS='{keys}'\nMETABASE_DB_URL=postgres://a:StatisticsOne@b/c\nSMTP_FROM=a@b.fr\n"
+        ),
     )
     .await;
     server.database().make_sign_in_cheap().await;
@@ -58,6 +60,8 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
             ("OPERATOR_TOKEN", "a new token"),
             ("LOG_LEVEL", "debug"),
             ("SECURITY_HISTORY_IN_DAYS", "7"),
+            ("METABASE_DB_URL", "postgres://a:StatisticsTwo@b/c"),
+            ("SMTP_FROM", "a@b.fr"),
         ],
     );
     server.process().signal("HUP");
@@ -74,6 +78,10 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
     assert!(
         log.contains("wait for a restart") && log.contains("SECURITY_HISTORY_IN_DAYS"),
         "{log}"
+    );
+    assert!(
+        log.contains("METABASE_DB_URL") && !log.contains("SMTP_FROM"),
+        "a masked value that changed is told, one that did not is not: {log}"
     );
 
     // Without the first secret, what it signed proves nothing any more.
@@ -95,7 +103,9 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
             .status(),
         200
     );
-    server.expect_discreet_log(&["a new token"]).await;
+    server
+        .expect_discreet_log(&["a new token", "StatisticsOne", "StatisticsTwo"])
+        .await;
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ const SCHOOLS: &str = "data.education.gouv.fr";
 const PENDING: &str = "Rattachement en cours - ProConnect";
 const WELCOME: &str = "Compte créé - ProConnect";
 const FREE: &str = "jean.libre@gmail.com";
+/// What the operator is told when a directory is away while somebody joins.
+const NOBODY_KNOWS: &str = "ERROR nobody knows an official contact now";
 const DIRECTORY_AWAY: &str = "/users/join-organization?notification=api_annuaire_error";
 
 /// Connectors speak HTTP to the mocks, and lose patience soon.
@@ -197,6 +199,8 @@ async fn a_directory_of_town_halls_that_is_away_leaves_the_decision_to_somebody(
         let page = join_with(&visitor, &[("siret", TOWN), ("confirmed", "true")]).await;
         assert_eq!(page.title(), PENDING, "{fault}");
         assert_eq!(link_type(server.database(), user, TOWN).await, "");
+        let log = server.expect_discreet_log(&[]).await;
+        assert!(log.contains(NOBODY_KNOWS), "{fault}: {log}");
     }
 }
 
@@ -292,6 +296,8 @@ async fn a_town_hall_without_an_address_leaves_the_decision_to_somebody() {
     let page = join_with(&visitor, &[("siret", town), ("confirmed", "true")]).await;
     assert_eq!(page.title(), PENDING);
     assert_eq!(link_type(server.database(), user, town).await, "");
+    let log = server.expect_discreet_log(&[]).await;
+    assert!(!log.contains(NOBODY_KNOWS), "an answer is no outage: {log}");
 }
 
 /// Whoever signs in while a code is awaited is led to it. While the last code is good its page needs no directory; then it says when

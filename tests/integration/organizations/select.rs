@@ -101,6 +101,32 @@ async fn two_browsers_act_for_two_organizations() {
     assert_eq!(text(server.database(), &selected).await, town.to_string());
 }
 
+/// No service waits: what the choice brings along is done all the same.
+#[tokio::test]
+async fn who_chooses_an_organization_for_the_first_time_is_welcomed_there() {
+    let server = TestServer::start().await;
+    let (visitor, user) = newcomer(&server).await;
+    let town = organization_of(server.database(), TOWN).await;
+    let bank = organization_of(server.database(), BANK).await;
+    for id in [town, bank] {
+        link(server.database(), user, id, "domain").await;
+    }
+    server
+        .database()
+        .execute(&format!(
+            "UPDATE users_organizations SET has_been_greeted = false WHERE user_id = {user} AND organization_id = {bank}"
+        ))
+        .await;
+    let page = visitor.select_organization(town).await;
+    assert_eq!(place(&page), "/", "nothing is left to do for this one");
+    let page = visitor.select_organization(bank).await;
+    assert_eq!(place(&page), "/users/welcome");
+    let page = visitor.submit(&page, "/users/welcome", &[]).await;
+    assert_eq!(place(&page), "/");
+    let page = visitor.select_organization(bank).await;
+    assert_eq!(place(&page), "/", "once is enough");
+}
+
 #[tokio::test]
 async fn only_members_choose() {
     let server = TestServer::start().await;

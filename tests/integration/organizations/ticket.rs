@@ -82,7 +82,11 @@ async fn one_ticket_tells_of_a_request_however_often_it_is_sent() {
     assert_eq!(messages[0]["from"], "operator");
     assert_eq!(messages[0]["origin"], "urn:site-1");
     assert_eq!(messages[0]["user"]["nickname"], "ProConnect");
-    assert!(messages[0]["content"].as_str().unwrap().contains(BANK));
+    let content = messages[0]["content"].as_str().unwrap();
+    assert!(content.contains(BANK), "{content}");
+    // The desk cannot fetch anything from a developer's machine: as for e-mails, the public service has the logo.
+    let logo = "![ProConnect](https://identite.proconnect.gouv.fr/dist/mail-proconnect.png)";
+    assert!(content.starts_with(logo), "{content}");
     let count = "SELECT count(*) FROM identite_outbox WHERE kind = 'moderation_ticket'";
     assert_eq!(text(server.database(), count).await, "1");
     server.expect_discreet_log(&["desk-secret-key", EMAIL]).await;

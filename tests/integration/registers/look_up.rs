@@ -368,7 +368,7 @@ async fn remote_systems_are_pinged_and_the_verdict_holds_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_ping_of_what_does_not_answer_is_a_bad_gateway() {
+async fn a_ping_of_what_does_not_answer_is_a_bad_gateway_and_an_error_of_the_log() {
     let server = TestServer::start_with(over_http()).await;
     for system in PINGED {
         order(&mocks(&server), system, status(500)).await;
@@ -379,5 +379,12 @@ async fn a_ping_of_what_does_not_answer_is_a_bad_gateway() {
             (502, json!({ "message": "Bad Gateway" })),
             "{ping}"
         );
+        assert_eq!(ask(&server, ping).await.0, 502, "{ping}: the verdict is kept");
+    }
+    let log = server.expect_discreet_log(&[]).await;
+    for ping in PINGS {
+        let system = ping.split('/').nth(1).unwrap();
+        let line = format!("ERROR a remote system does not answer its ping system=\"{system}\"");
+        assert_eq!(log.matches(&line).count(), 1, "{ping} is told once: {log}");
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{API_ENTREPRISE, mend, order, status};
-use crate::support::{TestDatabase, TestServer, identite, number_from_environment};
+use crate::support::{Options, TestDatabase, TestServer, http_get, identite, number_from_environment};
 
 const FETCHED: &str = "SELECT count(*) FROM organizations WHERE organization_info_fetched_at IS NOT NULL";
 
@@ -208,6 +208,26 @@ async fn a_register_that_is_down_is_not_asked_about_everybody() {
         told(&output)
     );
     assert_eq!(server.database().count(FETCHED).await, 0);
+}
+
+/// People are answered after eight seconds whatever `HTTP_CLIENT_TIMEOUT` allows; a command takes the time that it gives.
+#[tokio::test]
+async fn a_command_waits_for_longer_than_people() {
+    let options = Options::default().with("FEATURE_PARTIALLY_MOCK_EXTERNAL_API", "False");
+    let server = TestServer::start_with(options).await;
+    forget_all(server.database(), 1).await;
+    let mocks = server.base_url.join("___testing___/").unwrap();
+    let slow = json!({ "fault": "slow", "milliseconds": 9_000 });
+    order(&mocks, API_ENTREPRISE, slow).await;
+    let path = format!("api/sirene/organization-info/{}", super::TOWN_HALL);
+    let look_up = http_get(server.base_url.join(&path).unwrap());
+    let (answer, output) = tokio::join!(look_up, run(&server, &[]));
+    assert_eq!(answer.unwrap().status().as_u16(), 504);
+    assert!(
+        told(&output).contains("1 of 1 due: 1 refreshed"),
+        "{}",
+        told(&output)
+    );
 }
 
 #[tokio::test]

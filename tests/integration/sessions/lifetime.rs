@@ -56,7 +56,7 @@ async fn a_sign_in_renames_the_session_and_the_old_name_is_worthless() {
 
     visitor.sign_in_as(EMAIL, PASSWORD).await;
     let second = session_of(&visitor);
-    assert_eq!(place_of(&server, &first).await, START, "replaced");
+    assert_eq!(place_of(&server, &first).await, START, "renamed");
     assert_eq!(place_of(&server, &second).await, "/");
 
     visitor.sign_out().await;
@@ -70,7 +70,7 @@ async fn a_sign_in_renames_the_session_and_the_old_name_is_worthless() {
         .await
         .expect("rows");
     let reasons: Vec<Option<&str>> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(reasons, [Some("replaced"), Some("logout")]);
+    assert_eq!(reasons, [Some("logout")], "one session under two names");
     server
         .expect_discreet_log(&[&anonymous, &first, &second, EMAIL, PASSWORD])
         .await;

@@ -102,6 +102,16 @@ pub(super) const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
     ),
     ("error-400", ".error-block strong", "Erreur 400"),
     (
+        "error-400",
+        ".error-block [lang=en]",
+        "invalid_redirect_uri: redirect_uri did not match any registered uri",
+    ),
+    (
+        "error-access-denied",
+        ".error-block",
+        "Erreur access_denied none of the requested ACRs could be obtained",
+    ),
+    (
         "error-429",
         "a.fr-btn[href*='Too%20many%20requests']",
         "Continuer sur le service",

@@ -56,5 +56,6 @@ pub(super) const CAPTIONS: &[(&str, &str, &str)] = &[
     ("contact-code", "Insérer le code à 2 mots", "label"),
     ("contact-code", "Valider", "button"),
     ("error-500", "Continuer", "a"),
+    ("error-access-denied", "Continuer", "a"),
     ("welcome", "Continuer", "button"),
 ];

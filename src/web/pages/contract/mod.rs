@@ -128,5 +128,11 @@ fn pages_differ_where_they_should() {
         "label and value stand apart (R8)"
     );
     assert!(documents["error-429"].contains("dans une quinzaine de minutes"));
-    assert!(documents["error-429"].contains("Too Many Requests"));
+    assert!(documents["error-429"].contains(r#"<span lang="en">Too Many Requests</span>"#));
+    for name in ["error-400", "error-access-denied", "error-429", "error-500"] {
+        assert!(
+            documents[name].contains("Référence à donner au support"),
+            "{name}"
+        );
+    }
 }

@@ -267,6 +267,11 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
         "Trouver la meilleure méthode de 2FA",
     ),
     ("error-400", "Erreur 400 - ProConnect", "Une erreur est survenue."),
+    (
+        "error-access-denied",
+        "Erreur access_denied - ProConnect",
+        "Une erreur est survenue.",
+    ),
     ("error-404", "Page introuvable - ProConnect", "Page non trouvée"),
     (
         "error-429",
@@ -275,4 +280,9 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
     ),
     ("form-post", "Submitting Callback", "Retour vers le service"),
     ("logout", "Déconnexion en cours - ProConnect", "Déconnexion..."),
+    (
+        "confirm-logout",
+        "Se déconnecter - ProConnect",
+        "Voulez-vous vous déconnecter de ProConnect ?",
+    ),
 ];
