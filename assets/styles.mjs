@@ -43,11 +43,14 @@ function followSystemTheme(root) {
   });
 }
 
-/** Drops fonts (ours are declared apart), page-break hints and other rules that are never met. */
+/** Drops fonts (ours are declared apart), media that no browser has any more, and comments. */
 function dropUnwanted(root) {
   root.walkAtRules('font-face', (rule) => rule.remove());
   root.walkAtRules('media', (rule) => {
-    if (rule.params.includes('-ms-high-contrast')) rule.remove();
+    // Rules for forced colours come under an old name, too, which no browser of ours knows.
+    const known = rule.params.split(',').filter((query) => !query.includes('-ms-high-contrast'));
+    if (known.length > 0) rule.params = known.join(',').trim();
+    else rule.remove();
   });
   root.walkComments((comment) => comment.remove());
 }

@@ -258,8 +258,8 @@ start_redis() {
   port=$(remembered_port REDIS_PORT "$ports" "$state")
   if [ "$state" = stopped ]; then
     step "Starting Redis on 127.0.0.1:$port"
-    as_services_user redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$directory" \
-      --daemonize yes --pidfile "$directory/redis.pid" --logfile "$directory/redis.log" "$@" >/dev/null
+    as_services_user redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no \
+      --maxmemory-policy noeviction --dir "$directory" --daemonize yes --pidfile "$directory/redis.pid" --logfile "$directory/redis.log" "$@" >/dev/null
     wait_until 10 port_answers "$port" || die "Redis did not start: $(tail -n 3 "$directory/redis.log")"
   fi
   PRIVATE_REDIS_URL=redis://127.0.0.1:$port

@@ -1,4 +1,5 @@
-// Sends the form of a page that is only a relay. The button in <noscript> does the same without script.
+// Sends the form of a page that is only a relay. The button in <noscript> does the same without script; another one appears where
+// this one does not arrive.
 import { submitForm } from './lib/submit-form.js';
 
 const form = document.getElementById('auto-submit-form');

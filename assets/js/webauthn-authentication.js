@@ -9,7 +9,8 @@ const OPTIONS = {
 const button = document.getElementById('webauthn-btn-begin-authentication');
 const form = document.getElementById('webauthn-authentication-response-form');
 const alert = document.getElementById('webauthn-alert-error');
-const password = document.getElementById('password-input');
+// Other ways to go on.
+const fields = document.querySelectorAll('#password-input, #totpToken');
 let pending;
 
 function tell(message) {
@@ -39,10 +40,12 @@ async function begin() {
 
 if (button && form && isSupported()) {
   button.addEventListener('click', begin);
-  // A passkey that was refused a moment ago is not asked for again unasked.
-  const wasRefused = /[?&]notification=(invalid_passkey|passkey_not_found)(&|$)/.test(window.location.search);
-  // The page focuses the password field by itself: only what the visitor does with it counts.
-  for (const gesture of ['pointerdown', 'keydown']) password?.addEventListener(gesture, () => pending?.abort());
+  // A passkey that was refused a moment ago is not asked for again unasked; nor is one where a code was being typed.
+  const wasRefused = /[?&]notification=(invalid_passkey|passkey_not_found|invalid_totp_token)(&|$)/.test(window.location.search);
+  // The page focuses such a field by itself: only what the visitor does with it counts.
+  for (const field of fields) {
+    for (const gesture of ['pointerdown', 'keydown']) field.addEventListener(gesture, () => pending?.abort());
+  }
   if (!wasRefused) begin();
 } else if (button) {
   button.hidden = true;

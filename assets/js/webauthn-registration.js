@@ -36,6 +36,11 @@ async function begin(event) {
 }
 
 if (button && form) {
-  if (isSupported()) button.addEventListener('click', begin);
-  else document.getElementById('webauthn-not-supported')?.removeAttribute('hidden');
+  if (isSupported()) {
+    button.addEventListener('click', begin);
+  } else {
+    document.getElementById('webauthn-not-supported')?.removeAttribute('hidden');
+    // Nothing else can be chosen with it.
+    if (!choice) button.hidden = true;
+  }
 }

@@ -17,6 +17,8 @@ impl Accounts {
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
+        // First, as every sign-in does: none opens a session that nobody would be told of.
+        db::users::lock(&transaction, user).await?;
         // Before their rows go with the account: the relying parties that asked for it are told.
         db::sessions::end_all_of_user(&transaction, user, None, EndReason::AccountDeleted, now).await?;
         let Some(gone) = db::users::delete(&transaction, user).await? else {

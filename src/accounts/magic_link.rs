@@ -96,6 +96,7 @@ impl Accounts {
         self.post(&transaction, email.as_str(), &message).await?;
         transaction.commit().await?;
         self.services.outbox.poke();
+        self.remember_sent(Link::SignIn, email).await;
         Ok(MagicLinkRequest::Sent)
     }
 

@@ -31,19 +31,33 @@ pub(super) enum Link {
     PasswordReset,
 }
 
+impl Link {
+    /// Prefix of the counters.
+    const fn counter(self) -> &'static str {
+        match self {
+            Self::SignIn => "magic-links-sent",
+            Self::PasswordReset => "password-resets-sent",
+        }
+    }
+}
+
 impl Accounts {
     /// Whether one more link may be sent to `email`. Without the shared state it may: the budgets by address still hold.
     pub(super) async fn may_send(&self, link: Link, email: &Email) -> bool {
-        let prefix = match link {
-            Link::SignIn => "magic-links-sent",
-            Link::PasswordReset => "password-resets-sent",
-        };
-        let sent = self
+        let sent = self.services.state.get(&key(link.counter(), email)).await;
+        sent.map_or(true, |sent| count_of(sent.as_deref()) < LINKS_PER_WINDOW)
+    }
+
+    /// Remembers that a link was sent to `email`. Wishes alone do not count: a stranger would use up the owner's links with them.
+    pub(super) async fn remember_sent(&self, link: Link, email: &Email) {
+        let counted = self
             .services
             .state
-            .increment(&key(prefix, email), LINKS_WINDOW)
+            .increment(&key(link.counter(), email), LINKS_WINDOW)
             .await;
-        sent.map_or(true, |sent| sent.count <= LINKS_PER_WINDOW)
+        if let Err(error) = counted {
+            tracing::debug!(%error, "a link was not counted");
+        }
     }
 
     /// Waits for the turn of one more guess at the password of `email`, the account of `user` if there is one. Without the shared

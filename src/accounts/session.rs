@@ -39,8 +39,8 @@ pub(super) struct SignIn<'a> {
 }
 
 impl Accounts {
-    /// Records a sign-in: counts it on the account, opens the session, ends the one that this browser had, adds to the history, and
-    /// tells the owner of a browser that nobody knew. All of it or nothing: an acknowledged sign-in is on record whole. Gives the
+    /// Records a sign-in: counts it on the account, opens the session or goes on with that of the same person, ends the one that this
+    /// browser had of somebody else, adds to the history, and tells the owner of a browser that nobody knew. All of it or nothing: an acknowledged sign-in is on record whole. Gives the
     /// account, or `None` when it is gone.
     pub(super) async fn record_sign_in(
         &self,
@@ -51,7 +51,7 @@ impl Accounts {
         let Some(user) = db::users::record_sign_in(transaction, sign_in.user, now).await? else {
             return Ok(None);
         };
-        let uid = self.open_session(transaction, sign_in, now).await?;
+        let uid = self.continue_session(transaction, sign_in, now).await?;
         let is_new_browser = match &sign_in.device.browser {
             Some(browser) => {
                 db::browsers::record_sign_in(transaction, user.id, browser, now - db::browsers::MEMORY, now)
@@ -79,14 +79,39 @@ impl Accounts {
         Ok(Some(user))
     }
 
-    /// Opens a session in the place of the one that this browser had. Who signs in again stays in the session of before, under another
-    /// secret name: relying parties keep their tokens. The session of somebody else ends. Counts nothing.
+    /// Goes on with the session of this browser when it is that of the same person, under another secret name: relying parties keep
+    /// their tokens. Otherwise opens one. Gives its public name.
+    async fn continue_session(
+        &self,
+        transaction: &db::Transaction<'_>,
+        sign_in: SignIn<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<String, AccountsError> {
+        if let Some(former) = &sign_in.names.former_digest {
+            let session = self.new_session(sign_in, now);
+            if let Some(uid) = db::sessions::renew(transaction, former, &session).await? {
+                return Ok(uid);
+            }
+        }
+        self.open_session(transaction, sign_in, now).await
+    }
+
+    /// Opens a session and ends the one that this browser had. Counts nothing. Gives its public name.
     pub(super) async fn open_session(
         &self,
         transaction: &db::Transaction<'_>,
         sign_in: SignIn<'_>,
         now: DateTime<Utc>,
     ) -> Result<String, AccountsError> {
+        if let Some(former) = &sign_in.names.former_digest {
+            db::sessions::end(transaction, former, EndReason::Replaced, now).await?;
+        }
+        let session = self.new_session(sign_in, now);
+        db::sessions::open(transaction, &session).await?;
+        Ok(session.uid)
+    }
+
+    fn new_session(&self, sign_in: SignIn<'_>, now: DateTime<Utc>) -> NewSession {
         let mut methods = Vec::new();
         amr::add_method(&mut methods, sign_in.method);
         // A passkey opens a session only when it has verified the person.
@@ -94,7 +119,7 @@ impl Accounts {
             amr::add_method(&mut methods, Amr::Uv);
         }
         let rules = self.services.rules.sessions;
-        let session = NewSession {
+        NewSession {
             id: sign_in.names.digest,
             uid: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>()),
             user_id: sign_in.user,
@@ -104,15 +129,7 @@ impl Accounts {
             absolute_expires_at: now + rules.absolute,
             user_agent: sign_in.device.user_agent.clone(),
             ip_address: sign_in.device.ip_address,
-        };
-        if let Some(former) = &sign_in.names.former_digest {
-            if let Some(uid) = db::sessions::renew(transaction, former, &session).await? {
-                return Ok(uid);
-            }
-            db::sessions::end(transaction, former, EndReason::Replaced, now).await?;
         }
-        db::sessions::open(transaction, &session).await?;
-        Ok(session.uid)
     }
 
     /// Notes that `device` is a browser of `user`, which has just proven to be.

@@ -113,6 +113,7 @@ impl Accounts {
             names,
             device,
         };
+        // Nothing is proven yet: a session of before is not gone on with.
         let uid = self.open_session(&transaction, sign_in, now).await?;
         db::credentials::keep_pending(&transaction, &uid, user, chosen, now).await?;
         transaction.commit().await?;

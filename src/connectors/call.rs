@@ -15,7 +15,7 @@ pub(super) struct Request {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Vec<u8>>,
-    /// Whoever carries a secret goes nowhere else with it.
+    /// Whoever carries a secret goes nowhere else with it, and whoever fetches what is trusted takes it from nowhere else.
     pub(super) follows_redirects: bool,
     /// Nobody waits for the answer after this, whatever the line grants.
     pub(super) until: Option<Instant>,
@@ -62,6 +62,12 @@ impl Request {
     /// When the answer must be there, for calls of which one of several is left the rest of the time.
     pub(super) fn by(mut self, until: Instant) -> Self {
         self.until = Some(until);
+        self
+    }
+
+    /// What is not at the address itself is not taken from another.
+    pub(super) fn without_redirects(mut self) -> Self {
+        self.follows_redirects = false;
         self
     }
 
@@ -215,6 +221,7 @@ mod tests {
         let url: Url = "https://exemple.fr/".parse().unwrap();
         assert!(Request::get(url.clone()).follows_redirects);
         assert!(!Request::post_form(url.clone(), &[("a", "b c")]).follows_redirects);
+        assert!(!Request::get(url.clone()).without_redirects().follows_redirects);
         let with_token = Request::get(url).bearer(&SecretString::from("token")).unwrap();
         assert!(!with_token.follows_redirects);
         assert!(with_token.headers[AUTHORIZATION].is_sensitive());

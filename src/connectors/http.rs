@@ -27,6 +27,8 @@ const CONCURRENCY: usize = 32;
 /// An answer larger than this is not read on, unless its connector knows better.
 const ANSWER_LIMIT_IN_BYTES: usize = 1024 * 1024;
 const REDIRECT_LIMIT: usize = 3;
+/// Whoever does not answer within this share of the deadline of a line is slow, and not only asked late.
+const WHOLE_SHARE: f64 = 0.9;
 
 /// What the configuration says about outgoing calls.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +68,7 @@ pub struct HttpClientError(String);
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client,
-    /// For requests that carry a secret.
+    /// For requests that carry a secret, or fetch what is trusted.
     client_without_redirects: Client,
     io: Handle,
     clock: SharedClock,
@@ -190,7 +192,8 @@ impl Line {
     }
 
     /// Makes a call and lets `read` make sense of the answer, whatever its status. An answer that cannot be read counts as
-    /// a failure of the remote system; one with a status below 500 that `read` refuses does not.
+    /// a failure of the remote system; one with a status below 500 that `read` refuses does not, nor does a timeout of a call that
+    /// was left less time than the line grants.
     pub(super) async fn call<T>(
         &self,
         request: Request,
@@ -206,14 +209,18 @@ impl Line {
             otel.status_code = Empty,
             outcome = Empty,
         );
+        let cut_short_at = cut_short_at(request.until, started, line.settings.deadline);
         let outcome = match self.ask(request).instrument(trace.clone()).await {
             Ok(answer) => read(&answer),
             Err(error) => Err(error),
         };
-        match outcome
-            .as_ref()
-            .map_or_else(CallError::speaks_for_the_system, |_| Some(true))
-        {
+        let verdict = match &outcome {
+            Ok(_) => Some(true),
+            // Other calls used the time up.
+            Err(CallError::Timeout) if cut_short_at.is_some_and(|until| Instant::now() >= until) => None,
+            Err(error) => error.speaks_for_the_system(),
+        };
+        match verdict {
             Some(true) => line.circuit.succeeded(),
             Some(false) => line.circuit.failed(),
             None => {}
@@ -257,6 +264,12 @@ impl Line {
         call.await
             .unwrap_or_else(|failure| Err(CallError::Network(failure.to_string())))
     }
+}
+
+/// When a call that begins at `started` ends that is left noticeably less than `deadline`. The first of several has all but the instants
+/// since `until` was made.
+fn cut_short_at(until: Option<Instant>, started: Instant, deadline: Duration) -> Option<Instant> {
+    until.filter(|until| until.saturating_duration_since(started) < deadline.mul_f64(WHOLE_SHARE))
 }
 
 async fn exchange(client: &Client, request: Request, answer_limit: usize) -> Result<Answer, CallError> {
@@ -318,6 +331,20 @@ mod tests {
             };
             let expected = Duration::from_millis(expected);
             assert_eq!(settings.deadline(), expected, "{waiting:?}, {timeout}");
+        }
+    }
+    #[test]
+    fn who_was_asked_late_is_not_held_slow() {
+        let (started, deadline) = (Instant::now(), Duration::from_secs(8));
+        let at = |milliseconds: u64| Some(started + Duration::from_millis(milliseconds));
+        for (until, expected) in [
+            (None, None),
+            (at(8_000), None),
+            (at(7_990), None),
+            (at(7_000), at(7_000)),
+            (at(0), at(0)),
+        ] {
+            assert_eq!(cut_short_at(until, started, deadline), expected);
         }
     }
 }

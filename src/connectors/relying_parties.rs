@@ -52,12 +52,14 @@ impl ClientKeyDocuments {
         }
     }
 
-    /// The document at a `jwks_uri`.
+    /// The document at a `jwks_uri`. Redirects are not followed: whoever registered the address vouched for it alone.
     ///
     /// # Errors
     /// When there is no answer, or one that is not JSON.
     pub async fn fetch(&self, uri: &Url) -> Result<Value, CallError> {
-        let request = Request::get(uri.clone()).accept("application/jwk-set+json, application/json");
+        let request = Request::get(uri.clone())
+            .accept("application/jwk-set+json, application/json")
+            .without_redirects();
         self.lines.to(uri).call(request, Answer::json).await
     }
 }

@@ -63,7 +63,8 @@ impl Error {
 }
 
 /// SQLSTATE values and classes under which the server cannot serve anybody, or not within the deadline: connection
-/// exceptions, insufficient resources, shutdown and recovery, and a statement that outlived `statement_timeout`.
+/// exceptions, insufficient resources, shutdown and recovery, a statement that outlived `statement_timeout`, a server that became
+/// a standby, and a transaction that gave way to another.
 fn is_passing(code: &SqlState) -> bool {
     let code = code.code();
     code.starts_with("08")
@@ -74,6 +75,9 @@ fn is_passing(code: &SqlState) -> bool {
             SqlState::CRASH_SHUTDOWN.code(),
             SqlState::CANNOT_CONNECT_NOW.code(),
             SqlState::LOCK_NOT_AVAILABLE.code(),
+            SqlState::READ_ONLY_SQL_TRANSACTION.code(),
+            SqlState::T_R_DEADLOCK_DETECTED.code(),
+            SqlState::T_R_SERIALIZATION_FAILURE.code(),
         ]
         .contains(&code)
 }
@@ -137,6 +141,9 @@ mod tests {
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CONNECTION_FAILURE,
             SqlState::QUERY_CANCELED,
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
         ] {
             assert!(is_passing(&state), "{state:?}");
         }

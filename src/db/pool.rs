@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use postgres_openssl::MakeTlsConnector;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_postgres::config::TargetSessionAttrs;
 
 use super::dsn::{Dsn, InvalidDsn};
 use super::error::Error;
@@ -114,7 +115,35 @@ impl Pool {
     /// Never: a pool with timeouts has the runtime that they need.
     pub fn new(database_url: &str, settings: &PoolSettings, runtime: &Handle) -> Result<Self, InvalidDsn> {
         let dsn = Dsn::parse(database_url)?;
+        let config = dsn.config().clone();
+        Self::towards(&dsn, config, settings, runtime)
+    }
+
+    /// The same towards whichever server of `database_url` can be written to, unless that has a `target_session_attrs` of its own:
+    /// after a failover nobody is to stay with what has become a standby.
+    ///
+    /// # Errors
+    /// As [`Pool::new`].
+    pub fn to_primary(
+        database_url: &str,
+        settings: &PoolSettings,
+        runtime: &Handle,
+    ) -> Result<Self, InvalidDsn> {
+        let dsn = Dsn::parse(database_url)?;
         let mut config = dsn.config().clone();
+        // What the driver makes of it does not tell `any` from nothing.
+        if !database_url.contains("target_session_attrs") {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Self::towards(&dsn, config, settings, runtime)
+    }
+
+    fn towards(
+        dsn: &Dsn,
+        mut config: tokio_postgres::Config,
+        settings: &PoolSettings,
+        runtime: &Handle,
+    ) -> Result<Self, InvalidDsn> {
         let own_options = format!(
             "-c statement_timeout={} -c timezone=UTC",
             settings.statement_timeout.as_millis()
@@ -271,5 +300,29 @@ impl Connect for OnRuntime {
                 Err(_) => std::future::pending().await,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_writes_asks_for_a_server_that_can_be_written_to_unless_told_otherwise() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        for (query, expected) in [
+            ("", TargetSessionAttrs::ReadWrite),
+            ("?target_session_attrs=any", TargetSessionAttrs::Any),
+            ("?target_session_attrs=read-only", TargetSessionAttrs::ReadOnly),
+        ] {
+            let url = format!("postgres://u@one.exemple.fr,other.exemple.fr/identite{query}");
+            let pool = Pool::to_primary(&url, &PoolSettings::default(), runtime.handle()).unwrap();
+            let asked = pool.blueprint.config.get_target_session_attrs();
+            assert_eq!(asked, expected, "{query:?}");
+        }
+        let url = "postgres://u@one.exemple.fr/identite";
+        let pool = Pool::new(url, &PoolSettings::default(), runtime.handle()).unwrap();
+        let asked = pool.blueprint.config.get_target_session_attrs();
+        assert_eq!(asked, TargetSessionAttrs::Any);
     }
 }

@@ -40,7 +40,8 @@ impl Outdated {
     }
 }
 
-/// Deletes at most `limit` rows of `table` whose browser session (`session_uid`) is over. Gives how many.
+/// Deletes at most `limit` rows of `table` whose browser session (`session_uid`) is over, and ends that session in the same step: a use
+/// of it that is noted late must not bring it back without what held it. Gives how many.
 pub(super) async fn of_sessions_that_are_over(
     client: &impl GenericClient,
     table: &'static str,
@@ -49,15 +50,24 @@ pub(super) async fn of_sessions_that_are_over(
 ) -> Result<u64, Error> {
     let statement = client
         .prepare_cached(&format!(
-            "DELETE FROM {table}
-             WHERE session_uid IN (
+            "WITH over AS MATERIALIZED (
                SELECT pending.session_uid
                FROM {table} AS pending
                JOIN identite_sessions AS session ON session.uid = pending.session_uid
                WHERE session.ended_at IS NOT NULL OR least(session.expires_at, session.absolute_expires_at) < $1
                LIMIT $2
-               FOR UPDATE OF pending SKIP LOCKED
-             )"
+               FOR UPDATE OF pending, session SKIP LOCKED
+             ), ended AS (
+               UPDATE identite_sessions AS session
+               SET
+                 ended_at = $1,
+                 end_reason = 'expired'
+               FROM over
+               WHERE session.uid = over.session_uid AND session.ended_at IS NULL
+             )
+             DELETE FROM {table} AS pending
+             USING over
+             WHERE pending.session_uid = over.session_uid"
         ))
         .await?;
     Ok(client.execute(&statement, &[&now, &limit]).await?)

@@ -216,14 +216,18 @@ static RENEW: LazyLock<String> = LazyLock::new(|| {
            user_agent = $8,
            ip_address = $9,
            selected_organization_id = NULL
-         WHERE session.id = $1 AND session.user_id = $3 AND {IS_ALIVE}
+         WHERE session.id = $1
+           AND session.user_id = $3
+           AND {IS_ALIVE}
+           AND NOT EXISTS (SELECT FROM identite_pending_passwords AS pending WHERE pending.session_uid = session.uid)
          RETURNING session.uid"
     )
 });
 
 /// Makes the session `former` the one that `session` describes, when it is alive and of the same person: another secret name, another
-/// sign-in, and the public name of before, so that what relying parties were given stays good and none is told of a logout. Gives
-/// that public name, or `None`, and changes nothing, when there is no such session.
+/// sign-in, and the public name of before, so that what relying parties were given stays good and none is told of a logout. A session
+/// with a password that nobody has proven to be the owner's is not gone on with: whoever chose it may be a stranger. Gives that public
+/// name, or `None`, and changes nothing, when there is no such session.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -298,16 +302,24 @@ pub async fn alive_of_user(
 }
 
 /// The end of the sessions that `which` names, `$2` being the instant and `$3` the reason: the relying parties that want to
-/// know of it are told in the same step.
+/// know of it are told in the same step. Rows are locked in one order, as [`seen`] does: two statements never wait for each other.
+/// What is locked is found again by its public name, which a sign-in meanwhile does not change.
 fn ending(which: &str) -> String {
     format!(
-        "WITH ended AS (
-           UPDATE identite_sessions
+        "WITH locked AS MATERIALIZED (
+           SELECT uid
+           FROM identite_sessions
+           WHERE {which} AND ended_at IS NULL
+           ORDER BY uid
+           FOR NO KEY UPDATE
+         ), ended AS (
+           UPDATE identite_sessions AS session
            SET
              ended_at = $2,
              end_reason = $3
-           WHERE {which} AND ended_at IS NULL
-           RETURNING id, uid, user_id
+           FROM locked
+           WHERE session.uid = locked.uid AND session.ended_at IS NULL
+           RETURNING session.id, session.uid, session.user_id
          ), {TELL_CLIENTS}
          SELECT id FROM ended"
     )
@@ -389,12 +401,20 @@ pub async fn end_all_of_user(
 pub async fn seen(client: &impl GenericClient, uses: &[SessionUse]) -> Result<(), Error> {
     let statement = client
         .prepare_cached(
-            "UPDATE identite_sessions AS session
+            "WITH used AS MATERIALIZED (
+               SELECT session.uid, note.at, note.expires_at
+               FROM unnest($1::bytea[], $2::timestamptz[], $3::timestamptz[]) AS note (id, at, expires_at)
+               JOIN identite_sessions AS session ON session.id = note.id
+               WHERE session.ended_at IS NULL AND session.expires_at > note.at
+               ORDER BY session.uid
+               FOR NO KEY UPDATE OF session
+             )
+             UPDATE identite_sessions AS session
              SET
                last_seen_at = greatest(session.last_seen_at, used.at),
                expires_at = least(greatest(session.expires_at, used.expires_at), session.absolute_expires_at)
-             FROM unnest($1::bytea[], $2::timestamptz[], $3::timestamptz[]) AS used (id, at, expires_at)
-             WHERE session.id = used.id AND session.ended_at IS NULL AND session.expires_at > used.at",
+             FROM used
+             WHERE session.uid = used.uid AND session.ended_at IS NULL",
         )
         .await?;
     let ids: Vec<&[u8]> = uses.iter().map(|used| used.id.as_slice()).collect();

@@ -7,23 +7,45 @@ use super::siret::Siret;
 const FREE_PROVIDERS: ReferenceList =
     ReferenceList::new(include_str!("../../assets/data/free_email_domains.txt"));
 
-/// Providers that are well known in France, in case the list above forgets one: it does, of three.
-const FREE_PROVIDERS_IN_FRANCE: [&str; 15] = [
+/// Providers that people in France use, in case the list above forgets one: it does, of most of them. A town hall with a mailbox there does
+/// not make colleagues of everybody who has one.
+const FREE_PROVIDERS_IN_FRANCE: [&str; 36] = [
     "9business.fr",
+    "9online.fr",
+    "bbox.fr",
+    "cegetel.net",
+    "disroot.org",
     "free.fr",
     "gmail.com",
     "hotmail.com",
     "hotmail.fr",
+    "ik.me",
+    "infonie.fr",
+    "lagoon.nc",
     "laposte.fr",
     "laposte.net",
+    "libertysurf.fr",
     "live.fr",
+    "mailbox.org",
+    "mailoo.org",
+    "mediaserv.net",
+    "noos.fr",
+    "nordnet.fr",
+    "numericable.com",
     "numericable.fr",
     "orange.fr",
     "outlook.fr",
+    "posteo.de",
+    "posteo.net",
+    "proton.me",
+    "riseup.net",
     "sfr.fr",
+    "tele2.fr",
+    "tuta.com",
     "wanadoo.fr",
     "yahoo.com",
     "yahoo.fr",
+    "zaclys.net",
 ];
 
 /// Establishments that accept people of certain domains only.
@@ -53,7 +75,7 @@ impl FreeMailRules {
     }
 
     /// The same for an address that joins an organization: only the long list counts then. Existing deployments let people in
-    /// who have an address at one of the three providers that it forgets.
+    /// who have an address at one of the providers that it forgets.
     #[must_use]
     pub fn is_free_for_joining(self, address: &str) -> bool {
         self.all_are_free || !self.none_is_free && is_free_provider(address)
@@ -186,6 +208,10 @@ mod tests {
                 .iter()
                 .all(|domain| is_listed_as_free(domain))
         );
+        assert!(FREE_PROVIDERS_IN_FRANCE.is_sorted());
+        for domain in ["proton.me", "protonmail.com", "bbox.fr", "posteo.net", "tuta.com"] {
+            assert!(is_listed_as_free(domain), "{domain}");
+        }
         assert!(FREE_PROVIDERS.lines().is_sorted() && FREE_PROVIDERS.lines().count() > 100_000);
         assert!(
             FREE_PROVIDERS

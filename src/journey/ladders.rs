@@ -94,6 +94,7 @@ pub const DIRECT_ANSWER: Ladder = &[
     R::EmailVerified,
     R::SecondFactor,
     R::TrustedBrowser,
+    R::SecondFactorReplaced,
     R::Organization,
     R::SelectedOrganization,
     R::VerifiedIdentity,

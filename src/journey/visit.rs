@@ -32,6 +32,10 @@ pub struct Visit {
     /// The account of `email` has a passkey.
     #[serde(skip_serializing_if = "is_false")]
     pub has_passkey: bool,
+    /// The address that this browser asked to be sent a link. Unlike `email`, which a relying party may choose, it tells what the person
+    /// wants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_asked_for: Option<Email>,
     /// When the key of an application was first shown for it to be added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrolling_since: Option<DateTime<Utc>>,
@@ -182,6 +186,7 @@ mod tests {
         Visit {
             csrf_token: Some("token".to_owned()),
             email: Email::parse("jean@exemple.fr").ok(),
+            link_asked_for: Email::parse("jean@exemple.fr").ok(),
             referrer: serde_json::from_value("/personal-information".into()).ok(),
             interaction: Some(pending),
             ..Visit::default()
@@ -191,10 +196,11 @@ mod tests {
     #[test]
     fn a_sign_in_keeps_where_the_person_was_going_and_nothing_that_was_typed() {
         let visit = busy();
-        assert!(visit.referrer.is_some());
+        assert!(visit.referrer.is_some() && visit.link_asked_for.is_some());
         let expected = Visit {
             csrf_token: None,
             email: None,
+            link_asked_for: None,
             ..visit.clone()
         };
         assert_eq!(visit.carried_over_sign_in(), expected);

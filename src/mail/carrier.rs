@@ -1,46 +1,24 @@
 //! Carriers: what takes an e-mail from the outbox to the outside.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use identite_actors::outbox::{Carrier, DeliveryError, Item};
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
-use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 
 use super::renderer::SUPPORT_EMAIL;
+use super::smtp::SmtpCarrier;
 use super::{Envelope, SenderRules};
-use crate::config::{SmtpEncryption, SmtpServer, SmtpTarget};
+use crate::config::SmtpTarget;
 
 const SENDER_NAME: &str = "ProConnect";
-const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Carries outbox items that are e-mails.
 pub struct MailCarrier<T> {
     transport: T,
     rules: SenderRules,
-}
-
-/// Sends through an SMTP server.
-pub struct SmtpCarrier {
-    /// There until the end.
-    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
-    /// SMTP connections are driven by the process's runtime, whoever asks.
-    io: Handle,
-}
-
-/// Connections are closed on the runtime that drives them: the thread that stops the outbox has none.
-impl Drop for SmtpCarrier {
-    fn drop(&mut self) {
-        let _in_runtime = self.io.enter();
-        self.transport = None;
-    }
 }
 
 /// Prints e-mails, for development without a mail server.
@@ -67,43 +45,8 @@ pub fn carrier_for(
         let transport = ConsoleCarrier;
         return Ok(Box::new(MailCarrier { transport, rules }));
     };
-    let _in_runtime = io.enter();
-    let transport = SmtpCarrier {
-        transport: Some(connections_to(server, verify_certificates)?),
-        io: io.clone(),
-    };
+    let transport = SmtpCarrier::new(server, verify_certificates, io)?;
     Ok(Box::new(MailCarrier { transport, rules }))
-}
-
-/// What opens connections to `server` when there are mails, and keeps them for a while.
-fn connections_to(
-    server: &SmtpServer,
-    verify_certificates: bool,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
-    let verifies = verify_certificates && server.verify_certificate;
-    let tls = || {
-        TlsParameters::builder(server.host.clone())
-            .dangerous_accept_invalid_certs(!verifies)
-            .build()
-    };
-    let tls = match server.encryption {
-        SmtpEncryption::Implicit => Tls::Wrapper(tls()?),
-        SmtpEncryption::Required => Tls::Required(tls()?),
-        SmtpEncryption::Opportunistic => Tls::Opportunistic(tls()?),
-        SmtpEncryption::Never => Tls::None,
-    };
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host.as_str())
-        .port(server.port)
-        .tls(tls)
-        .timeout(Some(SMTP_TIMEOUT));
-    if let Some(credentials) = &server.credentials {
-        let password = credentials.password.expose_secret().to_owned();
-        builder = builder.credentials(Credentials::new(credentials.user.clone(), password));
-    }
-    if let Some(name) = &server.hello_name {
-        builder = builder.hello_name(ClientId::Domain(name.clone()));
-    }
-    Ok(builder.build())
 }
 
 #[async_trait]
@@ -177,32 +120,6 @@ impl<T> MailCarrier<T> {
 }
 
 #[async_trait]
-impl Transport for SmtpCarrier {
-    async fn send(&self, message: Message, _: &Envelope) -> Result<(), DeliveryError> {
-        let Some(transport) = self.transport.clone() else {
-            return Err(DeliveryError::Transient("the carrier has stopped".to_owned()));
-        };
-        let sending = self.io.spawn(async move { transport.send(message).await });
-        match sending.await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) if error.is_permanent() => {
-                Err(DeliveryError::Permanent(without_addresses(&error.to_string())))
-            }
-            Ok(Err(error)) => Err(DeliveryError::Transient(without_addresses(&error.to_string()))),
-            Err(error) => Err(DeliveryError::Transient(error.to_string())),
-        }
-    }
-}
-
-/// What a mail server said, for the log: servers like to repeat the recipient's address.
-fn without_addresses(reply: &str) -> String {
-    let words = reply
-        .split(' ')
-        .map(|word| if word.contains('@') { "<…>" } else { word });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-#[async_trait]
 impl Transport for ConsoleCarrier {
     #[expect(clippy::print_stdout, reason = "printing is what this carrier is for")]
     async fn send(&self, _: Message, envelope: &Envelope) -> Result<(), DeliveryError> {
@@ -220,17 +137,7 @@ impl Transport for ConsoleCarrier {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn replies_are_told_without_addresses() {
-        assert_eq!(
-            without_addresses(
-                "permanent error (550): 5.1.1 <agent@exemple.fr>: no such user agent@exemple.fr"
-            ),
-            "permanent error (550): 5.1.1 <…> no such user <…>"
-        );
-        assert_eq!(without_addresses("Connection refused"), "Connection refused");
-    }
+    use crate::config::{SmtpEncryption, SmtpServer};
 
     fn rules() -> SenderRules {
         SenderRules {

@@ -5,11 +5,13 @@ mod envelope;
 pub mod messages;
 mod renderer;
 mod samples;
+mod smtp;
 
 #[cfg(test)]
 mod tests;
 
-pub use carrier::{ConsoleCarrier, MailCarrier, SmtpCarrier, carrier_for};
+pub use carrier::{ConsoleCarrier, MailCarrier, carrier_for};
 pub use envelope::{Envelope, SenderRules};
 pub use renderer::{MailError, Mails};
 pub use samples::samples;
+pub use smtp::SmtpCarrier;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::authorization_request::{ClientLookup, Prompt, ReadContext, ResponseMode, SignedResponse};
 use super::client::Client;
 use super::error::{ErrorCode, ProtocolError};
-use super::parameters::Parameters;
+use super::parameters::{KEPT_VALUE_LIMIT_IN_BYTES, Parameters};
 use super::request_object::{PUSHED_REQUEST_PREFIX, Provenance};
 use crate::domain::text::ecmascript_trim;
 use crate::domain::{Scope, ScopeSet};
@@ -14,6 +14,9 @@ use crate::domain::{Scope, ScopeSet};
 const PKCE_LENGTHS: std::ops::RangeInclusive<usize> = 43..=128;
 /// The largest integer that a double holds exactly.
 const LARGEST_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// Levels, claims and a subject: all of them that we know, insisted on, take less than half of it.
+const CLAIMS_LIMIT_IN_BYTES: usize = 16 * 1024;
 
 type Check<T> = Result<T, ProtocolError>;
 
@@ -65,6 +68,20 @@ pub(super) fn provenance(client: &Client, provenance: Provenance) -> Check<()> {
         return Err(ProtocolError::invalid_request(description));
     }
     Ok(())
+}
+
+/// What is kept of a request while its person is busy has a size: anybody can send one.
+pub(super) fn nothing_too_long(parameters: &Parameters) -> Check<()> {
+    const KEPT: [&str; 6] = [
+        "state",
+        "nonce",
+        "login_hint",
+        "siret_hint",
+        "sp_name",
+        "acr_values",
+    ];
+    parameters.refuse_longer_than(KEPT_VALUE_LIMIT_IN_BYTES, &KEPT)?;
+    parameters.refuse_longer_than(CLAIMS_LIMIT_IN_BYTES, &["claims"])
 }
 
 type Mode = (ResponseMode, Option<SignedResponse>);

@@ -262,6 +262,7 @@ fn check(
     let client = checks::known_client(parameters, client)?;
     checks::no_request_uri(parameters)?;
     checks::provenance(client, context.provenance)?;
+    checks::nothing_too_long(parameters)?;
     let (mode, signed) = checks::response_mode(parameters, client)?;
     checks::response_type_is_present(parameters)?;
     checks::no_registration(parameters)?;

@@ -18,6 +18,9 @@ use crate::connectors::ClientKeyDocuments;
 const FRESH_FOR: TimeDelta = TimeDelta::minutes(10);
 /// A key that is not among them has them fetched again, but not more often than this.
 const FETCHED_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(10);
+/// After a fetch that failed nobody waits for another one within this time, where keys are known; where none are it is
+/// [`FETCHED_AGAIN_AFTER`].
+const ASKED_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Keys that cannot be fetched again go on counting for this long.
 const USABLE_FOR: TimeDelta = TimeDelta::hours(24);
 
@@ -31,7 +34,22 @@ pub struct PublishedKeys {
 /// One `jwks_uri`. Whoever fetches holds the lock: the others wait and find what was fetched.
 #[derive(Default)]
 struct Place {
-    fetched: tokio::sync::Mutex<Option<Fetched>>,
+    state: tokio::sync::Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    fetched: Option<Fetched>,
+    /// When nothing could be fetched, unless something was since.
+    failed_at: Option<DateTime<Utc>>,
+}
+
+impl State {
+    /// Keys that were fetched less than `age` ago.
+    fn younger_than(&self, age: TimeDelta, now: DateTime<Utc>) -> Option<Arc<PublicKeys>> {
+        let known = self.fetched.as_ref().filter(|known| now - known.at < age)?;
+        Some(Arc::clone(&known.keys))
+    }
 }
 
 #[derive(Clone)]
@@ -56,22 +74,34 @@ impl PublishedKeys {
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(places.entry(uri.clone()).or_default())
         };
-        let mut fetched = place.fetched.lock().await;
+        let mut state = place.state.lock().await;
         let good_for = if anew { FETCHED_AGAIN_AFTER } else { FRESH_FOR };
-        if let Some(known) = fetched.as_ref().filter(|known| now - known.at < good_for) {
-            return Some(Arc::clone(&known.keys));
+        if let Some(keys) = state.younger_than(good_for, now) {
+            return Some(keys);
+        }
+        let known = state.younger_than(USABLE_FOR, now);
+        let rest = if known.is_some() {
+            ASKED_AGAIN_AFTER
+        } else {
+            FETCHED_AGAIN_AFTER
+        };
+        if state.failed_at.is_some_and(|at| now - at < rest) {
+            return known;
         }
         let document = self.documents.fetch(uri).await.ok();
         if let Some(keys) = document.as_ref().and_then(PublicKeys::parse) {
             let keys = Arc::new(keys);
-            *fetched = Some(Fetched {
-                keys: Arc::clone(&keys),
-                at: now,
-            });
+            *state = State {
+                fetched: Some(Fetched {
+                    keys: Arc::clone(&keys),
+                    at: now,
+                }),
+                failed_at: None,
+            };
             return Some(keys);
         }
-        let known = fetched.as_ref().filter(|known| now - known.at < USABLE_FOR)?;
-        Some(Arc::clone(&known.keys))
+        state.failed_at = Some(now);
+        known
     }
 }
 

@@ -11,7 +11,7 @@ use super::artefacts::{grant_set, logout_key};
 use super::authentication::Authentication;
 use super::client::Client;
 use super::error::{ErrorCode, Fault, ProtocolError};
-use super::parameters::Parameters;
+use super::parameters::{KEPT_VALUE_LIMIT_IN_BYTES, Parameters};
 use super::redirect_uri::with_query;
 use super::service::{Oidc, Registered};
 use super::signer::VerifiedJwt;
@@ -106,6 +106,7 @@ impl Oidc {
     ) -> Result<LogoutAnswer, LogoutError> {
         let parameters = Parameters::read(raw, LOGOUT_PARAMETERS);
         refuse_duplicates(&parameters)?;
+        parameters.refuse_longer_than(KEPT_VALUE_LIMIT_IN_BYTES, &["state"])?;
         let hint = self.read_logout_hint(&parameters)?;
         let client_id = hint
             .as_ref()
@@ -128,8 +129,9 @@ impl Oidc {
                 .unwrap_or_default(),
             was_asked: false,
             client_id,
+            // Without such an address nobody is told the state.
+            state: uri.as_ref().and_then(|_| parameters.owned("state")),
             post_logout_redirect_uri: uri,
-            state: parameters.owned("state"),
         };
         let way_out = self.after_logout(&pending, true);
         let asks = authentication.is_some_and(|authentication| self.must_ask(&pending, authentication));

@@ -1,5 +1,11 @@
 //! Parameters as they came over the wire: a query or a form, before anybody believes them.
 
+use super::error::ProtocolError;
+
+/// The longest value that is kept while a person is busy, in bytes. Some relying parties put all they know into `state`; nobody else may
+/// fill the store with it.
+pub const KEPT_VALUE_LIMIT_IN_BYTES: usize = 4 * 1024;
+
 /// The parameters of one request, of which only the known ones are kept.
 ///
 /// An empty value counts as absent. A known parameter that came twice is remembered as duplicated and counts as absent.
@@ -44,6 +50,22 @@ impl Parameters {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// Refuses values of `names` that are longer than `limit`, in bytes.
+    ///
+    /// # Errors
+    /// `invalid_request`, which tells the first one.
+    pub fn refuse_longer_than(&self, limit: usize, names: &[&str]) -> Result<(), ProtocolError> {
+        let too_long = names
+            .iter()
+            .find(|name| self.get(name).is_some_and(|value| value.len() > limit));
+        match too_long {
+            None => Ok(()),
+            Some(name) => Err(ProtocolError::invalid_request(format!(
+                "parameter {name} is longer than {limit} bytes"
+            ))),
+        }
     }
 
     /// The names that came more than once, in the order in which they were repeated.
@@ -110,5 +132,15 @@ mod tests {
         assert!(parameters.has("a") && !parameters.has("d"));
         assert_eq!(parameters.owned("a").as_deref(), Some("1"));
         assert_eq!(parameters.to_pairs(), pairs(&[("a", "1")]));
+    }
+
+    #[test]
+    fn a_value_is_too_long_by_its_bytes() {
+        let parameters = Parameters::read(pairs(&[("a", "123"), ("b", "éé")]), &["a", "b", "c"]);
+        assert_eq!(parameters.refuse_longer_than(4, &["a", "b", "c"]), Ok(()));
+        assert_eq!(parameters.refuse_longer_than(3, &["a", "c"]), Ok(()));
+        let error = parameters.refuse_longer_than(3, &["a", "b"]).unwrap_err();
+        let description = error.description.as_deref();
+        assert_eq!(description, Some("parameter b is longer than 3 bytes"));
     }
 }

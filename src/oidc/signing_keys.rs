@@ -4,6 +4,7 @@
 //! relying party knows before it signs, and lets its predecessor be known until the last token that it signed is of no use.
 //! The private keys are encrypted with a key that is not in the database.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -121,13 +122,15 @@ impl SigningKeys {
     }
 
     /// What each key does at `now`, in the order in which they are chosen from. A key that cannot be opened is named, and keeps no other
-    /// from its place: one that was retired is retired all the same.
+    /// from its place: one that was retired is retired all the same. One that was opened before, as `opened` remembers by its `kid`,
+    /// stays in use.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn arrangement(
         &self,
         database: &impl GenericClient,
+        opened: &mut HashMap<String, SecretString>,
         now: DateTime<Utc>,
     ) -> Result<Arrangement, SigningKeysError> {
         let rows = signing_keys::all(database, now).await?;
@@ -135,9 +138,13 @@ impl SigningKeys {
         let mut unreadable = Vec::new();
         for row in &rows {
             if let (Some(sealed), Some(stage)) = (&row.encrypted_jwk, stage_of(row, now)) {
-                match self.open(sealed) {
-                    Ok(jwk) => arranged.push(ArrangedKey { jwk, stage }),
-                    Err(_) => unreadable.push(row.kid.clone()),
+                if let Ok(jwk) = self.open(sealed) {
+                    opened.insert(row.kid.clone(), jwk);
+                } else {
+                    unreadable.push(row.kid.clone());
+                }
+                if let Some(jwk) = opened.get(&row.kid).cloned() {
+                    arranged.push(ArrangedKey { jwk, stage });
                 }
             }
         }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use identite_actors::clock::SharedClock;
 use identite_actors::outbox::Outbox;
+use identite_actors::rate_limiter::RateLimiter;
 
 pub use joining::decision::Refusal;
 pub use joining::{JoinOutcome, JoinRequest};
@@ -45,6 +46,7 @@ pub struct OrganizationServices {
     pub secrets: SecretHasher,
     pub directory: Directory,
     pub contacts: OfficialContacts,
+    pub rate_limiter: RateLimiter,
     pub rules: OrganizationRules,
 }
 

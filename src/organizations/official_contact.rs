@@ -1,6 +1,9 @@
 //! The code that the official contact of an organization hands on (spec/organizations.md §4.5).
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use identite_actors::rate_limiter::Budget;
 
 use super::directory::ContactError;
 use super::{Organizations, OrganizationsError};
@@ -15,6 +18,14 @@ use crate::mail::messages::OfficialContactEmailVerification;
 const LIFETIME: TimeDelta = TimeDelta::hours(1);
 /// Wrong guesses after which a code is dead.
 const GUESSES: i32 = 20;
+/// Codes that one person has sent to the contacts of one organization. What is stored with the membership ends with it: whoever quits and
+/// joins again would get another code, and other guesses, each time.
+const CODES: Budget = Budget {
+    points: 3,
+    window: Duration::from_hours(1),
+};
+/// Prefix of their counters.
+const CODES_SENT: &str = "rate-limiter-official-contact-codes-sent";
 
 /// What the page of the code shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +43,8 @@ pub enum ContactPage {
     NotFound,
     /// The directory does not answer, or does not know the address that was chosen.
     DirectoryUnavailable,
+    /// No other code is sent before this is over, on the wish of this person.
+    TooManyCodes { retry_after: Duration },
 }
 
 /// What became of a code.
@@ -103,8 +116,12 @@ impl Organizations {
             (_, Some(_)) | ([], None) => return Ok(ContactPage::DirectoryUnavailable),
             (_, None) => return Ok(ContactPage::ChooseAddress(open.contacts)),
         };
-        self.send_contact_code(user, organization, email, &open.libelle)
+        let refusal = self
+            .send_contact_code(user, organization, email, &open.libelle)
             .await?;
+        if let Some(retry_after) = refusal {
+            return Ok(ContactPage::TooManyCodes { retry_after });
+        }
         Ok(ContactPage::CodeSent {
             email: email.to_string(),
             organization_type: open.organization_type,
@@ -167,13 +184,14 @@ impl Organizations {
         Ok(None)
     }
 
+    /// Sends a code, unless one was sent within its lifetime. Gives how long to wait when too many were sent already.
     async fn send_contact_code(
         &self,
         user: UserId,
         organization: OrganizationId,
         email: &Email,
         libelle: &str,
-    ) -> Result<(), OrganizationsError> {
+    ) -> Result<Option<Duration>, OrganizationsError> {
         let now = self.services.clock.now();
         let code = ContactCode::draw(&mut rand::rng());
         let digest = code.digest(
@@ -189,11 +207,17 @@ impl Organizations {
             email: email.as_str(),
         };
         if !db::official_contacts::issue(&transaction, fresh, now - LIFETIME, now).await? {
-            return Ok(());
+            return Ok(None);
         }
         let Some(person) = db::users::find_by_id(&transaction, user).await? else {
-            return Ok(());
+            return Ok(None);
         };
+        // Counted once it is known that this request sends; a refusal leaves nothing behind, since nothing is committed.
+        let subject = format!("{user}|{organization}");
+        let verdict = self.services.rate_limiter.hit(CODES_SENT, &subject, CODES).await;
+        if !verdict.allowed {
+            return Ok(Some(verdict.retry_after));
+        }
         let message = OfficialContactEmailVerification {
             given_name: person.given_name.unwrap_or_default(),
             family_name: person.family_name.unwrap_or_default(),
@@ -204,7 +228,7 @@ impl Organizations {
         self.post(&transaction, email.as_str(), &message).await?;
         transaction.commit().await?;
         self.services.outbox.poke();
-        Ok(())
+        Ok(None)
     }
 
     /// Checks what `user` typed, and uses the code up: they are known to the official contact of `organization` then.

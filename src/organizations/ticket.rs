@@ -91,10 +91,11 @@ impl Carrier for TicketCarrier {
         let Some(crisp) = &self.crisp else {
             return Err(DeliveryError::Permanent("there is no support desk".to_owned()));
         };
-        let mut client = self.pool.get().await.map_err(|error| transient(&error))?;
+        let client = self.pool.get().await.map_err(|error| transient(&error))?;
         let known = db::tickets::find(&client, ticket.moderation)
             .await
             .map_err(|error| transient(&error))?;
+        drop(client);
         let Some(progress) = known else {
             return Ok(());
         };
@@ -105,11 +106,9 @@ impl Carrier for TicketCarrier {
                 .open_conversation()
                 .await
                 .map_err(|error| undelivered(&error))?;
-            let transaction = client.transaction().await.map_err(|error| transient(&error))?;
-            db::tickets::opened(&transaction, ticket.moderation, &conversation)
+            self.opened(ticket.moderation, &conversation)
                 .await
                 .map_err(|error| transient(&error))?;
-            transaction.commit().await.map_err(|error| transient(&error))?;
             (conversation, false)
         };
         crisp
@@ -121,16 +120,30 @@ impl Carrier for TicketCarrier {
                 .send_message(&conversation, &ticket.message(&self.logo_url))
                 .await
                 .map_err(|error| undelivered(&error))?;
-            db::tickets::message_sent(&client, ticket.moderation, self.clock.now())
+            self.message_sent(ticket.moderation)
                 .await
                 .map_err(|error| transient(&error))?;
         }
-        drop(client);
         tokio::time::sleep(self.resolve_delay).await;
         crisp
             .resolve(&conversation)
             .await
             .map_err(|error| undelivered(&error))
+    }
+}
+
+/// What is noted takes a connection each time: there are few, and none is kept from others while the desk is asked.
+impl TicketCarrier {
+    async fn opened(&self, moderation: ModerationId, conversation: &str) -> Result<(), db::Error> {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        db::tickets::opened(&transaction, moderation, conversation).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn message_sent(&self, moderation: ModerationId) -> Result<(), db::Error> {
+        let client = self.pool.get().await?;
+        db::tickets::message_sent(&client, moderation, self.clock.now()).await
     }
 }
 

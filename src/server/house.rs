@@ -28,6 +28,7 @@ use super::master_keys::master_keys;
 use super::registers::Registers;
 use super::reload::Reloadable;
 use super::remote::RemoteSystems;
+use super::signing_keys::CalendarSeen;
 use super::{
     ServeError, certification, housekeeping, key_age, mfa, organizations, ports, probes, signing_keys,
 };
@@ -191,7 +192,7 @@ impl House {
         let shared_state = state_store(config, &clock, io).await?;
         let state = shared_state.for_everybody();
         let master_keys = master_keys(config);
-        let keys = keys(config, &master_keys, &pool, &clock, &instruments, io).await?;
+        let (keys, calendar_seen) = keys(config, &master_keys, &pool, &clock, &instruments, io).await?;
 
         let records = Arc::new(SessionTable {
             pool: pool.clone(),
@@ -233,12 +234,13 @@ impl House {
         };
         let remote = RemoteSystems::new(config, &foundations, &instruments)?;
         let accounts = accounts::accounts(config, &foundations, &remote, hasher)?;
-        let organizations = organizations::organizations(config, &foundations, &remote.registers);
+        let organizations =
+            organizations::organizations(config, &foundations, &remote.registers, &rate_limiter);
         let certification = certification::certification(config, &foundations, &remote, &instruments)?;
         let mfa = mfa::mfa(config, &foundations, &remote.passkey_names)?;
 
         let (assets, renderer) = pages(config)?;
-        let readiness = Readiness::new(probes::all(&pool, &state));
+        let readiness = Readiness::new(probes::all(&pool, &state, calendar_seen));
         refuse_public_secrets(config, &pool).await?;
         let rooms = Rooms {
             settings: Arc::new(web_settings(config)?),
@@ -321,7 +323,7 @@ async fn keys(
     clock: &SharedClock,
     instruments: &Instruments,
     io: &Handle,
-) -> Result<Keys, ServeError> {
+) -> Result<(Keys, CalendarSeen), ServeError> {
     let secrets = &config.secrets;
     let unusable = |error: InvalidKeys| ServeError::Setting {
         variable: "JWKS",
@@ -329,8 +331,8 @@ async fn keys(
     };
     let keys = Keys::start(&secrets.jwks, KEY_GRACE, clock.clone(), instruments).map_err(unusable)?;
     let calendar = SigningKeys::new(&secrets.jwks, master_keys.clone()).map_err(unusable)?;
-    signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await;
-    Ok(keys)
+    let seen = signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await?;
+    Ok((keys, seen))
 }
 
 fn oidc_settings(config: &Config, master_keys: &MasterKeys) -> OidcSettings {
@@ -384,9 +386,11 @@ fn pool(config: &Config, io: &Handle) -> Result<Pool, ServeError> {
         size: connections_for_actors(config),
         ..PoolSettings::default()
     };
-    Pool::new(config.database.url.expose_secret(), &settings, io).map_err(|error| ServeError::Setting {
-        variable: "DATABASE_URL",
-        problem: error.to_string(),
+    Pool::to_primary(config.database.url.expose_secret(), &settings, io).map_err(|error| {
+        ServeError::Setting {
+            variable: "DATABASE_URL",
+            problem: error.to_string(),
+        }
     })
 }
 

@@ -1,6 +1,7 @@
 //! The rooms around organizations: use cases and what they stand on.
 
 use identite_actors::clock::SharedClock;
+use identite_actors::rate_limiter::RateLimiter;
 
 use super::ServeError;
 use super::accounts::{Foundations, logo_url, url};
@@ -17,6 +18,7 @@ pub(super) fn organizations(
     config: &Config,
     foundations: &Foundations<'_>,
     registers: &Registers,
+    rate_limiter: &RateLimiter,
 ) -> Organizations {
     let settings = &config.organizations;
     Organizations::new(OrganizationServices {
@@ -27,6 +29,7 @@ pub(super) fn organizations(
         secrets: SecretHasher::derived_from(foundations.master_keys.clone()),
         directory: registers.directory.clone(),
         contacts: registers.contacts.clone(),
+        rate_limiter: rate_limiter.clone(),
         rules: OrganizationRules {
             free_mail: FreeMailRules {
                 all_are_free: settings.consider_all_email_domains_as_free,

@@ -5,12 +5,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use identite_actors::state::StateStore;
 
+use super::signing_keys::CalendarSeen;
 use crate::db::{self, Pool};
 use crate::web::operator::Probe;
 
 /// The probes of this house.
-pub(super) fn all(pool: &Pool, state: &Arc<dyn StateStore>) -> Vec<Box<dyn Probe>> {
-    vec![Box::new(Database(pool.clone())), Box::new(State(state.clone()))]
+pub(super) fn all(
+    pool: &Pool,
+    state: &Arc<dyn StateStore>,
+    calendar_seen: CalendarSeen,
+) -> Vec<Box<dyn Probe>> {
+    vec![
+        Box::new(Database(pool.clone())),
+        Box::new(State(state.clone())),
+        Box::new(calendar_seen),
+    ]
 }
 
 /// `PostgreSQL` answers, and its schema is the one of this version.

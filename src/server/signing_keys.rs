@@ -1,38 +1,101 @@
 //! Every node follows the calendar of the signing keys, without a restart.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use identite_actors::clock::SharedClock;
 use identite_actors::keys::{KeyStage, Keys};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
+use super::ServeError;
 use crate::db::Pool;
-use crate::oidc::signing_keys::SigningKeys;
+use crate::oidc::signing_keys::{Arrangement, SigningKeys};
+use crate::web::operator::Probe;
 
 /// How often the calendar is looked at. Keys are published for much longer before they sign.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// … until it was seen for the first time: what was retired is not to sign again meanwhile.
+const FIRST_LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Whether the calendar was followed since the start. Until then the node is not ready.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CalendarSeen(Arc<AtomicBool>);
+
+#[async_trait]
+impl Probe for CalendarSeen {
+    fn name(&self) -> &'static str {
+        "signing-keys"
+    }
+
+    fn is_required(&self) -> bool {
+        true
+    }
+
+    async fn look(&self) -> Result<(), String> {
+        if self.0.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            Err("the calendar of the signing keys was not read yet".to_owned())
+        }
+    }
+}
 
 /// Arranges the keys of this process by the calendar, now and for as long as the process lives.
-pub(super) async fn follow(keys: Keys, calendar: SigningKeys, pool: Pool, clock: SharedClock, io: &Handle) {
+///
+/// # Errors
+/// When the calendar was read and leaves nothing to sign with: retired keys do not come back because others cannot be opened.
+pub(super) async fn follow(
+    keys: Keys,
+    calendar: SigningKeys,
+    pool: Pool,
+    clock: SharedClock,
+    io: &Handle,
+) -> Result<CalendarSeen, ServeError> {
     let mut follower = Follower {
         keys,
         calendar,
         pool,
         clock,
+        opened: HashMap::new(),
         followed: Vec::new(),
         complaint: None,
+        seen: CalendarSeen::default(),
     };
-    follower.look().await;
+    if let Err(NotFollowed::Unusable(problem)) = follower.look().await {
+        return Err(ServeError::Refused(format!(
+            "the calendar of the signing keys cannot be followed: {problem}"
+        )));
+    }
+    let seen = follower.seen.clone();
     io.spawn(async move {
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            follower.look().await;
+            let pause = if follower.seen.0.load(Ordering::Acquire) {
+                LOOK_EVERY
+            } else {
+                FIRST_LOOK_EVERY
+            };
+            tokio::time::sleep(pause).await;
+            // Told by the look itself.
+            let _ = follower.look().await;
         }
     });
+    Ok(seen)
+}
+
+/// Why the keys do not do what the calendar says.
+#[derive(Debug, thiserror::Error)]
+enum NotFollowed {
+    /// Nobody knows what it says.
+    #[error("{0}")]
+    Unread(String),
+    /// What it says cannot be done.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 struct Follower {
@@ -40,21 +103,23 @@ struct Follower {
     calendar: SigningKeys,
     pool: Pool,
     clock: SharedClock,
+    /// The keys of the calendar that were opened, by their `kid`: they stay good when the key of the deployment is no longer at hand.
+    opened: HashMap<String, SecretString>,
     /// What the keys were told last: reading a key costs more than comparing its digest.
     followed: Vec<([u8; 32], KeyStage)>,
     /// What the operator was told last: each trouble is told once.
     complaint: Option<String>,
+    seen: CalendarSeen,
 }
 
 impl Follower {
-    async fn look(&mut self) {
-        let complaint = match self.arrange().await {
+    /// Follows the calendar, and tells the operator what stands in the way.
+    async fn look(&mut self) -> Result<(), NotFollowed> {
+        let looked = self.arrange().await;
+        let complaint = match &looked {
             Ok(unreadable) if unreadable.is_empty() => None,
-            Ok(unreadable) => Some(format!(
-                "no key of the deployment opens {}",
-                unreadable.join(", ")
-            )),
-            Err(error) => Some(error),
+            Ok(unreadable) => Some(told_unreadable(unreadable)),
+            Err(error) => Some(error.to_string()),
         };
         if self.complaint != complaint {
             if let Some(problem) = &complaint {
@@ -68,29 +133,37 @@ impl Follower {
             }
             self.complaint = complaint;
         }
+        looked.map(|_| self.seen.0.store(true, Ordering::Release))
     }
 
     /// Gives the keys that cannot be opened.
-    async fn arrange(&mut self) -> Result<Vec<String>, String> {
-        let database = self.pool.get().await.map_err(|error| error.to_string())?;
-        let arrangement = self
+    async fn arrange(&mut self) -> Result<Vec<String>, NotFollowed> {
+        let unread = |error: &dyn std::fmt::Display| NotFollowed::Unread(error.to_string());
+        let database = self.pool.get().await.map_err(|error| unread(&error))?;
+        let Arrangement { keys, unreadable } = self
             .calendar
-            .arrangement(&database, self.clock.now())
+            .arrangement(&database, &mut self.opened, self.clock.now())
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| unread(&error))?;
         drop(database);
-        let digests: Vec<_> = arrangement
-            .keys
+        let digests: Vec<_> = keys
             .iter()
             .map(|key| (Sha256::digest(key.jwk.expose_secret()).into(), key.stage))
             .collect();
         if digests != self.followed {
-            self.keys
-                .arrange(arrangement.keys)
-                .await
-                .map_err(|error| error.to_string())?;
+            self.keys.arrange(keys).await.map_err(|error| {
+                let mut problem = error.to_string();
+                if !unreadable.is_empty() {
+                    problem = format!("{problem}; {}", told_unreadable(&unreadable));
+                }
+                NotFollowed::Unusable(problem)
+            })?;
             self.followed = digests;
         }
-        Ok(arrangement.unreadable)
+        Ok(unreadable)
     }
+}
+
+fn told_unreadable(kids: &[String]) -> String {
+    format!("no key of the deployment opens {}", kids.join(", "))
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::access_log::RequestId;
 use super::app::App;
+use super::budgets::network;
 use super::client_address::address_of;
 use super::error::PageError;
 use super::gate::{climb, options, report};
@@ -91,7 +92,7 @@ async fn admit(
     browser: &Browser,
 ) -> Result<bool, PageError> {
     if app.settings.rate_limit_by_ip {
-        let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        let subject = network(address_of(request.head()));
         let verdict = app.rate_limiter.hit(BY_IP.0, &subject, BY_IP.1).await;
         if !verdict.allowed {
             return Err(PageError::TooManyRequests {

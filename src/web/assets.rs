@@ -246,6 +246,15 @@ mod tests {
         assert_eq!(header(&response, "content-encoding"), Some("identity"));
     }
 
+    /// Fields without edges cannot be seen in the high contrast of Windows.
+    #[actix_web::test]
+    async fn the_design_system_keeps_its_rules_for_forced_colours() {
+        let body = read_body(get(&stylesheet(), &[]).await).await;
+        let css: String = str::from_utf8(&body).unwrap().split_whitespace().collect();
+        assert!(css.contains("(forced-colors:active)"));
+        assert!(!css.contains("-ms-high-contrast"));
+    }
+
     #[actix_web::test]
     async fn the_smallest_accepted_encoding_is_sent() {
         for (accepted, sent) in [

@@ -78,6 +78,14 @@ pub const CODES_PER_SESSION: Limiter = limiter(
     true,
 );
 
+/// Guesses at the code that proves an address, of one account, whatever the toggles say: who knows a password opens sessions as they like.
+pub const CODES_PER_ACCOUNT: Limiter = limiter(
+    "rate-limiter-codes-per-account",
+    100,
+    Duration::from_hours(1),
+    true,
+);
+
 /// Spends one attempt on the account with the address `email`.
 ///
 /// # Errors

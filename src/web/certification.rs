@@ -17,8 +17,8 @@ use super::select_organization::tile;
 use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::certification::{Candidate, CertificationOutcome, Refused};
-use crate::domain::IdentityLevel;
 use crate::domain::certification::{Criterion, Register};
+use crate::domain::{IdentityLevel, LinkVerificationType};
 use crate::journey::{CertificationRefusal, Place};
 
 const NOT_COVERED: &str = "/users/certification-dirigeant/organization-not-covered-error";
@@ -136,14 +136,19 @@ pub async fn get_close_match(app: Data<App>, browser: Browser) -> Result<HttpRes
     html(&app, &shell(&app, &browser, None).await?, &page)
 }
 
-/// `GET /users/welcome/dirigeant`: seeing it is what counts. It can be looked at again. Whoever has no identity to show on it is led to
-/// prove one.
+/// `GET /users/welcome/dirigeant`: seeing it is what counts. It can be looked at again. An executive who has no identity to show on it is
+/// led to prove one.
 ///
 /// # Errors
 /// When a part of the house does not answer.
 pub async fn get_welcome(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
-    let Some(link) = person.link_to_greet().or(person.selected_link()) else {
+    // Others have a page of their own, and no identity to prove for it.
+    let certified = person
+        .link_to_greet()
+        .or(person.selected_link())
+        .filter(|link| link.verification_type == LinkVerificationType::OrganizationDirigeant);
+    let Some(link) = certified else {
         return Ok(redirect("/"));
     };
     let Some(identity) = app.certification.identity(person.user_id).await? else {

@@ -149,6 +149,7 @@ impl PageError {
             Self::Busy { .. } => ErrorPage::BUSY,
             Self::Unavailable(_) => ErrorPage::UNAVAILABLE,
             Self::AcrNotMet(_) => ErrorPage::ASK_THE_SERVICE,
+            Self::Csrf => ErrorPage::ALLOW_COOKIES,
             _ if self.is_ours() => ErrorPage::RETRY_LATER,
             _ => ErrorPage::START_AGAIN,
         }
@@ -407,7 +408,7 @@ mod tests {
                 "<span lang=\"en\">server_error</span>",
                 ErrorPage::RETRY_LATER,
             ),
-            (PageError::Csrf, "invalid csrf token", ErrorPage::START_AGAIN),
+            (PageError::Csrf, "invalid csrf token", ErrorPage::ALLOW_COOKIES),
         ] {
             let page = rendered(&error);
             assert!(page.contains(message), "{error}: {page}");

@@ -19,7 +19,7 @@ use super::pages::factors::{
 use super::second_factor::{INVALID_CODE, Rename, spend_attempt, typed_code};
 use super::session::Browser;
 use super::verify_email::signed_in;
-use crate::domain::RecoveryCode;
+use crate::domain::{RecoveryCode, calendar};
 use crate::journey::{ENROLMENT_WINDOW, is_expired};
 use crate::mfa::{EverywhereOutcome, TotpEnrolmentOutcome};
 
@@ -69,14 +69,13 @@ pub async fn get_tool<W: Way>(
     browser: Browser,
     Query(query): Query,
 ) -> Result<HttpResponse, PageError> {
-    if query.one("radio-2fa")? == Some("dont-know") {
+    let choice = query.one("radio-2fa")?;
+    if choice == Some("dont-know") {
         return Ok(redirect(&format!("{}/mfa-decision-helper", W::PREFIX)));
     }
-    html(
-        &app,
-        &shell(&app, &browser, None).await?,
-        &TotpToolPage::<W>::new(),
-    )
+    // Where passkeys can be made, a script does so instead of coming here.
+    let page = TotpToolPage::<W>::new(choice == Some("passkey"));
+    html(&app, &shell(&app, &browser, None).await?, &page)
 }
 
 /// `GET [/users]/totp-configuration`
@@ -248,6 +247,8 @@ pub async fn post_recovery_codes(
         ));
     };
     let page = RecoveryCodesPage {
+        email: person.email,
+        created_at: calendar::absolute(app.clock.now()),
         codes: codes.iter().map(RecoveryCode::expose).collect(),
     };
     html(&app, &shell(&app, &browser, None).await?, &page)

@@ -14,6 +14,7 @@ use identite_actors::rate_limiter::Budget;
 
 use super::access_log::RequestId;
 use super::app::App;
+use super::budgets::network;
 use super::client_address::address_of;
 use super::error::PageError;
 use super::fields::Fields;
@@ -145,7 +146,7 @@ async fn admit(
         request.extensions_mut().insert(place);
     }
     if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
-        let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        let subject = network(address_of(request.head()));
         let verdict = app.rate_limiter.hit(limiter, &subject, budget).await;
         if !verdict.allowed {
             return Err(PageError::TooManyRequests {
@@ -165,7 +166,7 @@ async fn admit(
         return Ok(Admission::Enter);
     }
     if gate.leaves_request {
-        leave_request(browser).await?;
+        leave_request(browser, gate.ladder).await?;
     }
     match climb(browser, gate.ladder).await? {
         None => Ok(Admission::Enter),
@@ -181,10 +182,17 @@ async fn admit(
     }
 }
 
-/// Forgets the request of a relying party that waits for somebody who is signed in. Its own pages find it again by its address.
-async fn leave_request(browser: &Browser) -> Result<(), PageError> {
+/// Forgets the request of a relying party that waits, for somebody who enters their account: who meets what `ladder` asks for
+/// whatever that request insists on. Whoever is still on the way to signing in stays on it. The pages of the request find it again
+/// by its address.
+async fn leave_request(browser: &Browser, ladder: Ladder) -> Result<(), PageError> {
     let journey = browser.journey().await?;
-    if journey.person.is_some() && journey.visit.interaction.is_some() {
+    if journey.visit.interaction.is_none() {
+        return Ok(());
+    }
+    let mut without = Journey::clone(&journey);
+    without.visit.interaction = None;
+    if next_step(ladder, &without) == Step::Continue {
         browser.update(|visit| visit.interaction = None).await?;
     }
     Ok(())

@@ -25,7 +25,10 @@ pub async fn get_terms(app: Data<App>, browser: Browser, _: Query) -> Result<Htt
 /// # Errors
 /// When the query cannot be read, or a part of the house does not answer.
 pub async fn get_privacy(app: Data<App>, browser: Browser, _: Query) -> Result<HttpResponse, PageError> {
-    document(&app, &browser, &PrivacyPage).await
+    let page = PrivacyPage {
+        measures_audience: app.renderer.measures_audience(),
+    };
+    document(&app, &browser, &page).await
 }
 
 /// `GET /accessibilite`

@@ -30,7 +30,12 @@ pub async fn post_send(app: Data<App>, browser: Browser, Form(_): Form) -> Resul
         return Ok(refusal);
     }
     match app.accounts.request_magic_link(&email).await? {
-        MagicLinkRequest::Sent => Ok(redirect("/users/magic-link-sent")),
+        MagicLinkRequest::Sent => {
+            browser
+                .update(move |visit| visit.link_asked_for = Some(email.clone()))
+                .await?;
+            Ok(redirect("/users/magic-link-sent"))
+        }
         MagicLinkRequest::Refused => refuse_address(&browser, email.as_str(), None).await,
     }
 }
@@ -48,8 +53,9 @@ pub async fn get_sent(app: Data<App>, browser: Browser) -> Result<HttpResponse, 
     html(&app, &shell(&app, &browser, None).await?, &page)
 }
 
-/// `GET /users/sign-in-with-magic-link`: opens nothing by itself, since mail scanners follow links. In the browser that asked for this very
-/// link the form is sent without a click.
+/// `GET /users/sign-in-with-magic-link`: opens nothing by itself, since mail scanners follow links. In the browser that asked for a link
+/// to this address the form is sent without a click. That somebody typed the address there, or a relying party hinted at it, is not enough: a
+/// stranger's link would sign the person in as the stranger.
 ///
 /// # Errors
 /// When a part of the house does not answer.
@@ -58,7 +64,7 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
         return Ok(invalid());
     };
     let shell = shell(&app, &browser, None).await?;
-    let asked_here = match browser.visit().await?.email {
+    let asked_here = match browser.visit().await?.link_asked_for {
         Some(email) => app.accounts.email_of_magic_link(&token).await? == Some(email),
         None => false,
     };

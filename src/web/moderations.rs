@@ -7,7 +7,7 @@ use super::app::App;
 use super::error::PageError;
 use super::fields::Fields;
 use super::form::{Form, Query};
-use super::gate::redirect;
+use super::gate::{go_on, redirect};
 use super::manage_organizations::{cancel, requested_tile};
 use super::page::{html, notification, shell};
 use super::pages::moderations::{PendingModerationPage, RejectedModerationPage, RequestDetails};
@@ -32,6 +32,16 @@ pub async fn get_pending(
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     let request = asked_about(&app, &person, &query).await?;
+    if request.is_rejected() {
+        return Ok(redirect(&format!(
+            "/users/moderation-rejected?moderation_id={}",
+            request.id
+        )));
+    }
+    if !request.is_pending() {
+        // It was accepted: there is nothing to wait for any more.
+        return go_on(&browser).await;
+    }
     let page = PendingModerationPage {
         request: details(&person, request),
     };
@@ -55,6 +65,10 @@ pub async fn get_rejected(
             "/users/unable-to-auto-join-organization?moderation_id={}",
             request.id
         )));
+    }
+    if !request.is_rejected() {
+        // It was accepted: there is nothing to correct, either.
+        return go_on(&browser).await;
     }
     let page = RejectedModerationPage {
         reason: request.end_user_reason.clone(),

@@ -43,6 +43,7 @@ pub async fn get_ask(
         ContactPage::CodeSent { .. } => return Ok(redirect(&verification(organization))),
         ContactPage::NotNeeded => return Ok(redirect(NOT_NEEDED)),
         ContactPage::DirectoryUnavailable => return Ok(redirect(UNAVAILABLE)),
+        ContactPage::TooManyCodes { retry_after } => return Err(PageError::TooManyRequests { retry_after }),
         ContactPage::NotFound => return Err(PageError::NotFound),
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
@@ -78,6 +79,7 @@ pub async fn get(
             organization_id: organization.0,
             organization_type: organization_type.as_str(),
             email,
+            has_other_organizations: person.links.len() > 1,
         },
         ContactPage::ChooseAddress(_) => {
             return Ok(redirect(&format!(
@@ -86,6 +88,7 @@ pub async fn get(
         }
         ContactPage::NotNeeded => return Ok(redirect(NOT_NEEDED)),
         ContactPage::DirectoryUnavailable => return Ok(redirect(UNAVAILABLE)),
+        ContactPage::TooManyCodes { retry_after } => return Err(PageError::TooManyRequests { retry_after }),
         ContactPage::NotFound => return Err(PageError::NotFound),
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)

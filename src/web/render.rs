@@ -193,6 +193,12 @@ impl Renderer {
         })
     }
 
+    /// Whether pages load the script of the statistics.
+    #[must_use]
+    pub const fn measures_audience(&self) -> bool {
+        self.measures_audience
+    }
+
     /// Makes the HTML document of a page.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use super::error::PageError;
 use crate::accounts::{Device, OpenedSession, SessionNames};
 use crate::db::clients::ClientRow;
 use crate::db::sessions::EndReason;
-use crate::domain::{OrganizationId, TrustedBrowser, UserId};
+use crate::domain::{Amr, OrganizationId, TrustedBrowser, UserId};
 use crate::journey::{Effect, Journey, Place, Visit};
 
 const CSRF_TOKEN_LENGTH_IN_BYTES: usize = 128;
@@ -195,19 +195,32 @@ impl Browser {
     }
 
     /// The journey without what the session is doing: what another request of this browser waits for says nothing about the
-    /// person. Spares the look at the volatile data when nobody has looked yet.
+    /// person. Only that a lost second factor is still to be replaced stays. Spares the look at the volatile data when nobody has
+    /// looked yet and no recovery code was used.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn journey_of_person(&self) -> Result<Journey, PageError> {
         let loaded = self.0.journey.borrow().as_ref().map(Rc::clone);
-        match loaded {
-            Some(journey) => Ok(Journey {
+        let journey = match loaded {
+            Some(journey) => Journey {
                 visit: Visit::default(),
                 ..Journey::clone(&journey)
-            }),
-            None => self.load(Visit::default()).await,
+            },
+            None => self.load(Visit::default()).await?,
+        };
+        self.with_lost_second_factor(journey).await
+    }
+
+    async fn with_lost_second_factor(&self, mut journey: Journey) -> Result<Journey, PageError> {
+        let used_a_code = journey
+            .person
+            .as_ref()
+            .is_some_and(|person| person.amr.contains(&Amr::RecoveryCode));
+        if used_a_code {
+            journey.visit.lost_second_factor = self.visit().await?.lost_second_factor;
         }
+        Ok(journey)
     }
 
     /// As [`Self::journey_of_person`], with the relying party named `client_id` as it is registered, in the same statement.
@@ -225,7 +238,7 @@ impl Browser {
             .load_with_client(digest.as_ref(), client_id, trusted)
             .await?;
         self.note_use(&journey);
-        Ok((journey, client))
+        Ok((self.with_lost_second_factor(journey).await?, client))
     }
 
     async fn load(&self, visit: Visit) -> Result<Journey, PageError> {
@@ -322,8 +335,7 @@ impl Browser {
         Ok(expected.is_some_and(|expected| bool::from(expected.as_bytes().ct_eq(token.as_bytes()))))
     }
 
-    /// Continues as the session that a sign-in opened: a new name, the way kept, what was typed forgotten. The former signed-in
-    /// session of this browser ends.
+    /// Continues as the session that a sign-in opened or went on with: a new name, the way kept, what was typed forgotten.
     ///
     /// # Errors
     /// When the owner of sessions does not answer.

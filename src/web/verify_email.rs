@@ -45,6 +45,7 @@ pub async fn get(
     let countdown_end = code.next_code_at + TimeDelta::milliseconds(999);
     let page = VerifyEmailPage {
         email: person.email,
+        change_email_returns_to_client: false,
         code_sent: code.is_sent || asked_for_another,
         countdown_end: calendar::machine_readable(countdown_end),
         needs_onboarding_help: person.needs_inclusionconnect_onboarding_help,
@@ -60,6 +61,7 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
     let person = signed_in(&browser).await?;
     budgets::spend(&app, &browser, budgets::VERIFY_EMAIL, &person.email).await?;
     budgets::spend_on(&app, budgets::CODES_PER_SESSION, &person.session_uid).await?;
+    budgets::spend_on(&app, budgets::CODES_PER_ACCOUNT, &person.user_id.to_string()).await?;
     let typed = fields.one("verify_email_token")?.unwrap_or_default();
     let outcome = app
         .accounts

@@ -63,8 +63,9 @@ impl Default for OutboxSettings {
             poll_every: Duration::from_secs(5),
             count_every: Duration::from_secs(15),
             concurrency: 4,
-            delivery_deadline: Duration::from_secs(30),
-            lease: Duration::from_mins(2),
+            // Longer than whatever a carrier does has of its own: a conversation with a mail server, the longest, 100 s.
+            delivery_deadline: Duration::from_secs(110),
+            lease: Duration::from_mins(4),
             first_retry_after: Duration::from_secs(30),
             retry_after_at_most: Duration::from_hours(1),
             attempts_at_most: 30,

@@ -10,6 +10,7 @@
 
 mod address;
 mod connector;
+mod eviction;
 mod line;
 mod scripts;
 
@@ -66,6 +67,8 @@ impl RedisStore {
         };
         let line = Line::open(connector.clone(), &namespace, &io);
         line.settled(Duration::from_secs(1)).await;
+        let asked = line.clone();
+        io.spawn(async move { asked.warn_of_eviction().await });
         Ok(Self {
             line,
             common: None,

@@ -423,7 +423,7 @@ async fn what_a_dead_process_had_claimed_is_taken_over_after_its_lease() {
     let (_outbox, _instruments) = world.node(&smtp, World::settings());
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!world.table.row(id).delivered, "the lease is respected");
-    world.shifted.advance(TimeDelta::minutes(2));
+    world.shifted.advance(TimeDelta::minutes(4));
     eventually_is("it has left", || world.table.row(id).delivered).await;
     assert_eq!((stuck.accepted().len(), smtp.accepted()), (0, vec![id]));
 }

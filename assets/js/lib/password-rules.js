@@ -5,7 +5,21 @@ const MIN_LENGTH = 10;
 const PASSPHRASE_LENGTH = 20;
 const MAX_LENGTH = 128;
 const SAID_AFTER_MS = 2_000;
-const FORBIDDEN_WORDS = ['moncomptepro', 'mon compte pro', 'agentconnect', 'agent connect', 'proconnect', 'pro connect'];
+// The names of the product, and the examples that have been shown next to the field: the list of the server.
+const FORBIDDEN_WORDS = [
+  'moncomptepro',
+  'mon compte pro',
+  'agentconnect',
+  'agent connect',
+  'proconnect',
+  'pro connect',
+  'allons voir si la rose qui ce matin avait déclose',
+  'allons voir si la rose qui ce matin avait declose',
+  'allonsvoirsilarosequicematinavaitdéclose',
+  'allonsvoirsilarosequicematinavaitdeclose',
+  'le facteur passe avant la pluie',
+  'lefacteurpasseavantlapluie',
+];
 
 // [id suffix, holds(password), shown only when broken]
 const COMPOSITION = [

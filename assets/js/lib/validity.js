@@ -1,4 +1,5 @@
-// The main button of a form waits until the form may be sent.
+// The main button of a form waits until the form may be sent; fields say what it waits for.
+import { forgiveField, judgeField } from './field-errors.js';
 import { isOnItsWay } from './submissions.js';
 
 const AUTOFILL_DELAYS_MS = [100, 500, 1_500];
@@ -25,8 +26,14 @@ export function followValidity() {
   const forms = [...document.forms].filter((form) => !form.hidden && !form.noValidate);
   const refreshAll = () => forms.forEach(refresh);
   for (const form of forms) {
-    form.addEventListener('input', () => refresh(form));
-    form.addEventListener('change', () => refresh(form));
+    form.addEventListener('input', ({ target }) => {
+      forgiveField(target);
+      refresh(form);
+    });
+    form.addEventListener('change', ({ target }) => {
+      judgeField(target);
+      refresh(form);
+    });
   }
   refreshAll();
   for (const delay of AUTOFILL_DELAYS_MS) setTimeout(refreshAll, delay);

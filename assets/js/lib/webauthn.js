@@ -2,6 +2,8 @@
 // Browsers of before 2023 lack the native conversions: the same is done by hand.
 import { submitForm } from './submit-form.js';
 
+const RELOADED_FOR_MS = 5_000;
+
 const BASE64URL = { toBytes: (text) => {
   const binary = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
@@ -49,8 +51,19 @@ function credentialJson(credential) {
   };
 }
 
+/** Whether the page was reloaded a moment ago: a second time would not help. */
+function wasJustReloaded() {
+  const [navigation] = performance.getEntriesByType('navigation');
+  return navigation?.type === 'reload' && performance.now() < RELOADED_FOR_MS;
+}
+
 async function fetchOptions(url) {
   const response = await fetch(url, { headers: { Accept: 'application/json' }, credentials: 'same-origin' });
+  // The session is over, or the page was open for too long: loading it again leads to the sign-in, and back.
+  if (response.status === 401 && !wasJustReloaded()) {
+    window.location.reload();
+    await new Promise(() => {});
+  }
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   return response.json();
 }

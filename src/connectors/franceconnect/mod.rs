@@ -6,6 +6,7 @@ mod tokens;
 mod userinfo;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use identite_actors::clock::SharedClock;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -157,7 +158,7 @@ impl FranceConnect {
         &self,
         trip: RoundTrip<'_>,
     ) -> Result<AuthorizationUrl, FranceConnectError> {
-        let metadata = self.0.provider.metadata().await?;
+        let metadata = self.0.provider.metadata(self.0.line.until()).await?;
         let settings = &self.0.settings;
         let mut url = metadata.authorization_endpoint.clone();
         url.query_pairs_mut()
@@ -177,14 +178,15 @@ impl FranceConnect {
         Ok(AuthorizationUrl { url, uses_pkce })
     }
 
-    /// Whom the code stands for.
+    /// Whom the code stands for. All that is asked for it shares the time of one call.
     ///
     /// # Errors
     /// When the provider does not answer, refuses, or sends something that is not to be believed.
     pub async fn identify(&self, callback: Callback<'_>) -> Result<Identified, FranceConnectError> {
-        let metadata = self.0.provider.metadata().await?;
+        let until = self.0.line.until();
+        let metadata = self.0.provider.metadata(until).await?;
         self.require_issuer(&metadata, callback.issuer)?;
-        let outcome = self.identify_with(&metadata, callback).await;
+        let outcome = self.identify_with(&metadata, callback, until).await;
         if let Err(FranceConnectError::Unreachable(CallError::Network(_) | CallError::Status(_))) = &outcome {
             // Perhaps the provider has moved: its description is fetched again next time.
             self.0.provider.doubt(&metadata).await;
@@ -195,7 +197,7 @@ impl FranceConnect {
     /// Where to send a person to sign out of the provider, so that they come back to `return_to` with `state`; `None` when
     /// the provider offers no sign-out or does not tell where.
     pub async fn end_session_url(&self, id_token: &str, return_to: &str, state: &str) -> Option<Url> {
-        let metadata = self.0.provider.metadata().await.ok()?;
+        let metadata = self.0.provider.metadata(self.0.line.until()).await.ok()?;
         let mut url = metadata.end_session_endpoint.clone()?;
         url.query_pairs_mut()
             .append_pair("id_token_hint", id_token)
@@ -221,18 +223,19 @@ impl FranceConnect {
         &self,
         metadata: &Metadata,
         callback: Callback<'_>,
+        until: Instant,
     ) -> Result<Identified, FranceConnectError> {
-        let tokens = self.redeem(metadata, callback).await?;
+        let tokens = self.redeem(metadata, callback, until).await?;
         let expected = Expected {
             issuer: self.0.provider.issuer(),
             client_id: &self.0.settings.client_id,
             nonce: callback.nonce,
             now: self.0.clock.now(),
         };
-        let claims = self.verified(metadata, &tokens.id_token).await?;
+        let claims = self.verified(metadata, &tokens.id_token, until).await?;
         let subject = tokens::subject(&claims, expected)?;
         let access_token = SecretString::from(tokens.access_token);
-        let claims = self.userinfo(metadata, &access_token, expected).await?;
+        let claims = self.userinfo(metadata, &access_token, expected, until).await?;
         let identity = FranceConnectIdentity::from_claims(&claims)?;
         if identity.sub != subject {
             return Err(Distrust::Claim("sub").into());
@@ -248,6 +251,7 @@ impl FranceConnect {
         &self,
         metadata: &Metadata,
         callback: Callback<'_>,
+        until: Instant,
     ) -> Result<Tokens, FranceConnectError> {
         let settings = &self.0.settings;
         let secret = settings.client_secret.current();
@@ -266,7 +270,9 @@ impl FranceConnect {
             ]);
         }
         let url = metadata.token_endpoint.clone();
-        let mut request = Request::post_form(url, &form).accept("application/json");
+        let mut request = Request::post_form(url, &form)
+            .accept("application/json")
+            .by(until);
         if !in_form {
             request = request.authorization(&basic(&settings.client_id, secret))?;
         }
@@ -278,14 +284,16 @@ impl FranceConnect {
         metadata: &Metadata,
         access_token: &SecretString,
         expected: Expected<'_>,
+        until: Instant,
     ) -> Result<Map<String, Value>, FranceConnectError> {
         let request = Request::get(metadata.userinfo_endpoint.clone())
             .accept("application/json, application/jwt")
-            .bearer(access_token)?;
+            .bearer(access_token)?
+            .by(until);
         match self.0.line.call(request, userinfo::read).await? {
             userinfo::Document::Plain(claims) => Ok(claims),
             userinfo::Document::Signed(token) => {
-                let claims = self.verified(metadata, &token).await?;
+                let claims = self.verified(metadata, &token, until).await?;
                 tokens::check_userinfo(&claims, expected)?;
                 Ok(claims)
             }
@@ -297,8 +305,9 @@ impl FranceConnect {
         &self,
         metadata: &Metadata,
         token: &str,
+        until: Instant,
     ) -> Result<Map<String, Value>, FranceConnectError> {
-        let keys = self.0.provider.keys(metadata).await?;
+        let keys = self.0.provider.keys(metadata, until).await?;
         let with = |keys| {
             tokens::verify(
                 token,
@@ -311,7 +320,7 @@ impl FranceConnect {
         };
         match with(&keys) {
             Err(Distrust::UnknownKey) => {
-                let newer = self.0.provider.newer_keys(metadata, &keys).await?;
+                let newer = self.0.provider.newer_keys(metadata, &keys, until).await?;
                 Ok(with(&newer)?)
             }
             outcome => Ok(outcome?),

@@ -1,6 +1,7 @@
 //! What `FranceConnect` says of itself: its discovery document and its keys, fetched when needed and kept.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::TimeDelta;
 use josekit::jwk::JwkSet;
@@ -91,12 +92,12 @@ impl Provider {
         &self.issuer
     }
 
-    /// The discovery document.
+    /// The discovery document, waited for until `until`.
     ///
     /// # Errors
     /// When none can be had, or it is that of another issuer, or leads over unprotected lines.
-    pub(super) async fn metadata(&self) -> Result<Arc<Metadata>, CallError> {
-        self.metadata.get(async || self.fetch_metadata().await).await
+    pub(super) async fn metadata(&self, until: Instant) -> Result<Arc<Metadata>, CallError> {
+        self.metadata.get(async || self.fetch_metadata(until).await).await
     }
 
     /// Forgets the document: something that it says was not so.
@@ -104,15 +105,17 @@ impl Provider {
         self.metadata.discard(metadata).await;
     }
 
-    /// The keys that signatures are checked with.
+    /// The keys that signatures are checked with, waited for until `until`.
     ///
     /// # Errors
     /// When none can be had.
-    pub(super) async fn keys(&self, metadata: &Metadata) -> Result<Arc<JwkSet>, CallError> {
-        self.keys.get(async || self.fetch_keys(metadata).await).await
+    pub(super) async fn keys(&self, metadata: &Metadata, until: Instant) -> Result<Arc<JwkSet>, CallError> {
+        self.keys
+            .get(async || self.fetch_keys(metadata, until).await)
+            .await
     }
 
-    /// Newer keys than `keys`, in which one was looked for in vain.
+    /// Newer keys than `keys`, in which one was looked for in vain; waited for until `until`.
     ///
     /// # Errors
     /// When none can be had.
@@ -120,13 +123,16 @@ impl Provider {
         &self,
         metadata: &Metadata,
         keys: &Arc<JwkSet>,
+        until: Instant,
     ) -> Result<Arc<JwkSet>, CallError> {
         self.keys
-            .replace(keys, KEYS_SPACING, async || self.fetch_keys(metadata).await)
+            .replace(keys, KEYS_SPACING, async || {
+                self.fetch_keys(metadata, until).await
+            })
             .await
     }
 
-    async fn fetch_metadata(&self) -> Result<Fetched<Metadata>, CallError> {
+    async fn fetch_metadata(&self, until: Instant) -> Result<Fetched<Metadata>, CallError> {
         let mut url: Url = self
             .issuer
             .parse()
@@ -134,7 +140,7 @@ impl Provider {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(WELL_KNOWN);
         }
-        let request = Request::get(url).accept("application/json");
+        let request = Request::get(url).accept("application/json").by(until);
         let read = |metadata: Metadata| self.check(metadata);
         let value = self.line.call(request, |answer| read(answer.json()?)).await?;
         Ok(Fetched {
@@ -158,8 +164,10 @@ impl Provider {
         Ok(metadata)
     }
 
-    async fn fetch_keys(&self, metadata: &Metadata) -> Result<Fetched<JwkSet>, CallError> {
-        let request = Request::get(metadata.jwks_uri.clone()).accept("application/json");
+    async fn fetch_keys(&self, metadata: &Metadata, until: Instant) -> Result<Fetched<JwkSet>, CallError> {
+        let request = Request::get(metadata.jwks_uri.clone())
+            .accept("application/json")
+            .by(until);
         let read = |document: &str| {
             JwkSet::from_bytes(document).map_err(|_| CallError::Unreadable("not a set of keys".to_owned()))
         };

@@ -68,6 +68,31 @@ fn errors_are_told_to_the_relying_party_once_its_uri_is_known() {
 }
 
 #[test]
+fn what_is_kept_while_a_person_is_busy_has_a_size() {
+    for name in [
+        "state",
+        "nonce",
+        "login_hint",
+        "siret_hint",
+        "sp_name",
+        "acr_values",
+    ] {
+        for (length, is_accepted) in [(2048, true), (4096, true), (4097, false)] {
+            let outcome = read(&[(name, &"a".repeat(length))]);
+            assert_eq!(outcome.is_ok(), is_accepted, "{name} {length}");
+            if let Err(rejection) = outcome {
+                assert_eq!(rejection.error.code, ErrorCode::InvalidRequest, "{name}");
+                assert!(rejection.target.is_some(), "{name}: the relying party is told");
+            }
+        }
+    }
+    for (length, is_accepted) in [(16_384, true), (16_385, false)] {
+        let claims = format!("{:length$}", r#"{"id_token":{"acr":null}}"#);
+        assert_eq!(read(&[("claims", &claims)]).is_ok(), is_accepted, "{length}");
+    }
+}
+
+#[test]
 fn errors_travel_in_the_mode_of_the_request() {
     let rows = [
         ("response_type=token", ResponseMode::Fragment),

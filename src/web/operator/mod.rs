@@ -9,10 +9,11 @@ pub use health::{Probe, Readiness};
 pub use insight::{DeadLetter, Figures, Insight, Letters, Minute, OutboxFigures, SharedInsight, Statement};
 pub use metrics::HttpMetrics;
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, get, post, resource, scope};
 use actix_web::{Error, HttpResponse, body::BoxBody, body::MessageBody};
@@ -24,6 +25,9 @@ use subtle::ConstantTimeEq;
 
 use crate::oidc::ProviderMetrics;
 use crate::telemetry::Telemetry;
+
+/// Where figures are collected.
+const METRICS: &str = "/metrics";
 
 /// What the operator pages read from.
 pub struct Operator {
@@ -44,6 +48,12 @@ impl OperatorToken {
     /// From now on this token is asked for, or none.
     pub fn replace(&self, token: Option<SecretString>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// Whether a token is asked for.
+    fn is_set(&self) -> bool {
+        let expected = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        expected.is_some()
     }
 
     /// Whether the header `authorization` opens the pages: no token is asked for, or it carries the token, as a bearer token or
@@ -78,7 +88,7 @@ pub fn mount(config: &mut ServiceConfig) {
                 .service(resource("/").route(get().to(live::page)))
                 .service(resource("/live.js").route(get().to(live::script)))
                 .service(resource("/live.css").route(get().to(live::style)))
-                .service(resource("/metrics").route(get().to(metrics::metrics)))
+                .service(resource(METRICS).route(get().to(metrics::metrics)))
                 .service(resource("/clients").route(get().to(live::clients)))
                 .service(resource("/actors").route(get().to(live::actors)))
                 .service(resource("/figures").route(get().to(insight::figures)))
@@ -110,5 +120,64 @@ async fn authorize<B: MessageBody + 'static>(
             .finish();
         return Ok(request.into_response(answer));
     }
+    if is_perhaps_rebound(&request) {
+        let answer = HttpResponse::Forbidden()
+            .content_type("text/plain; charset=utf-8")
+            .body("Without OPERATOR_TOKEN this page answers to an IP address or to localhost only.\n");
+        return Ok(request.into_response(answer));
+    }
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// Whether a page of somebody else could be asking: its own name, made to lead here, lets the operator's browser read what no token
+/// protects (DNS rebinding). Addresses and `localhost` lead nowhere else. Collectors of figures, which are no browsers, may use any name.
+fn is_perhaps_rebound(request: &ServiceRequest) -> bool {
+    let asks_for_token = request
+        .app_data::<Data<Operator>>()
+        .is_some_and(|operator| operator.token.is_set());
+    if asks_for_token || request.path() == METRICS {
+        return false;
+    }
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    let leads_here_only = host.is_some_and(is_address_or_localhost);
+    !leads_here_only
+}
+
+/// Whether the header `host`, with or without a port, holds no name but `localhost`.
+fn is_address_or_localhost(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let in_brackets = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match in_brackets {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_address_or_localhost;
+
+    #[test]
+    fn only_addresses_and_localhost_lead_nowhere_else() {
+        for (host, expected) in [
+            ("127.0.0.1:9464", true),
+            ("10.0.0.7", true),
+            ("[::1]:9464", true),
+            ("[::1]", true),
+            ("localhost", true),
+            ("LocalHost:9464", true),
+            ("attacker.example:9464", false),
+            ("localhost.attacker.example", false),
+            ("127.0.0.1.attacker.example:9464", false),
+            ("[attacker.example]", false),
+            ("127.0.0.1:x", false),
+            (":9464", false),
+            ("", false),
+        ] {
+            assert_eq!(is_address_or_localhost(host), expected, "{host:?}");
+        }
+    }
 }

@@ -70,11 +70,12 @@ impl ErrorPage {
     pub const RETRY_LATER: &'static str = "Merci de réessayer dans quelques instants.";
     /// Advice when the request itself cannot be accepted.
     pub const START_AGAIN: &'static str = "Revenez à la page précédente, rechargez-la, puis recommencez. Si vous veniez d’un autre site, repartez de ce site.";
+    /// Advice when a form came without the token of its session, which a browser that keeps no cookie never brings.
+    pub const ALLOW_COOKIES: &'static str = "Revenez à la page précédente, rechargez-la, puis recommencez. Si ce message revient aussitôt, autorisez les cookies de ce site.";
     /// Advice when the server has too much to do (503).
-    pub const BUSY: &'static str =
-        "Beaucoup de personnes se connectent en ce moment. Rien n’est perdu : réessayez dans une minute.";
+    pub const BUSY: &'static str = "Beaucoup de personnes se connectent en ce moment. Rien n’est perdu\u{a0}: réessayez dans une minute.";
     /// Advice when a store or another part of the house does not answer (503).
-    pub const UNAVAILABLE: &'static str = "Un de nos systèmes ne répond pas en ce moment : réessayez dans une minute. Un formulaire en cours sera peut-être à remplir de nouveau.";
+    pub const UNAVAILABLE: &'static str = "Un de nos systèmes ne répond pas en ce moment\u{a0}: réessayez dans une minute. Un formulaire en cours sera peut-être à remplir de nouveau.";
     /// Advice when the service insists on what the account cannot reach.
     pub const ASK_THE_SERVICE: &'static str = "Recharger cette page n’y changera rien. Retournez sur le service et demandez-lui quel niveau il attend, ou quel autre accès il propose.";
 }

@@ -129,6 +129,8 @@ impl<W: Way> Page for ChoicePage<W> {
 #[derive(Debug, Clone, Serialize)]
 pub struct TotpToolPage<W: Way> {
     way: WayView,
+    /// Whether the person chose a passkey, which this browser did not even try to make.
+    wanted_passkey: bool,
     #[serde(skip)]
     stands: PhantomData<W>,
 }
@@ -136,17 +138,12 @@ pub struct TotpToolPage<W: Way> {
 impl<W: Way> TotpToolPage<W> {
     /// The choice.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn new(wanted_passkey: bool) -> Self {
         Self {
             way: WayView::of::<W>(),
+            wanted_passkey,
             stands: PhantomData,
         }
-    }
-}
-
-impl<W: Way> Default for TotpToolPage<W> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -264,6 +261,10 @@ impl Page for ConfiguredPage {
 /// « Vos codes de secours »: shown once.
 #[derive(Clone, Serialize)]
 pub struct RecoveryCodesPage {
+    /// The account that they open: the page is printed.
+    pub email: String,
+    /// When they were drawn: `22/11/2026 à 14:03`.
+    pub created_at: String,
     /// As they are noted.
     pub codes: Vec<String>,
 }

@@ -22,7 +22,10 @@ impl Page for TermsPage {
 
 /// What is done with personal data (J2).
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct PrivacyPage;
+pub struct PrivacyPage {
+    /// Whether the pages load the script of the statistics, which is told here.
+    pub measures_audience: bool,
+}
 
 impl Page for PrivacyPage {
     const TEMPLATE: &'static str = "pages/legal/privacy";

@@ -30,6 +30,8 @@ pub struct ContactCodePage {
     pub organization_type: &'static str,
     /// Where the code was sent.
     pub email: String,
+    /// Whether the person may act for another organization meanwhile.
+    pub has_other_organizations: bool,
 }
 
 impl Page for ContactCodePage {

@@ -45,6 +45,8 @@ impl Page for SignUpPage {
 pub struct VerifyEmailPage {
     /// The address the code was sent to.
     pub email: String,
+    /// Whether another address is asked at the client (federation) rather than here.
+    pub change_email_returns_to_client: bool,
     /// Whether a code was sent just now.
     pub code_sent: bool,
     /// Instant from which another code may be asked, RFC 3339.

@@ -315,7 +315,9 @@ fn add_account(samples: &mut Samples) {
     };
     samples.add("welcome-migrated", &shell(), &migrated);
     samples.add("terms", &Shell::default(), &TermsPage);
-    samples.add("privacy", &shell(), &PrivacyPage);
+    for (name, measures_audience) in [("privacy", false), ("privacy-measured", true)] {
+        samples.add(name, &shell(), &PrivacyPage { measures_audience });
+    }
     samples.add("accessibility", &shell(), &AccessibilityPage);
 }
 
@@ -388,6 +390,8 @@ fn add_factors(samples: &mut Samples) {
     };
     samples.add("recovery-code", &shell(), &recovery);
     let codes = RecoveryCodesPage {
+        email: "jean.user@yopmail.com".to_owned(),
+        created_at: "22/11/2026 à 14:03".to_owned(),
         codes: (0..10).map(|digit| format!("7h4d{digit}-92mxq")).collect(),
     };
     samples.add("recovery-codes", &shell(), &codes);
@@ -426,6 +430,8 @@ fn add_factors(samples: &mut Samples) {
         &notified("invalid_totp_token"),
         &page,
     );
+    let instead = TotpToolPage::<InAccount>::new(true);
+    samples.add("tool-instead-of-passkey", &shell(), &instead);
     add_tools::<InAccount>(
         samples,
         [
@@ -465,7 +471,7 @@ fn add_tools<W: Way>(samples: &mut Samples, names: [&'static str; 8]) {
         app,
         external_help,
     ] = names;
-    samples.add(tool, &shell(), &TotpToolPage::<W>::new());
+    samples.add(tool, &shell(), &TotpToolPage::<W>::new(false));
     samples.add(device, &shell(), &DevicePage::<W>::new());
     samples.add(
         passkey,
@@ -501,6 +507,7 @@ fn add_passwords(samples: &mut Samples) {
 
     let verify = VerifyEmailPage {
         email: email(),
+        change_email_returns_to_client: false,
         code_sent: true,
         countdown_end: "2100-01-01T00:00:00+01:00".to_owned(),
         needs_onboarding_help: false,
@@ -606,6 +613,7 @@ fn add_joining(samples: &mut Samples) {
         organization_id: 3,
         organization_type: "mairie",
         email: "mairie-beaumont@lahague.com".to_owned(),
+        has_other_organizations: true,
     };
     samples.add("contact-code", &notified("invalid_verify_email_code"), &code);
 }

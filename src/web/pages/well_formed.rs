@@ -97,7 +97,11 @@ fn check_forms(name: &str, document: &Html) {
         .iter()
         .filter_map(|label| label.attr("for"))
         .collect();
-    for field in all(document, "input:not([type=hidden]), select, textarea") {
+    // Hidden fields tell password managers whose password is typed.
+    for field in all(
+        document,
+        "input:not([type=hidden]):not([hidden]), select, textarea",
+    ) {
         assert!(
             field.attr("id").is_some_and(|id| labels.contains(id)),
             "{name}: {:?}",

@@ -19,6 +19,7 @@ use serde_json::json;
 pub use pings::Pings;
 
 use super::app::App;
+use super::budgets::network;
 use super::client_address::address_of;
 use super::gate;
 
@@ -89,7 +90,7 @@ async fn refused(limiter: &'static str, budget: Budget, request: &ServiceRequest
     if !app.settings.rate_limit_by_ip {
         return None;
     }
-    let subject = address_of(request.head()).map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+    let subject = network(address_of(request.head()));
     let verdict = app.rate_limiter.hit(limiter, &subject, budget).await;
     if verdict.allowed {
         return None;

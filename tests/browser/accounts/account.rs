@@ -33,7 +33,17 @@ async fn an_account_is_looked_after_and_deleted() {
         browser.screenshots("personal-information").await;
         browser.retype("#given_name", "Zoé2").await;
         browser.expect_enabled(UPDATE, false).await;
+        browser.press(Key::Tab).await;
+        browser
+            .expect_text("Un prénom ne contient ni chiffre ni caractère spécial")
+            .await;
+        browser.find("#given_name[aria-invalid=true]").await;
+        browser.screenshots("personal-information-told").await;
         browser.retype("#given_name", "\u{200b}").await;
+        assert!(
+            !browser.shows("#given_name-refused").await,
+            "what is right is not told of"
+        );
         browser.click(UPDATE).await;
         browser.expect_title(&format!("Erreur - {PERSONAL}")).await;
         browser.expect_accessible().await;

@@ -13,6 +13,8 @@ const PAGES: [&str; 4] = [
     "/nothing",
     "/users/change-password",
 ];
+/// Where people are told of it.
+const PRIVACY: &str = "/politique-de-confidentialite";
 
 async fn server(options: Options) -> TestServer {
     TestServer::start_with(options.with("FEATURE_USE_SECURITY_RESPONSE_HEADERS", "True")).await
@@ -46,6 +48,8 @@ async fn nothing_is_loaded_from_anywhere_else_by_default() {
         assert!(!page.header("content-security-policy").contains(HOST), "{path}");
     }
     assert!(!relay(&server).await.body.contains(HOST));
+    let told = visitor.get(PRIVACY).await;
+    assert!(told.text().contains("Aucun ne mesure l’audience") && !told.body.contains(HOST));
 }
 
 #[tokio::test]
@@ -77,6 +81,9 @@ async fn an_operator_may_have_the_audience_measured() {
                 .contains("https://stats.data.gouv.fr/js/container_yr4sXd50.js")
         );
     }
+    let told = visitor.get(PRIVACY).await;
+    assert!(!told.text().contains("Aucun ne mesure l’audience"));
+    assert!(told.text().contains("Mesure d’audience (stats.data.gouv.fr)"));
     // Whoever is only led on is not counted.
     let relay = relay(&server).await;
     assert!(scripts(&relay).is_empty());

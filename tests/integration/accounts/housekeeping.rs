@@ -5,6 +5,33 @@ use std::time::{Duration, Instant};
 use super::insert_user;
 use crate::support::{Options, TestServer};
 
+/// A session whose time was over comes back by a use that was noted before: never without what held it.
+#[tokio::test]
+async fn a_session_that_waited_for_a_proof_ends_with_what_it_waited_for() {
+    let server = TestServer::start_with(Options::default().with("HOUSEKEEPING_EVERY_IN_SECONDS", "1")).await;
+    let email = "sans@exemple.fr";
+    insert_user(server.database(), email, &[("encrypted_password", "NULL")]).await;
+    let stranger = server.visitor();
+    let page = stranger.start_sign_in(email).await;
+    stranger
+        .submit(&page, "/users/sign-up", &[("password", super::GOOD_PASSWORD)])
+        .await;
+    server
+        .database()
+        .execute("UPDATE identite_sessions SET expires_at = now() - interval '1 second'")
+        .await;
+    server
+        .database()
+        .wait_for_count("SELECT count(*) FROM identite_pending_passwords", 0)
+        .await;
+    // What a note that comes late would do.
+    server
+        .database()
+        .execute("UPDATE identite_sessions SET expires_at = now() + interval '1 hour'")
+        .await;
+    assert_eq!(stranger.get("/").await.url.path(), "/users/start-sign-in");
+}
+
 const PATIENCE: Duration = Duration::from_secs(15);
 
 #[tokio::test]

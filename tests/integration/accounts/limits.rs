@@ -242,6 +242,43 @@ async fn a_session_has_only_so_many_guesses_at_a_code_wherever_they_come_from() 
 }
 
 #[tokio::test]
+async fn other_sessions_give_an_account_no_more_guesses_than_a_hundred() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[("email_verified", "false")]).await;
+    let values = [("verify_email_token", "1234567890")];
+    for session in 1..=4 {
+        let visitor = server.visitor();
+        let page = visitor.sign_in_as(EMAIL, PASSWORD).await;
+        for number in 1..=25 {
+            let answer = visitor.submit(&page, "/users/verify-email", &values).await;
+            assert_eq!(answer.status, 200, "{session} {number}");
+        }
+        if session == 4 {
+            let answer = visitor.submit(&page, "/users/verify-email", &values).await;
+            assert_eq!(answer.status, 429);
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_have_one_budget_for_all_addresses_of_a_subscriber() {
+    let server = TestServer::start_with(Options::default().with("FEATURE_RATE_LIMIT_BY_IP", "True")).await;
+    let visitor = server.visitor();
+    let ask = async |address: &str| {
+        let request = visitor
+            .client()
+            .get(visitor.url("/users/start-sign-in"))
+            .header("x-forwarded-for", address);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for number in 1..=61 {
+        let status = ask(&format!("2001:db8:1:2::{number}")).await;
+        assert_eq!(status, if number <= 60 { 200 } else { 429 }, "{number}");
+    }
+    assert_eq!(ask("2001:db8:1:3::1").await, 200);
+}
+
+#[tokio::test]
 async fn guessing_at_two_nodes_is_slowed_down_together() {
     let redis = TestRedis::start().await;
     let options = authenticating_browsers().with("REDIS_URL", &redis.url());

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::{
     MAGIC_LINK, authenticating_browsers, count_mails, insert_user, mailed_link, parameter, place, text,
 };
-use crate::support::{Options, TestServer, Visitor};
+use crate::support::{Options, RelyingParty, TestServer, Visitor};
 
 const EMAIL: &str = "agent@exemple.fr";
 const INVALID: &str = "/users/start-sign-in?notification=invalid_magic_link";
@@ -247,6 +247,31 @@ async fn a_link_that_is_about_to_arrive_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn ten_links_an_hour_are_sent_and_wishes_alone_use_none_up() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    ask(&server, &visitor, EMAIL, 1).await;
+    let page = visitor.get("/users/sign-up").await;
+    for _ in 0..10 {
+        visitor.submit(&page, "/users/send-magic-link", &[]).await;
+    }
+    let later = "UPDATE users SET magic_link_sent_at = now() - interval '31 seconds'";
+    for rank in 2..=10 {
+        server.database().execute(later).await;
+        ask(&server, &visitor, EMAIL, rank).await;
+    }
+    let kept = "SELECT magic_link_token FROM users WHERE email = 'agent@exemple.fr'";
+    let last = text(server.database(), kept).await;
+    server.database().execute(later).await;
+    let page = visitor.submit(&page, "/users/send-magic-link", &[]).await;
+    assert_eq!(place(&page), "/users/magic-link-sent");
+    let stored = text(server.database(), kept).await;
+    assert_eq!(stored, last, "the last one stays good");
+    assert_eq!(count_mails(&server, EMAIL, MAGIC_LINK), 10);
+}
+
+#[tokio::test]
 async fn a_link_of_somebody_else_is_not_sent_by_itself() {
     let server = TestServer::start().await;
     insert_user(server.database(), EMAIL, &[]).await;
@@ -257,6 +282,27 @@ async fn a_link_of_somebody_else_is_not_sent_by_itself() {
         other.get(&link).await.title(),
         "Connexion avec un lien - ProConnect"
     );
+}
+
+#[tokio::test]
+async fn a_link_is_not_sent_by_itself_where_nobody_asked_for_it() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let link = ask(&server, &server.visitor(), EMAIL, 1).await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+    let hinted = server.visitor();
+    let request = client.authorization_url(&server, &[("login_hint", EMAIL)]);
+    let page = hinted.get(request.as_str()).await;
+    assert_eq!(page.url.path(), "/users/sign-in", "the hint is taken");
+    let typed = server.visitor();
+    typed.start_sign_in(EMAIL).await;
+    for other in [&hinted, &typed] {
+        assert_eq!(
+            other.get(&link).await.title(),
+            "Connexion avec un lien - ProConnect"
+        );
+    }
 }
 
 #[tokio::test]

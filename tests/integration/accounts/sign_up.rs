@@ -213,6 +213,33 @@ async fn a_first_password_waits_for_the_proof_of_the_address() {
     );
 }
 
+/// Nobody has proven anything in such a session: another sign-in in the same browser does not go on with it.
+#[tokio::test]
+async fn a_password_that_nobody_has_proven_stays_in_its_own_session() {
+    let server = TestServer::start().await;
+    let email = "sans@exemple.fr";
+    insert_user(server.database(), email, &[("encrypted_password", "NULL")]).await;
+    let visitor = server.visitor();
+    for password in ["un premier essai, bien long", GOOD_PASSWORD] {
+        let page = visitor.start_sign_in(email).await;
+        let page = visitor
+            .submit(&page, "/users/sign-up", &[("password", password)])
+            .await;
+        assert_eq!(place(&page), "/users/verify-email", "{password}");
+    }
+    let alive = "SELECT count(*) FROM identite_sessions WHERE ended_at IS NULL";
+    assert_eq!(server.database().count(alive).await, 1);
+    // A link proves the mailbox, and not who chose that password.
+    let page = visitor.start_sign_in(email).await;
+    visitor.submit(&page, "/users/send-magic-link", &[]).await;
+    let link = mailed_link(&server, email, MAGIC_LINK, 1).await;
+    let page = visitor.get(&link).await;
+    let page = visitor.submit(&page, "/users/sign-in-with-magic-link", &[]).await;
+    assert_eq!(page.title(), "Accueil - ProConnect");
+    let page = server.visitor().start_sign_in(email).await;
+    assert_eq!(place(&page), "/users/sign-up?notification=new_password_needed");
+}
+
 #[tokio::test]
 async fn a_link_of_the_owner_drops_what_a_stranger_chose() {
     let server = TestServer::start().await;

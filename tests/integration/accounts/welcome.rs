@@ -31,6 +31,11 @@ async fn a_new_member_is_welcomed_once() {
         "Compte créé - ProConnect",
         "it can be looked at again"
     );
+    assert_eq!(
+        visitor.get("/users/welcome/dirigeant").await.url.path(),
+        "/",
+        "nobody certified this member, or needs to prove an identity"
+    );
     let page = visitor.submit(&page, "/users/welcome", &[]).await;
     assert_eq!(page.title(), "Accueil - ProConnect");
     visitor.sign_out().await;

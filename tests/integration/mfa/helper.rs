@@ -64,6 +64,10 @@ async fn every_answer_leads_where_it_should() {
             let expected = expected.unwrap_or(asked);
             assert_eq!(place(&page), format!("{prefix}{expected}"), "{prefix}{asked}");
         }
+        let told = visitor
+            .get(&format!("{prefix}/is-totp-app-installed?radio-2fa=passkey"))
+            .await;
+        assert_eq!(told.texts(".fr-alert a"), ["revenir au choix de la méthode"]);
         for asked in [
             "/mfa-decision-helper?device-type=mac&device-type=other",
             "/is-totp-app-installed?radio-2fa=a&radio-2fa=b",

@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::{EMAIL, HOME, SECOND_FACTOR, events, insert_capable_user, methods, sign_in, sign_in_with_code};
 use crate::accounts::{PASSWORD, insert_user, place, text};
-use crate::support::{Options, Page, TestRedis, TestServer, TotpApplication, Visitor};
+use crate::support::{Options, Page, RelyingParty, TestRedis, TestServer, TotpApplication, Visitor};
 
 const DRAWN: &str = "Vos nouveaux codes de secours";
 const USED: &str = "Un code de secours a été utilisé";
@@ -59,6 +59,8 @@ async fn ten_codes_are_shown_once_and_kept_nowhere() {
     assert!(page.header("cache-control").contains("no-store"));
     let codes = page.texts("ol.recovery-codes code");
     assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), 10);
+    let whose = format!("Compte : {EMAIL}, codes créés le ");
+    assert!(page.text().contains(&whose), "{}", page.text());
     assert_eq!(
         place(&visitor.get("/codes-de-secours").await),
         "/connection-and-account"
@@ -118,6 +120,12 @@ async fn a_code_opens_the_account_once_and_asks_for_another_factor() {
     let second = sign_in(&server, EMAIL).await;
     assert_eq!(place(&give(&second, &codes[0]).await), INVALID, "used");
     assert_eq!(place(&give(&second, &codes[1]).await), ASKED_FOR_ANOTHER);
+    // A service is no way around it.
+    let service = RelyingParty::default();
+    service.register(server.database()).await;
+    let page = second.get(service.authorization_url(&server, &[]).as_str()).await;
+    assert_eq!(page.url.path(), "/users/double-authentication-choice");
+    assert_eq!(second.get("/").await.title(), HOME);
     let page = second.get("/users/totp-configuration").await;
     let replacement = TotpApplication::new(&page.texts("#humanReadableTotpKey")[0]);
     let page = second

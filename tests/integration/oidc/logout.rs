@@ -106,6 +106,7 @@ async fn only_registered_addresses_of_known_clients_are_followed() {
         invalid
     );
     assert_eq!(refused(&[("state", "a"), ("state", "b")]).await, invalid);
+    assert_eq!(refused(&[("state", &"a".repeat(4097))]).await, invalid);
     let page = ask(&provider, &[elsewhere], None).await;
     let (url, _) = done(confirm(&provider, &page, "yes", None).await);
     assert_eq!(url, "http://localhost:3000/oauth/logout/success");

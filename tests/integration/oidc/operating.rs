@@ -181,6 +181,38 @@ async fn a_key_that_cannot_be_opened_revives_no_other() {
     );
 }
 
+/// Without the key of the deployment nothing is left to sign with: what was replaced does not come back in its place.
+#[tokio::test]
+async fn without_any_key_that_opens_the_server_does_not_start() {
+    let mut server = TestServer::start().await;
+    let mut kids = Vec::new();
+    for algorithm in ["RS256", "ES256", "EdDSA"] {
+        let (ok, text) = output(
+            &server,
+            &["keys", "rotate", "--alg", algorithm, "--publish-minutes", "0"],
+        );
+        assert!(ok, "{text}");
+        kids.push(value(&text, "kid"));
+    }
+    for kid in &kids {
+        until_published(&server.base_url, kid).await;
+    }
+    let sealed =
+        "UPDATE identite_signing_keys SET encrypted_jwk = 'AAAA.AAAA.AAAA' WHERE encrypted_jwk IS NOT NULL";
+    server.database().execute(sealed).await;
+    // Who has opened them goes on.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    for kid in &kids {
+        until_published(&server.base_url, kid).await;
+    }
+    server.stop().await;
+    let (ok, text) = output(&server, &["serve"]);
+    assert!(!ok, "{text}");
+    for kid in &kids {
+        assert!(text.contains(kid), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn the_last_key_of_its_kind_is_not_retired() {
     let server = TestServer::start().await;

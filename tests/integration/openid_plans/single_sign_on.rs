@@ -196,3 +196,34 @@ async fn who_turns_to_the_account_leaves_the_service_behind() {
     let again = stage.visitor.get(&interaction).await;
     assert_eq!(again.url.path(), "/users/double-authentication-choice");
 }
+
+/// … but whoever is still on the way to signing in has not entered it.
+#[tokio::test]
+async fn who_is_not_in_the_account_yet_stays_on_the_way_to_the_service() {
+    let stage = Stage::set().await;
+    let old = "UPDATE users SET email_verified_at = now() - interval '4 months' WHERE id = 1";
+    stage.server.database().execute(old).await;
+    let mut page = stage.send(&[]).await;
+    for (form, field, value) in [
+        ("/users/start-sign-in", "login", EMAIL),
+        ("/users/sign-in", "password", PASSWORD),
+    ] {
+        page = stage.visitor.submit(&page, form, &[(field, value)]).await;
+    }
+    assert_eq!(page.url.path(), "/users/verify-email");
+    // The logo leads home, which is not reached.
+    assert_eq!(stage.visitor.get("/").await.url.path(), "/users/verify-email");
+    let mail = stage
+        .server
+        .mailbox
+        .wait_for(EMAIL, "Vérification de votre adresse email")
+        .await;
+    let code = mail.code(10).expect("a code");
+    let page = stage.visitor.get("/users/verify-email").await;
+    let page = stage
+        .visitor
+        .submit(&page, "/users/verify-email", &[("verify_email_token", &code)])
+        .await;
+    let arrival = stage.sign_in(page).await;
+    assert!(arrival.query().unwrap().contains("code="), "{arrival}");
+}

@@ -246,6 +246,36 @@ async fn the_page_asks_nobody_else_and_a_browser_can_give_the_token() {
     }
 }
 
+#[tokio::test]
+async fn a_page_of_somebody_else_reads_nothing_under_its_own_name() {
+    let token = Options::default().with("OPERATOR_TOKEN", "a token");
+    for (options, refusal) in [(Options::default(), 403), (token, 401)] {
+        let server = TestServer::start_with(options).await;
+        for (page, expected) in [
+            ("", refusal),
+            ("figures", refusal),
+            ("healthz", 200),
+            ("readyz", 200),
+        ] {
+            let answer = crate::support::http_client()
+                .get(server.operator_url.join(page).expect("a path"))
+                .header("host", "attacker.example")
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(answer.status().as_u16(), expected, "{page}");
+        }
+    }
+    let server = TestServer::start().await;
+    let answer = crate::support::http_client()
+        .get(server.operator_url.join("metrics").expect("a path"))
+        .header("host", "identite.internal:9464")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status(), 200);
+}
+
 fn challenges(headers: &HeaderMap) -> Vec<String> {
     let challenges = headers.get_all("www-authenticate").iter();
     challenges

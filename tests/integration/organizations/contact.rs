@@ -136,6 +136,25 @@ async fn guessing_kills_a_code() {
 }
 
 #[tokio::test]
+async fn quitting_and_joining_again_floods_no_mailbox() {
+    let server = TestServer::start_with(with_contact()).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    let memberships = format!("SELECT count(*) FROM users_organizations WHERE user_id = {user}");
+    for number in 1..=3 {
+        let page = join_town(&visitor).await;
+        assert_eq!(page.title(), CODE_PAGE, "{number}");
+        let town = page.url.path().rsplit('/').next().expect("an identifier");
+        let quit = format!("/users/quit-organization/{town}");
+        visitor.post(&quit, &[("_csrf", &page.form_token())]).await;
+        assert_eq!(server.database().count(&memberships).await, 0, "{number}");
+    }
+    let page = join_town(&visitor).await;
+    assert_eq!(page.status.as_u16(), 429);
+    code(&server, CONTACT, 3).await;
+    assert_eq!(count_mails(&server, CONTACT, SUBJECT), 3);
+}
+
+#[tokio::test]
 async fn one_of_several_addresses_is_chosen_and_remembered() {
     let server = TestServer::start_with(by_the_lists().with("FEATURE_USE_ANNUAIRE_EMAILS", "True")).await;
     let (visitor, _) = newcomer_as(&server, FREE, &[]).await;

@@ -163,6 +163,34 @@ async fn a_final_refusal_is_withdrawn_but_not_opened_again() {
     );
 }
 
+/// Links in mails and tabs that were left open know nothing of the decision.
+#[tokio::test]
+async fn each_address_of_a_request_leads_to_what_was_decided() {
+    let server = TestServer::start().await;
+    let (visitor, user) = newcomer(&server).await;
+    let bank = organization_of(server.database(), BANK).await;
+    let (waits, refused) = (
+        "/users/unable-to-auto-join-organization",
+        "/users/moderation-rejected",
+    );
+    for (values, expected) in [
+        (", 'pending', NULL", Some(waits)),
+        (", 'rejected', now()", Some(refused)),
+        (", 'accepted', now()", None),
+    ] {
+        let id = request_to_join(server.database(), user, bank, ", status, moderated_at", values).await;
+        for path in [waits, refused] {
+            let page = visitor.get(&format!("{path}?moderation_id={id}")).await;
+            assert!(page.status.is_success(), "{path} {values}: {}", page.status);
+            match expected {
+                Some(expected) => assert_eq!(page.url.path(), expected, "{path} {values}"),
+                None => assert!(![waits, refused].contains(&page.url.path()), "{path} {values}"),
+            }
+        }
+        server.database().execute("DELETE FROM moderations").await;
+    }
+}
+
 #[tokio::test]
 async fn requests_are_their_authors_own() {
     let server = TestServer::start().await;

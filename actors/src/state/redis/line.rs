@@ -8,6 +8,7 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
 use tokio::sync::Notify;
 
 use super::connector::{Connection, Connector};
+use super::eviction;
 use super::scripts::Script;
 use crate::state::StateError;
 
@@ -53,6 +54,20 @@ impl Line {
     /// Whether there is a connection.
     pub(super) fn is_up(&self) -> bool {
         self.connection.load().is_some()
+    }
+
+    /// Tells operators of a server that may forget what must be kept. Whoever may not ask, or cannot now, is not told.
+    pub(super) async fn warn_of_eviction(&self) {
+        let Ok(connection) = self.connection() else { return };
+        let mut own = (*connection).clone();
+        if let Ok(Ok(Some(policy))) =
+            tokio::time::timeout(OPERATION_DEADLINE, eviction::policy(&mut own)).await
+        {
+            tracing::warn!(
+                policy,
+                "redis forgets keys when its memory is full, codes that were used among them: maxmemory-policy must be noeviction"
+            );
+        }
     }
 
     pub(super) async fn ping(&self) -> Result<(), StateError> {

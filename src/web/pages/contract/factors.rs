@@ -47,6 +47,11 @@ pub(super) const FACTOR_HOOKS: &[(&str, &str, &str)] = &[
         "Confirmer",
     ),
     (
+        "tool-instead-of-passkey",
+        ".fr-alert a[href='/double-authentication']",
+        "revenir au choix de la méthode",
+    ),
+    (
         "tool-account",
         "label[for=totp-tool-type-smartphone]",
         "J'ai une application sur mon smartphone",

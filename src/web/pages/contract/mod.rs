@@ -104,6 +104,18 @@ fn pages_say_what_is_agreed() {
     );
 }
 
+/// Without script there is one button; another one comes into sight where the script does not arrive.
+#[test]
+fn relays_can_be_left_by_hand() {
+    let documents = documents();
+    for name in ["form-post", "logout", "magic-link-auto"] {
+        let document = Html::parse_document(&documents[name]);
+        let button = one(name, &document, "#auto-submit-form > button.js-only.shown-late");
+        assert_eq!(text(&button), "Poursuivre", "{name}");
+        assert!(documents[name].contains(">Continuer</button>"), "{name}");
+    }
+}
+
 #[test]
 fn values_are_escaped() {
     let documents = documents();

@@ -45,6 +45,16 @@ pub(super) const SIGN_IN_HOOKS: &[(&str, &str, &str)] = &[
     ),
     (
         "sign-in",
+        "form[action='/users/sign-in'] input[autocomplete=username][value='jean.user@yopmail.com'][hidden]:not([name])",
+        "",
+    ),
+    (
+        "sign-up",
+        "form[action='/users/sign-up'] input[autocomplete=username][value='jean.user@yopmail.com'][hidden]:not([name])",
+        "",
+    ),
+    (
+        "sign-in",
         "[href='/users/reset-password']",
         "Mot de passe oublié ?",
     ),
