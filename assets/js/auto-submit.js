@@ -4,4 +4,10 @@ import { submitForm } from './lib/submit-form.js';
 
 const form = document.getElementById('auto-submit-form');
 
-if (form) setTimeout(() => submitForm(form), Number(form.dataset.delay));
+if (form) {
+  setTimeout(() => {
+    // What is on its way is not sent again: a code works once.
+    form.querySelector('.shown-late')?.remove();
+    submitForm(form);
+  }, Number(form.dataset.delay));
+}

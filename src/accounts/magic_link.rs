@@ -66,9 +66,6 @@ impl Accounts {
     /// # Errors
     /// When the database or the shared state does not answer.
     pub async fn request_magic_link(&self, email: &Email) -> Result<MagicLinkRequest, AccountsError> {
-        if !self.may_send(Link::SignIn, email).await {
-            return Ok(MagicLinkRequest::Sent);
-        }
         let now = self.services.clock.now();
         let token = LinkToken::draw(&mut rand::rng());
         let digest = token.digest(&self.services.secrets, Purpose::MagicLink);
@@ -84,6 +81,10 @@ impl Accounts {
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
         match db::magic_links::issue(&transaction, email.as_str(), &digest, now - SPACING, now).await? {
+            // What was stored is undone with the transaction: the last link stays good.
+            Issue::Stored if !self.claims_link(Link::SignIn, email).await => {
+                return Ok(MagicLinkRequest::Sent);
+            }
             Issue::Stored => {}
             Issue::TooSoon => return Ok(MagicLinkRequest::Sent),
             Issue::NoAccount if !email.is_well_formed() => return Ok(MagicLinkRequest::Refused),
@@ -96,11 +97,11 @@ impl Accounts {
         self.post(&transaction, email.as_str(), &message).await?;
         transaction.commit().await?;
         self.services.outbox.poke();
-        self.remember_sent(Link::SignIn, email).await;
         Ok(MagicLinkRequest::Sent)
     }
 
-    /// Keeps a link for an address without account; the former one dies. Gives `false` when that one was sent a moment ago.
+    /// Keeps a link for an address without account; the former one dies. Gives `false`, and lets that one live, when it was sent a moment
+    /// ago or too many were.
     async fn keep_waiting(
         &self,
         email: &Email,
@@ -113,6 +114,7 @@ impl Accounts {
         if former
             .as_ref()
             .is_some_and(|former| former.sent_at > now - SPACING)
+            || !self.claims_link(Link::SignIn, email).await
         {
             return Ok(false);
         }

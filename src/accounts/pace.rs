@@ -31,33 +31,21 @@ pub(super) enum Link {
     PasswordReset,
 }
 
-impl Link {
-    /// Prefix of the counters.
-    const fn counter(self) -> &'static str {
-        match self {
-            Self::SignIn => "magic-links-sent",
-            Self::PasswordReset => "password-resets-sent",
-        }
-    }
-}
-
 impl Accounts {
-    /// Whether one more link may be sent to `email`. Without the shared state it may: the budgets by address still hold.
-    pub(super) async fn may_send(&self, link: Link, email: &Email) -> bool {
-        let sent = self.services.state.get(&key(link.counter(), email)).await;
-        sent.map_or(true, |sent| count_of(sent.as_deref()) < LINKS_PER_WINDOW)
-    }
-
-    /// Remembers that a link was sent to `email`. Wishes alone do not count: a stranger would use up the owner's links with them.
-    pub(super) async fn remember_sent(&self, link: Link, email: &Email) {
-        let counted = self
+    /// Whether the link that is about to be sent to `email` may be, and counts it: of many at once no more than the window grants. Wishes
+    /// that send nothing do not count: a stranger would use up the owner's links with them. Without the shared state it may be sent: the
+    /// budgets by address still hold.
+    pub(super) async fn claims_link(&self, link: Link, email: &Email) -> bool {
+        let prefix = match link {
+            Link::SignIn => "magic-links-sent",
+            Link::PasswordReset => "password-resets-sent",
+        };
+        let sent = self
             .services
             .state
-            .increment(&key(link.counter(), email), LINKS_WINDOW)
+            .increment(&key(prefix, email), LINKS_WINDOW)
             .await;
-        if let Err(error) = counted {
-            tracing::debug!(%error, "a link was not counted");
-        }
+        sent.map_or(true, |sent| sent.count <= LINKS_PER_WINDOW)
     }
 
     /// Waits for the turn of one more guess at the password of `email`, the account of `user` if there is one. Without the shared

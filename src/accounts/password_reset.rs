@@ -33,9 +33,6 @@ impl Accounts {
     /// # Errors
     /// When the database does not answer.
     pub async fn request_password_reset(&self, email: &Email, device: &Device) -> Result<(), AccountsError> {
-        if !self.may_send(Link::PasswordReset, email).await {
-            return Ok(());
-        }
         let now = self.services.clock.now();
         let token = LinkToken::draw(&mut rand::rng());
         let digest = token.digest(&self.services.secrets, Purpose::PasswordReset);
@@ -51,12 +48,15 @@ impl Accounts {
         let issued =
             db::password_resets::issue(&transaction, email.as_str(), &digest, now - SPACING, now).await?;
         if let Some(user) = issued {
+            // What was stored is undone with the transaction: the last link stays good.
+            if !self.claims_link(Link::PasswordReset, email).await {
+                return Ok(());
+            }
             let event = device.event(user, SecurityEvent::PasswordResetRequested);
             db::events::record(&transaction, &event, now).await?;
             self.post(&transaction, email.as_str(), &message).await?;
             transaction.commit().await?;
             self.services.outbox.poke();
-            self.remember_sent(Link::PasswordReset, email).await;
         }
         Ok(())
     }

@@ -188,7 +188,9 @@ pub async fn discard_pending(
 ) -> Result<u64, Error> {
     let statement = transaction
         .prepare_cached(
-            "WITH discarded AS (
+            "WITH locked AS MATERIALIZED (
+               SELECT uid FROM identite_sessions WHERE user_id = $1 AND ended_at IS NULL ORDER BY uid FOR NO KEY UPDATE
+             ), discarded AS (
                DELETE FROM identite_pending_passwords
                WHERE user_id = $1
                RETURNING session_uid
@@ -198,7 +200,8 @@ pub async fn discard_pending(
                ended_at = $2,
                end_reason = 'password_changed'
              FROM discarded
-             WHERE session.uid = discarded.session_uid AND session.ended_at IS NULL",
+             JOIN locked ON locked.uid = discarded.session_uid
+             WHERE session.uid = locked.uid AND session.ended_at IS NULL",
         )
         .await?;
     Ok(transaction.execute(&statement, &[&user.0, &now]).await?)

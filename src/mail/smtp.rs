@@ -23,6 +23,8 @@ use crate::config::{SmtpEncryption, SmtpServer};
 
 /// Of the TCP connection to one address of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Until the server takes mails from us: connection, greeting, encryption, authentication.
+const OPENING_LIMIT: Duration = Duration::from_secs(25);
 /// From the first packet to the last reply. Scanners of contents may reply after more than half a minute; the outbox gives a delivery
 /// up a little later (`OutboxSettings::delivery_deadline`).
 const CONVERSATION_LIMIT: Duration = Duration::from_secs(100);
@@ -126,7 +128,7 @@ impl MailServer {
         let mut connection = match self.kept().await {
             Some(connection) => connection,
             // The mail was not named yet: a refusal is about us, and may be set right.
-            None => self.open().await.map_err(|error| transient(&error))?,
+            None => self.open_in_time().await?,
         };
         connection
             .send(message.envelope(), &message.formatted())
@@ -134,6 +136,18 @@ impl MailServer {
             .map_err(|error| refusal(&error))?;
         self.keep(connection);
         Ok(())
+    }
+
+    /// Only a mail that was handed over is waited for as long as it takes.
+    async fn open_in_time(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
+        let opened = tokio::time::timeout(OPENING_LIMIT, self.open()).await;
+        let Ok(opened) = opened else {
+            let limit = OPENING_LIMIT.as_secs();
+            return Err(DeliveryError::Transient(format!(
+                "the mail server was not ready within {limit} s"
+            )));
+        };
+        opened.map_err(|error| transient(&error))
     }
 
     async fn open(&self) -> Result<AsyncSmtpConnection, smtp::Error> {

@@ -1,8 +1,7 @@
 //! Every node follows the calendar of the signing keys, without a restart.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,9 +21,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// … until it was seen for the first time: what was retired is not to sign again meanwhile.
 const FIRST_LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Whether the calendar was followed since the start. Until then the node is not ready.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CalendarSeen(Arc<AtomicBool>);
+/// Whether the calendar was followed since the start, and what stands in the way. Until then the node is not ready.
+#[derive(Debug, Clone)]
+pub(super) struct CalendarSeen(Arc<Mutex<Result<(), String>>>);
+
+impl CalendarSeen {
+    fn state(&self) -> MutexGuard<'_, Result<(), String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[async_trait]
 impl Probe for CalendarSeen {
@@ -37,11 +42,7 @@ impl Probe for CalendarSeen {
     }
 
     async fn look(&self) -> Result<(), String> {
-        if self.0.load(Ordering::Acquire) {
-            Ok(())
-        } else {
-            Err("the calendar of the signing keys was not read yet".to_owned())
-        }
+        self.state().clone()
     }
 }
 
@@ -64,7 +65,7 @@ pub(super) async fn follow(
         opened: HashMap::new(),
         followed: Vec::new(),
         complaint: None,
-        seen: CalendarSeen::default(),
+        seen: CalendarSeen(Arc::new(Mutex::new(Err("not read yet".to_owned())))),
     };
     if let Err(NotFollowed::Unusable(problem)) = follower.look().await {
         return Err(ServeError::Refused(format!(
@@ -74,11 +75,8 @@ pub(super) async fn follow(
     let seen = follower.seen.clone();
     io.spawn(async move {
         loop {
-            let pause = if follower.seen.0.load(Ordering::Acquire) {
-                LOOK_EVERY
-            } else {
-                FIRST_LOOK_EVERY
-            };
+            let is_followed = follower.seen.state().is_ok();
+            let pause = if is_followed { LOOK_EVERY } else { FIRST_LOOK_EVERY };
             tokio::time::sleep(pause).await;
             // Told by the look itself.
             let _ = follower.look().await;
@@ -133,7 +131,15 @@ impl Follower {
             }
             self.complaint = complaint;
         }
-        looked.map(|_| self.seen.0.store(true, Ordering::Release))
+        let mut seen = self.seen.state();
+        match &looked {
+            Ok(_) => *seen = Ok(()),
+            Err(error) if seen.is_err() => *seen = Err(error.to_string()),
+            // What was followed once goes on.
+            Err(_) => {}
+        }
+        drop(seen);
+        looked.map(drop)
     }
 
     /// Gives the keys that cannot be opened.

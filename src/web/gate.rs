@@ -166,7 +166,7 @@ async fn admit(
         return Ok(Admission::Enter);
     }
     if gate.leaves_request {
-        leave_request(browser, gate.ladder).await?;
+        leave_request(browser).await?;
     }
     match climb(browser, gate.ladder).await? {
         None => Ok(Admission::Enter),
@@ -182,17 +182,16 @@ async fn admit(
     }
 }
 
-/// Forgets the request of a relying party that waits, for somebody who enters their account: who meets what `ladder` asks for
-/// whatever that request insists on. Whoever is still on the way to signing in stays on it. The pages of the request find it again
-/// by its address.
-async fn leave_request(browser: &Browser, ladder: Ladder) -> Result<(), PageError> {
+/// Forgets the request of a relying party that waits, for somebody who enters their account: who could be there whatever that request
+/// insists on. Whoever is still on the way to signing in stays on it. The pages of the request find it again by its address.
+async fn leave_request(browser: &Browser) -> Result<(), PageError> {
     let journey = browser.journey().await?;
     if journey.visit.interaction.is_none() {
         return Ok(());
     }
     let mut without = Journey::clone(&journey);
     without.visit.interaction = None;
-    if next_step(ladder, &without) == Step::Continue {
+    if next_step(ladders::DASHBOARD, &without) == Step::Continue {
         browser.update(|visit| visit.interaction = None).await?;
     }
     Ok(())

@@ -61,7 +61,13 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
     let person = signed_in(&browser).await?;
     budgets::spend(&app, &browser, budgets::VERIFY_EMAIL, &person.email).await?;
     budgets::spend_on(&app, budgets::CODES_PER_SESSION, &person.session_uid).await?;
-    budgets::spend_on(&app, budgets::CODES_PER_ACCOUNT, &person.user_id.to_string()).await?;
+    // Whoever has proven nothing uses up nothing of the owner's.
+    let subject = if person.has_pending_password {
+        format!("{}|unproven", person.user_id)
+    } else {
+        person.user_id.to_string()
+    };
+    budgets::spend_on(&app, budgets::CODES_PER_ACCOUNT, &subject).await?;
     let typed = fields.one("verify_email_token")?.unwrap_or_default();
     let outcome = app
         .accounts

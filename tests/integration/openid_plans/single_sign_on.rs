@@ -189,6 +189,14 @@ async fn who_turns_to_the_account_leaves_the_service_behind() {
     for path in ["/", "/personal-information", "/manage-organizations"] {
         assert_eq!(stage.visitor.get(path).await.url.path(), path);
     }
+    // A page that only asks for a fresh sign-in belongs to the account as well.
+    stage.visitor.get(&interaction).await;
+    let old = "UPDATE identite_sessions SET signed_in_at = now() - interval '1 hour'";
+    stage.server.database().execute(old).await;
+    let page = stage.visitor.get("/connection-and-account").await;
+    assert_eq!(page.url.path(), "/users/start-sign-in");
+    let page = stage.visitor.sign_in_as(EMAIL, PASSWORD).await;
+    assert_eq!(page.url.path(), "/connection-and-account");
     let page = stage.visitor.select_organization(ORGANIZATION).await;
     assert_eq!(page.url.path(), "/");
 
