@@ -12,9 +12,9 @@ function isTold(field) {
   return field.id !== '' && field.matches('input.fr-input') && !field.matches(OWN_FEEDBACK);
 }
 
-/** What the browser says, with what the page asks for; some browsers say both. */
-function messageOf({ validationMessage, title }) {
-  return title && !validationMessage.includes(title) ? `${validationMessage} ${title}` : validationMessage;
+/** What the page asks for where a pattern is missed; otherwise what the browser says, in its own language. */
+function messageOf({ title, validationMessage, validity }) {
+  return title && validity.patternMismatch ? title : validationMessage;
 }
 
 function refersTo(field) {
