@@ -38,6 +38,15 @@ pub(super) struct SignIn<'a> {
     pub device: &'a Device,
 }
 
+/// What becomes of the session that the browser had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Former {
+    /// That of the same person goes on under another secret name: relying parties keep their tokens. That of somebody else ends.
+    GoesOn,
+    /// It ends, whoever it was of.
+    Ends,
+}
+
 impl Accounts {
     /// Records a sign-in: counts it on the account, opens the session or goes on with that of the same person, ends the one that this
     /// browser had of somebody else, adds to the history, and tells the owner of a browser that nobody knew. All of it or nothing: an acknowledged sign-in is on record whole. Gives the
@@ -51,7 +60,9 @@ impl Accounts {
         let Some(user) = db::users::record_sign_in(transaction, sign_in.user, now).await? else {
             return Ok(None);
         };
-        let uid = self.continue_session(transaction, sign_in, now).await?;
+        let uid = self
+            .open_session(transaction, sign_in, Former::GoesOn, now)
+            .await?;
         let is_new_browser = match &sign_in.device.browser {
             Some(browser) => {
                 db::browsers::record_sign_in(transaction, user.id, browser, now - db::browsers::MEMORY, now)
@@ -79,34 +90,23 @@ impl Accounts {
         Ok(Some(user))
     }
 
-    /// Goes on with the session of this browser when it is that of the same person, under another secret name: relying parties keep
-    /// their tokens. Otherwise opens one. Gives its public name.
-    async fn continue_session(
-        &self,
-        transaction: &db::Transaction<'_>,
-        sign_in: SignIn<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<String, AccountsError> {
-        if let Some(former) = &sign_in.names.former_digest {
-            let session = self.new_session(sign_in, now);
-            if let Some(uid) = db::sessions::renew(transaction, former, &session).await? {
-                return Ok(uid);
-            }
-        }
-        self.open_session(transaction, sign_in, now).await
-    }
-
-    /// Opens a session and ends the one that this browser had. Counts nothing. Gives its public name.
+    /// Opens a session in the place of the one that this browser had. Counts nothing. Gives its public name.
     pub(super) async fn open_session(
         &self,
         transaction: &db::Transaction<'_>,
         sign_in: SignIn<'_>,
+        former: Former,
         now: DateTime<Utc>,
     ) -> Result<String, AccountsError> {
-        if let Some(former) = &sign_in.names.former_digest {
-            db::sessions::end(transaction, former, EndReason::Replaced, now).await?;
-        }
         let session = self.new_session(sign_in, now);
+        if let Some(digest) = &sign_in.names.former_digest {
+            if former == Former::GoesOn
+                && let Some(uid) = db::sessions::renew(transaction, digest, &session).await?
+            {
+                return Ok(uid);
+            }
+            db::sessions::end(transaction, digest, EndReason::Replaced, now).await?;
+        }
         db::sessions::open(transaction, &session).await?;
         Ok(session.uid)
     }

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::password_choice::{RefusedPassword, trimmed};
-use super::session::SignIn;
+use super::session::{Former, SignIn};
 use super::{Accounts, AccountsError};
 use crate::db;
 use crate::db::credentials::ChosenPassword;
@@ -114,7 +114,9 @@ impl Accounts {
             device,
         };
         // Nothing is proven yet: a session of before is not gone on with.
-        let uid = self.open_session(&transaction, sign_in, now).await?;
+        let uid = self
+            .open_session(&transaction, sign_in, Former::Ends, now)
+            .await?;
         db::credentials::keep_pending(&transaction, &uid, user, chosen, now).await?;
         transaction.commit().await?;
         Ok(SignUpOutcome::SignedIn(user))

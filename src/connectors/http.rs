@@ -186,7 +186,7 @@ struct LineState {
 }
 
 impl Line {
-    /// When an answer must be there that is asked for now, other tries and logins on the way to it included.
+    /// The instant until which an answer that is asked for now is waited for, other tries and logins on the way to it included.
     pub(super) fn until(&self) -> Instant {
         Instant::now() + self.0.settings.deadline
     }

@@ -40,13 +40,14 @@ pub async fn sign_in(browser: &Browser, server: &TestServer, email: &str) {
     browser.expect_title(HOME).await;
 }
 
+/// Opens the page on which an organization is joined, with these parameters.
+async fn open_form(browser: &Browser, server: &TestServer, query: &str) {
+    let path = format!("/users/join-organization?{query}");
+    open(browser, server, &path).await;
+}
+
 pub async fn join(browser: &Browser, server: &TestServer, siret: &str) {
-    open(
-        browser,
-        server,
-        "/users/join-organization?do_not_propose_suggestions=true",
-    )
-    .await;
+    open_form(browser, server, "do_not_propose_suggestions=true").await;
     browser.expect_title(JOIN).await;
     browser.type_into_label(LABEL, siret).await;
     browser.click_caption("Enregistrer").await;
@@ -114,12 +115,7 @@ async fn the_tile_works_in_browsers_of_some_years_ago() {
     let server = TestServer::start().await;
     browse(async |browser| {
         sign_in(&browser, &server, "lion@darkangels.world").await;
-        open(
-            &browser,
-            &server,
-            "/users/join-organization?do_not_propose_suggestions=true",
-        )
-        .await;
+        open_form(&browser, &server, "do_not_propose_suggestions=true").await;
         browser.expect_title(JOIN).await;
         let older = "delete HTMLFormElement.prototype.requestSubmit;";
         let aged = browser.driver.execute(older, Vec::new()).await;
@@ -136,12 +132,7 @@ async fn what_the_register_says_is_shown_as_one_types() {
     let server = TestServer::start().await;
     browse(async |browser| {
         sign_in(&browser, &server, "lion@darkangels.world").await;
-        open(
-            &browser,
-            &server,
-            "/users/join-organization?siret_hint=13002526500013",
-        )
-        .await;
+        open_form(&browser, &server, "siret_hint=13002526500013").await;
         browser
             .find("[aria-label^='Organisation correspondante au SIRET donné : Direction interministerielle']")
             .await;
