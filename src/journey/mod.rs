@@ -64,6 +64,12 @@ impl Journey {
             .filter(|interaction| interaction.expires_at > self.now)
     }
 
+    /// Whether this browser came for a relying party whose request waits no longer.
+    #[must_use]
+    pub fn request_has_expired(&self) -> bool {
+        self.visit.interaction.is_some() && self.interaction().is_none()
+    }
+
     /// The organization as whose executive the person is to be certified before anything else: the one that they want to join, or the
     /// selected one when no certification of theirs is fresh enough for the request.
     #[must_use]

@@ -106,6 +106,12 @@ impl Visit {
         }
     }
 
+    /// The relying party's request is over, and with it the way that led to it.
+    pub fn forget_request(&mut self) {
+        self.interaction = None;
+        self.referrer = None;
+    }
+
     /// The pending `login_hint`, which is used up.
     pub fn take_login_hint(&mut self) -> Option<String> {
         self.interaction.as_mut()?.login_hint.take()

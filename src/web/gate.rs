@@ -21,7 +21,7 @@ use super::fields::Fields;
 use super::paths;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
-use crate::journey::{Journey, Ladder, Place, Requirement, Step, ladders, next_step};
+use crate::journey::{Journey, Ladder, Place, Requirement, Step, Visit, ladders, next_step};
 
 /// What a route asks for before its handler runs.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +183,8 @@ async fn admit(
 }
 
 /// Forgets the request of a relying party that waits, for somebody who enters their account: who could be there whatever that request
-/// insists on. Whoever is still on the way to signing in stays on it. The pages of the request find it again by its address.
+/// insists on. Whoever is still on the way to signing in stays on it, unless it leads nowhere any more. The pages of the request find it
+/// again by its address.
 async fn leave_request(browser: &Browser) -> Result<(), PageError> {
     let journey = browser.journey().await?;
     if journey.visit.interaction.is_none() {
@@ -191,7 +192,7 @@ async fn leave_request(browser: &Browser) -> Result<(), PageError> {
     }
     let mut without = Journey::clone(&journey);
     without.visit.interaction = None;
-    if next_step(ladders::DASHBOARD, &without) == Step::Continue {
+    if journey.request_has_expired() || next_step(ladders::DASHBOARD, &without) == Step::Continue {
         browser.update(|visit| visit.interaction = None).await?;
     }
     Ok(())
@@ -320,12 +321,17 @@ pub fn end_of_chain(journey: &Journey) -> String {
 }
 
 /// Leads a person on after a requirement was met: to what is still missing, else to the end of the chain. Where they were going is
-/// remembered until they get there.
+/// remembered until they get there. Whoever came for a service that waits no longer is told so: what they did holds, and the service has to
+/// ask anew.
 ///
 /// # Errors
-/// When the session cannot be read or written.
+/// When the session cannot be read or written, or the request of the service has expired.
 pub async fn go_on(browser: &Browser) -> Result<HttpResponse, PageError> {
     let journey = browser.journey().await?;
+    if journey.request_has_expired() {
+        browser.update(Visit::forget_request).await?;
+        return Err(PageError::InteractionExpired);
+    }
     if journey.interaction().is_none() {
         if let Some(place) = climb(browser, ladders::SIGN_IN_COMPLETE).await? {
             return Ok(redirect(&place.path()));

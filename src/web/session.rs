@@ -341,19 +341,18 @@ impl Browser {
     /// When the owner of sessions does not answer.
     pub async fn become_signed_in(&self, opened: OpenedSession<Sid>) -> Result<(), PageError> {
         let former = self.0.sid.replace(Some(opened.sid.clone()));
-        let key = opened.sid.key();
-        match former {
+        let (sessions, key) = (&self.0.app.sessions, opened.sid.key());
+        let visit = match former {
             Some(former) => {
-                self.0
-                    .app
-                    .sessions
+                sessions
                     .rotate(&former.key(), &key, Visit::carried_over_sign_in)
-                    .await?;
+                    .await?
             }
-            None => self.0.app.sessions.update(&key, |_| ()).await?,
-        }
+            None => sessions.update(&key, |visit| visit.clone()).await?,
+        };
         self.recognise();
-        self.forget();
+        self.look_again();
+        self.0.visit.replace(Some(visit));
         self.0.is_touched.set(true);
         Ok(())
     }
@@ -365,13 +364,14 @@ impl Browser {
     /// When the owner of sessions does not answer.
     pub async fn continue_as(&self, sid: Sid) -> Result<(), PageError> {
         let key = sid.key();
+        self.forget();
         if let Some(former) = self.0.sid.replace(Some(sid)) {
             let sessions = &self.0.app.sessions;
-            sessions
+            let visit = sessions
                 .rotate(&former.key(), &key, Visit::without_form_token)
                 .await?;
+            self.0.visit.replace(Some(visit));
         }
-        self.forget();
         self.0.is_touched.set(true);
         Ok(())
     }

@@ -68,6 +68,23 @@ impl TestRedis {
         size.expect("a number").expect("a number")
     }
 
+    /// Replaces what the Lua pattern `pattern` finds in every value that is a string. Gives how many values changed.
+    pub async fn rewrite(&self, pattern: &str, by: &str) -> usize {
+        let script = "local n = 0 \
+            for _, key in ipairs(redis.call('KEYS', '*')) do \
+              if redis.call('TYPE', key).ok == 'string' then \
+                local new, found = string.gsub(redis.call('GET', key), ARGV[1], ARGV[2]) \
+                if found > 0 then redis.call('SET', key, new, 'KEEPTTL') n = n + 1 end \
+              end \
+            end \
+            return n";
+        let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        let command = format!("EVAL {} 0 {} {}", quoted(script), quoted(pattern), quoted(by));
+        let answer = self.ask(&command).await.expect("an answer of Redis");
+        let changed = answer.trim().strip_prefix(':').map(str::parse);
+        changed.expect("a number").expect("a number")
+    }
+
     /// One inline command and its answer, if it is short.
     async fn ask(&self, command: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;

@@ -127,8 +127,17 @@ impl Storage {
         change: &mut impl FnMut(&mut D) -> T,
     ) -> Result<T, SessionError> {
         self.bring_to_store(key, deadline).await;
+        // Who changes a session has mostly just loaded it: what was seen then is tried first, and asked for when it no longer holds.
+        let mut remembered = (!self.has_unsent(key)).then(|| self.copied(key));
         loop {
-            let Found { raw, store_is_away } = self.find(key, deadline).await;
+            let is_remembered = remembered.is_some();
+            let Found { raw, store_is_away } = match remembered.take() {
+                Some(raw) => Found {
+                    raw,
+                    store_is_away: false,
+                },
+                None => self.find(key, deadline).await,
+            };
             let stored: Option<Stored<D>> = raw.as_deref().and_then(decode);
             let touched_at = stored.as_ref().map(|stored| stored.touched_at);
             let mut data = stored.map(|stored| stored.data).unwrap_or_default();
@@ -139,6 +148,9 @@ impl Storage {
                 && !self.rearming_is_due(touched_at, now)
                 && encode(&data, touched_at) == *raw
             {
+                if is_remembered {
+                    continue;
+                }
                 return Ok(answer);
             }
             let new = encode(&data, now.timestamp());
@@ -151,7 +163,7 @@ impl Storage {
                     self.settle(key, Some(new));
                     return Ok(answer);
                 }
-                Ok(false) if Instant::now() >= deadline => return Err(SessionError::Contended),
+                Ok(false) if !is_remembered && Instant::now() >= deadline => return Err(SessionError::Contended),
                 Ok(false) => {}
                 Err(_) => {
                     self.keep_for_store(key, Unsent::Value(new));

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 
 use super::seen_by_provider::authentication_of;
-use crate::journey::{Journey, PendingInteraction, Place, Prompt};
+use crate::journey::{Journey, PendingInteraction, Place, Prompt, Visit};
 use crate::oidc::cookies::{INTERACTION_COOKIE, RESUME_COOKIE, SIGNATURE_SUFFIX, is_signed, signature};
 use crate::oidc::{ACR_NOT_MET, ErrorEnd, Finish, FirstPage, InteractionContext, InteractionPrompt, Start};
 use crate::web::app::App;
@@ -163,14 +163,8 @@ async fn remember(
         .await
 }
 
-/// The request is over, and with it the way that led to it.
 async fn forget(browser: &Browser) -> Result<(), PageError> {
-    browser
-        .update(|visit| {
-            visit.interaction = None;
-            visit.referrer = None;
-        })
-        .await
+    browser.update(Visit::forget_request).await
 }
 
 fn require_binding(app: &App, request: &HttpRequest, uid: &str) -> Result<(), PageError> {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{PASSWORD, VERIFY_EMAIL, enter_code, insert_user, place};
-use crate::support::{Behaviour, EMAIL, TestServer};
+use crate::support::{Behaviour, EMAIL, Options, RelyingParty, TestRedis, TestServer};
 
 const PAGES: &[&str] = &[
     "/",
@@ -188,6 +188,48 @@ async fn who_comes_too_late_signs_in_and_comes_back() {
         ["Camille"],
         "the form was not sent again"
     );
+}
+
+#[tokio::test]
+async fn who_signs_in_after_their_service_gave_up_is_told_so() {
+    let redis = TestRedis::start().await;
+    let server = TestServer::start_with(Options::default().with("REDIS_URL", &redis.url())).await;
+    let party = RelyingParty::default();
+    party.register(server.database()).await;
+    let request = party.authorization_url(&server, &[]);
+    let wait_too_long = async || {
+        let changed = redis
+            .rewrite(r#""expiresAt":"[^"]*""#, r#""expiresAt":"2024-01-01T00:00:00Z""#)
+            .await;
+        assert!(changed > 0, "a request waits");
+    };
+
+    let visitor = server.visitor();
+    visitor.get(request.as_str()).await;
+    visitor.start_sign_in(EMAIL).await;
+    wait_too_long().await;
+    let told = visitor.sign_in(crate::support::PASSWORD).await;
+    assert_eq!(
+        (told.status.as_u16(), told.heading()),
+        (400, "Votre demande de connexion a expiré".to_owned())
+    );
+    // They are signed in, and it is told once.
+    assert_eq!(visitor.get("/").await.status, 200);
+    let again = visitor.get(request.as_str()).await;
+    assert!(
+        again.location().as_str().starts_with(&party.redirect_uri),
+        "{}",
+        again.location()
+    );
+
+    // Whoever comes back for their account, long after they left a service waiting, hears nothing of that service.
+    let latecomer = server.visitor();
+    latecomer.get(request.as_str()).await;
+    latecomer.start_sign_in(EMAIL).await;
+    wait_too_long().await;
+    latecomer.get("/personal-information").await;
+    let answer = latecomer.sign_in_as(EMAIL, crate::support::PASSWORD).await;
+    assert_eq!(place(&answer), "/personal-information");
 }
 
 #[tokio::test]
