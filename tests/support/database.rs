@@ -151,6 +151,13 @@ impl TestDatabase {
             .get(0)
     }
 
+    /// Waits until nobody else is connected: what a program asked for that was killed may still be carried out after its end.
+    pub async fn wait_until_left_alone(&self) {
+        let others = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        self.wait_for_count(others, 0).await;
+    }
+
     /// Waits until the number that `query` gives is `expected`.
     pub async fn wait_for_count(&self, query: &str, expected: i64) {
         let waiting = async {

@@ -189,6 +189,7 @@ async fn an_import_that_is_killed_goes_on_and_brings_nothing_twice() {
     }
     let peak = peak_memory_in_kib(killed.id());
     killed.kill();
+    bench.database.wait_until_left_alone().await;
     let settled = bench.database.count(progress).await;
     assert!(settled < ROWS, "the import was over before it was killed");
     let imported = "SELECT count(*) FROM users WHERE email LIKE 'personne%@exemple.fr'";

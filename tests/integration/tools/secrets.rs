@@ -123,6 +123,7 @@ async fn whoever_stops_or_kills_it_loses_nothing_and_goes_on() {
         if signal == "TERM" {
             assert_eq!(status.code(), Some(130), "{}", running.output());
         }
+        bench.database.wait_until_left_alone().await;
         left = untouched(&bench).await;
         assert!(left > 0, "it was over before it was stopped");
     }
