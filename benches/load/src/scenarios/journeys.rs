@@ -15,6 +15,10 @@ const SESSIONS: u32 = 1000;
 const COUNTED: u32 = 200;
 /// Share of the most that the machine can do at which latency has its budget.
 const PART_LOAD: f64 = 0.7;
+/// How far from it the machine may be.
+const PART_LOAD_TOLERANCE: f64 = 0.03;
+/// Rates that are tried until the machine is busy for that part of its time; the last one counts, wherever it is.
+const SEARCHES: u32 = 5;
 /// Milliseconds for a whole journey.
 const MOST_AT_PART_LOAD: f64 = 15.0;
 /// Browsers of the open loop: more than ever wait at once as long as the budget is kept.
@@ -85,29 +89,42 @@ async fn measure_client(
         calls: Some(calls),
     });
 
-    // First at that part of the most, then at the rate that keeps the machine busy for that part of its time: what a journey costs
-    // grows when fewer come at once.
+    // First at that part of the most, then at the rate that keeps the machine busy for that part of its time, which is searched for: what
+    // a journey costs grows when fewer come at once.
     let mut rate = most * PART_LOAD;
-    for load in ["of the most", "of the machine's time"] {
+    for attempt in 0..=SEARCHES {
         let browsers = (0..OPEN_LOOP_BROWSERS).map(|worker| journey(OPEN_LOOP_BROWSERS, worker));
         let (summary, usage) = bench.measure_one(Load::open(browsers, rate), server).await?;
+        failures += summary.failed;
+        let is_found = (usage.machine_busy - PART_LOAD).abs() <= PART_LOAD_TOLERANCE;
+        let busy = usage.machine_busy;
+        let load = match attempt {
+            0 => "70 % of the most",
+            _ if is_found || attempt == SEARCHES => "70 % of the machine's time",
+            _ => {
+                rate *= PART_LOAD / busy;
+                continue;
+            }
+        };
         let p99 = summary.latency.map_or(f64::INFINITY, |latency| latency.p99);
         findings.budgets.push(Budget::below(
-            format!("signed-in journey, {algorithm}, {rate:.0} a second (70 % {load}): p99"),
+            format!("signed-in journey, {algorithm}, {rate:.0} a second ({load}): p99"),
             MOST_AT_PART_LOAD,
             p99,
             " ms",
         ));
-        failures += summary.failed;
         findings.measurements.push(Measurement {
             scenario: SCENARIO,
             operation: operation.clone(),
-            load: format!("open loop, {rate:.0} a second (70 % {load})"),
+            load: format!("open loop, {rate:.0} a second ({load})"),
             summary,
             usage: Some(usage),
             calls: None,
         });
-        rate *= PART_LOAD / usage.machine_busy;
+        if attempt > 0 {
+            break;
+        }
+        rate *= PART_LOAD / busy;
     }
     let what = format!("signed-in journey, {algorithm}: failures");
     findings.budgets.push(Budget::no_failures(what, failures));
