@@ -1,5 +1,5 @@
 //! What is built in comes from crates.io, under licences that were accepted, and in one version unless a reason is given:
-//! the lists are in `deny.toml`, as cargo-deny reads it.
+//! the lists are in `deny.toml`, as cargo-deny reads it. What is asked for is explained in `docs/ARCHITECTURE.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -9,6 +9,18 @@ use serde_json::Value;
 const LOCK: &str = include_str!("../Cargo.lock");
 const LISTS: &str = include_str!("../deny.toml");
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+const HOUSE: &str = include_str!("../docs/ARCHITECTURE.md");
+const MANIFESTS: [&str; 3] = [
+    include_str!("../Cargo.toml"),
+    include_str!("../actors/Cargo.toml"),
+    include_str!("../benches/load/Cargo.toml"),
+];
+const NPM_MANIFESTS: [&str; 3] = [
+    include_str!("../assets/package.json"),
+    include_str!("../tests/browser/package.json"),
+    include_str!("../tests/conformance/package.json"),
+];
+const PYPI_REQUIREMENTS: &str = include_str!("../tests/conformance/requirements.txt");
 
 /// What stands between the first quotes after `key = ` on each line.
 fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
@@ -91,6 +103,57 @@ fn every_licence_was_accepted() {
     for package in metadata["packages"].as_array().unwrap() {
         let licence = package["license"].as_str().unwrap_or_default();
         assert!(is_allowed(licence, &allowed), "{}: {licence:?}", package["name"]);
+    }
+}
+
+/// The crates that a manifest asks for, ours apart.
+fn asked_for(manifest: &'static str) -> impl Iterator<Item = &'static str> {
+    let sections = manifest.split("\n[").filter(|section| {
+        ["dependencies]", "dev-dependencies]"]
+            .iter()
+            .any(|name| section.starts_with(name))
+    });
+    sections
+        .flat_map(|section| section.lines().skip(1))
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .filter(|name| *name != "identite-actors")
+}
+
+/// The crates in the first column of the table of dependencies.
+fn explained() -> BTreeSet<&'static str> {
+    let (_, table) = HOUSE.split_once("| crate | for |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    rows.filter_map(|row| row.split('|').nth(1))
+        .map(|cell| cell.split_once(": ").map_or(cell, |(_, names)| names))
+        .flat_map(|cell| cell.split([',', '(', ')']))
+        .map(str::trim)
+        // Who else needs it stands in brackets.
+        .filter(|name| !name.is_empty() && *name != "actors")
+        .collect()
+}
+
+#[test]
+fn every_crate_that_is_asked_for_has_its_reason() {
+    let wanted: BTreeSet<&str> = MANIFESTS.into_iter().flat_map(asked_for).collect();
+    assert_eq!(wanted, explained());
+}
+
+#[test]
+fn every_package_of_other_registries_has_its_reason() {
+    let mut wanted: Vec<String> = Vec::new();
+    for manifest in NPM_MANIFESTS {
+        let manifest: Value = serde_json::from_str(manifest).unwrap();
+        for kind in ["dependencies", "devDependencies"] {
+            let packages = manifest[kind].as_object().into_iter().flatten();
+            wanted.extend(packages.map(|(name, _)| name.clone()));
+        }
+    }
+    let of_pypi = PYPI_REQUIREMENTS.lines().filter_map(|line| line.split_once("=="));
+    wanted.extend(of_pypi.map(|(name, _)| name.to_owned()));
+    assert!(wanted.len() > 8, "{wanted:?}");
+    for name in wanted {
+        assert!(HOUSE.contains(&format!("`{name}`")), "{name}");
     }
 }
 

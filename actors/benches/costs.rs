@@ -274,27 +274,11 @@ struct NoRecords;
 
 #[async_trait]
 impl SessionRecords for NoRecords {
-    type UserId = i32;
-    type Record = ();
     type Reason = ();
     type Error = std::convert::Infallible;
 
-    async fn end(&self, _: &[String], (): (), _: DateTime<Utc>) -> Result<(), Self::Error> {
+    async fn end(&self, _: &str, (): (), _: DateTime<Utc>) -> Result<(), Self::Error> {
         Ok(())
-    }
-
-    async fn end_all_of_user(
-        &self,
-        _: i32,
-        _: Option<&str>,
-        (): (),
-        _: DateTime<Utc>,
-    ) -> Result<Vec<String>, Self::Error> {
-        Ok(Vec::new())
-    }
-
-    async fn alive_of_user(&self, _: i32, _: DateTime<Utc>) -> Result<Vec<()>, Self::Error> {
-        Ok(Vec::new())
     }
 
     async fn seen(&self, _: &[Seen]) -> Result<(), Self::Error> {

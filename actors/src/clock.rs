@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+/// `duration`, to be added to an instant. What no calendar holds becomes a hundred years.
+pub(crate) fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::days(36_500))
+}
 
 /// Where "now" comes from.
 pub trait Clock: Send + Sync {

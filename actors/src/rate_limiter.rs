@@ -40,8 +40,6 @@ pub struct Budget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
     pub allowed: bool,
-    /// Hits that are left in this window.
-    pub remaining: u32,
     /// Until the window ends. Of interest when the hit is refused.
     pub retry_after: Duration,
 }
@@ -96,13 +94,21 @@ impl RateLimiter {
         Self { store, meter, local }
     }
 
+    /// The same limiter over another connection to the same store.
+    #[must_use]
+    pub fn with_store(&self, store: Arc<dyn StateStore>) -> Self {
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
     /// Counts one attempt of `subject` against `budget`. Never fails and never waits longer than a second: see the
     /// module for what happens while the store is away.
     pub async fn hit(&self, limiter: &'static str, subject: &str, budget: Budget) -> Verdict {
         let Some(measure) = self.meter.accept("hit") else {
             return Verdict {
                 allowed: false,
-                remaining: 0,
                 retry_after: RETRY_WHEN_OVERLOADED,
             };
         };
@@ -123,7 +129,6 @@ impl RateLimiter {
         counter.map_or(
             Verdict {
                 allowed: false,
-                remaining: 0,
                 retry_after: RETRY_WHEN_OVERLOADED,
             },
             |counter| judge(counter, budget),
@@ -132,10 +137,8 @@ impl RateLimiter {
 }
 
 fn judge(counter: Counter, budget: Budget) -> Verdict {
-    let points = u64::from(budget.points);
     Verdict {
-        allowed: counter.count <= points,
-        remaining: u32::try_from(points.saturating_sub(counter.count)).unwrap_or(u32::MAX),
+        allowed: counter.count <= u64::from(budget.points),
         retry_after: counter.resets_in,
     }
 }

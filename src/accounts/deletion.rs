@@ -30,9 +30,10 @@ impl Accounts {
             now,
         )
         .await?;
+        let (given_name, family_name) = gone.names();
         let message = DeleteAccount {
-            given_name: gone.given_name.unwrap_or_default(),
-            family_name: gone.family_name.unwrap_or_default(),
+            given_name,
+            family_name,
         };
         self.post(&transaction, &gone.email, &message).await?;
         transaction.commit().await?;

@@ -136,7 +136,7 @@ impl Accounts {
             db::credentials::discard_pending(&transaction, user, now).await?;
             db::events::record(&transaction, &event(SecurityEvent::PasswordSet), now).await?;
         }
-        self.remember_browser(&transaction, user, device, now).await?;
+        self.note_browser(&transaction, user, device, now).await?;
         transaction.commit().await?;
         Ok(EmailCodeOutcome::Verified)
     }

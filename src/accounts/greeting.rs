@@ -21,9 +21,10 @@ impl Accounts {
         db::users::end_inclusionconnect_help(&transaction, user, now).await?;
         let is_certified = link_type.parse() == Ok(LinkVerificationType::OrganizationDirigeant);
         if !is_certified && let Some(person) = db::users::find_by_id(&transaction, user).await? {
+            let (given_name, family_name) = person.names();
             let message = Welcome {
-                given_name: person.given_name.unwrap_or_default(),
-                family_name: person.family_name.unwrap_or_default(),
+                given_name,
+                family_name,
                 base_url: self.services.mails.base_url().to_owned(),
             };
             self.post(&transaction, &person.email, &message).await?;

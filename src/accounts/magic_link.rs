@@ -8,9 +8,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use identite_actors::state::Write;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::pace::Link;
+use super::pace::{self, Link, SPACING};
 use super::session::SignIn;
 use super::{Accounts, AccountsError};
 use crate::db;
@@ -20,9 +19,6 @@ use crate::domain::calendar;
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::{Amr, Device, Email, LinkToken, SecurityEvent, SessionNames, UserId};
 use crate::mail::messages::MagicLink;
-
-/// A link that was sent less than this ago is not replaced: it is about to arrive.
-const SPACING: TimeDelta = TimeDelta::seconds(30);
 
 /// What became of the wish for a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,12 +260,8 @@ fn link_key(digest: &str) -> String {
     format!("magic-link:{digest}")
 }
 
-/// Addresses are no business of whoever looks at the keys of the store.
 fn latest_key(email: &Email) -> String {
-    format!(
-        "magic-link-of:{}",
-        hex::encode(Sha256::digest(email.as_str().as_bytes()))
-    )
+    pace::key("magic-link-of", email)
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, AccountsError> {

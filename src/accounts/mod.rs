@@ -39,7 +39,7 @@ pub use personal_information::{
     PersonalInformationView,
 };
 pub use records::SessionTable;
-pub use session::{OpenedSession, SessionRules};
+pub use session::SessionRules;
 pub use sign_in::SignInOutcome;
 pub use sign_up::SignUpOutcome;
 pub use start::{Deliverability, StartOutcome};

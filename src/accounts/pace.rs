@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::{Accounts, AccountsError};
@@ -23,6 +24,9 @@ const PACE_WINDOW: Duration = Duration::from_secs(10);
 /// Links of one kind that an address is sent in a window.
 const LINKS_PER_WINDOW: u64 = 10;
 const LINKS_WINDOW: Duration = Duration::from_hours(1);
+
+/// A link that was sent less than this ago is not replaced: it is about to arrive.
+pub(super) const SPACING: TimeDelta = TimeDelta::seconds(30);
 
 /// Links that are sent on the word of whoever types an address.
 #[derive(Debug, Clone, Copy)]
@@ -106,7 +110,7 @@ impl Accounts {
 }
 
 /// Addresses are no business of whoever looks at the store.
-fn key(prefix: &str, email: &Email) -> String {
+pub(super) fn key(prefix: &str, email: &Email) -> String {
     format!(
         "{prefix}:{}",
         hex::encode(Sha256::digest(email.as_str().as_bytes()))

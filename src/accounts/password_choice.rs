@@ -1,5 +1,6 @@
 //! Choosing a password: the policy, the leaks, the hash (spec/accounts.md §5.4, §9.2).
 
+use identite_actors::password_hasher::Place;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Accounts, AccountsError};
@@ -25,10 +26,11 @@ pub(super) fn trimmed(password: &SecretString) -> SecretString {
 }
 
 impl Accounts {
-    /// Judges `password`, which is trimmed, for the account of `email`, and hashes it. When nobody can tell whether it is known
-    /// from leaks it is taken, and looked up later.
+    /// Judges `password`, which is trimmed and for which `place` was kept, for the account of `email`, and hashes it. When nobody can tell
+    /// whether it is known from leaks it is taken, and looked up later.
     pub(super) async fn choose_password(
         &self,
+        place: &Place,
         password: SecretString,
         email: &Email,
     ) -> Result<Result<ChosenPassword, RefusedPassword>, AccountsError> {
@@ -43,6 +45,7 @@ impl Accounts {
                 true
             }
         };
+        place.give_up();
         let hash = SecretString::from(self.services.hasher.hash(password).await?);
         Ok(Ok(ChosenPassword {
             hash,
@@ -82,9 +85,10 @@ impl Accounts {
                 method: None,
             };
             db::events::record(&transaction, &event, now).await?;
+            let (given_name, family_name) = person.names();
             let message = PasswordFoundInLeaks {
-                given_name: person.given_name.unwrap_or_default(),
-                family_name: person.family_name.unwrap_or_default(),
+                given_name,
+                family_name,
                 reset_password_page: format!("{}/users/reset-password", self.services.mails.base_url()),
             };
             self.post(&transaction, &person.email, &message).await?;

@@ -1,9 +1,9 @@
 //! Choosing another password, with a link that was sent to the address (spec/accounts.md §5.7, §5.8).
 
-use chrono::TimeDelta;
+use identite_actors::password_hasher::Place;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::pace::Link;
+use super::pace::{Link, SPACING};
 use super::password_choice::{RefusedPassword, trimmed};
 use super::{Accounts, AccountsError};
 use crate::db;
@@ -12,9 +12,6 @@ use crate::domain::Device;
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::{Email, LinkToken, SecurityEvent, UserId, calendar};
 use crate::mail::messages::{PasswordChanged, ResetPassword};
-
-/// A link that was sent less than this ago is not replaced: it is about to arrive.
-const SPACING: TimeDelta = TimeDelta::seconds(30);
 
 /// What became of a new password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +58,14 @@ impl Accounts {
         Ok(())
     }
 
-    /// Gives the account of the link `token` the password `password`; the link is used up. Every session of the account ends, but
-    /// `kept_session`, the one of the browser that asks; browsers trusted before are not trusted any more.
+    /// Gives the account of the link `token` the password `password`, for which `place` was kept; the link is used up. Every session of the
+    /// account ends, but `kept_session`, the one of the browser that asks; browsers trusted before are not trusted any more.
     ///
     /// # Errors
     /// When the database does not answer, or too many passwords wait to be hashed.
     pub async fn change_password(
         &self,
+        place: &Place,
         token: &LinkToken,
         password: &SecretString,
         kept_session: Option<[u8; 32]>,
@@ -88,7 +86,7 @@ impl Accounts {
         if password.expose_secret().is_empty() {
             return Ok(ChangePasswordOutcome::Refused(RefusedPassword::Weak));
         }
-        let chosen = match self.choose_password(password, &email).await? {
+        let chosen = match self.choose_password(place, password, &email).await? {
             Ok(chosen) => chosen,
             Err(refused) => return Ok(ChangePasswordOutcome::Refused(refused)),
         };
@@ -118,11 +116,12 @@ impl Accounts {
             now,
         )
         .await?;
-        self.remember_browser(&transaction, user, device, now).await?;
+        self.note_browser(&transaction, user, device, now).await?;
         if let Some(person) = db::users::find_by_id(&transaction, user).await? {
+            let (given_name, family_name) = person.names();
             let message = PasswordChanged {
-                given_name: person.given_name.unwrap_or_default(),
-                family_name: person.family_name.unwrap_or_default(),
+                given_name,
+                family_name,
                 changed_at: calendar::absolute(now),
             };
             self.post(&transaction, &person.email, &message).await?;

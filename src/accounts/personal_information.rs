@@ -134,9 +134,10 @@ impl Accounts {
         if !changes.is_empty() {
             let event = device.event(user, SecurityEvent::PersonalInformationChanged);
             db::events::record(&transaction, &event, now).await?;
+            let (given_name, family_name) = former.names();
             let message = UpdatePersonalData {
-                given_name: former.given_name.unwrap_or_default(),
-                family_name: former.family_name.unwrap_or_default(),
+                given_name,
+                family_name,
                 changes,
             };
             self.post(&transaction, &former.email, &message).await?;

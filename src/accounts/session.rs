@@ -1,8 +1,10 @@
-//! Opening a signed-in session: the one place that counts a sign-in.
+//! Opening a signed-in session, and recording the sign-in. A password that waits for the proof of the address opens one that counts as no
+//! sign-in yet: it does when the code is entered (`email_code.rs`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::try_join;
 use rand::RngExt as _;
 
 use super::{Accounts, AccountsError};
@@ -20,13 +22,6 @@ pub struct SessionRules {
     pub idle: TimeDelta,
     /// However active, it ends after this long.
     pub absolute: TimeDelta,
-}
-
-/// A session that was opened; `sid` is its secret name, whose digest is on record.
-#[derive(Debug, Clone)]
-pub struct OpenedSession<S> {
-    pub sid: S,
-    pub user_id: UserId,
 }
 
 /// A sign-in about to be recorded.
@@ -60,16 +55,12 @@ impl Accounts {
         let Some(user) = db::users::record_sign_in(transaction, sign_in.user, now).await? else {
             return Ok(None);
         };
-        let uid = self
-            .open_session(transaction, sign_in, Former::GoesOn, now)
-            .await?;
-        let is_new_browser = match &sign_in.device.browser {
-            Some(browser) => {
-                db::browsers::record_sign_in(transaction, user.id, browser, now - db::browsers::MEMORY, now)
-                    .await?
-            }
-            None => false,
-        };
+        // Neither depends on the other: they travel together.
+        let (uid, is_new_browser) = try_join(
+            self.open_session(transaction, sign_in, Former::GoesOn, now),
+            self.note_browser(transaction, user.id, sign_in.device, now),
+        )
+        .await?;
         let event = if is_new_browser {
             SecurityEvent::SignInFromNewBrowser
         } else {
@@ -132,18 +123,19 @@ impl Accounts {
         }
     }
 
-    /// Notes that `device` is a browser of `user`, which has just proven to be.
-    pub(super) async fn remember_browser(
+    /// Notes that `device` is a browser of `user`, which has just proven to be. Gives whether it is new to an account that knows others.
+    pub(super) async fn note_browser(
         &self,
         transaction: &db::Transaction<'_>,
         user: UserId,
         device: &Device,
         now: DateTime<Utc>,
-    ) -> Result<(), AccountsError> {
-        if let Some(browser) = &device.browser {
-            db::browsers::record_sign_in(transaction, user, browser, now - db::browsers::MEMORY, now).await?;
-        }
-        Ok(())
+    ) -> Result<bool, AccountsError> {
+        let Some(browser) = &device.browser else {
+            return Ok(false);
+        };
+        let forget_before = now - db::browsers::MEMORY;
+        Ok(db::browsers::record_sign_in(transaction, user, browser, forget_before, now).await?)
     }
 
     async fn announce_browser(
@@ -153,9 +145,10 @@ impl Accounts {
         device: &Device,
         now: DateTime<Utc>,
     ) -> Result<(), AccountsError> {
+        let (given_name, family_name) = user.names();
         let message = NewBrowser {
-            given_name: user.given_name.clone().unwrap_or_default(),
-            family_name: user.family_name.clone().unwrap_or_default(),
+            given_name,
+            family_name,
             browser: user_agent::describe(device.user_agent.as_deref()),
             ip_address: device.ip_address.map(|address| address.to_string()),
             signed_in_at: calendar::absolute(now),

@@ -13,7 +13,7 @@ use crate::domain::{Amr, Device, Email, SessionNames, UserId};
 /// The end of a sign-in with a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignInOutcome {
-    SignedIn(UserId),
+    SignedIn,
     /// Unknown account or wrong password: never told apart.
     InvalidCredentials,
 }
@@ -99,7 +99,7 @@ impl Accounts {
         if let (true, true, Some(stored)) = (needs_upgrade, self.services.rules.upgrades_passwords, stored) {
             self.upgrade_later(credential.id, password, stored);
         }
-        Ok(SignInOutcome::SignedIn(credential.id))
+        Ok(SignInOutcome::SignedIn)
     }
 
     /// Replaces an older hash once the answer is on its way. Whatever fails, the next sign-in tries again.

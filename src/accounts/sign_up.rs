@@ -1,5 +1,6 @@
 //! The first password: of a new account, or of one that had none (spec/accounts.md §5.4).
 
+use identite_actors::password_hasher::Place;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::password_choice::{RefusedPassword, trimmed};
@@ -13,7 +14,7 @@ use crate::domain::{Amr, Device, Email, SecurityEvent, SessionNames, UserId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignUpOutcome {
     /// A session is open; the address is still to be proven.
-    SignedIn(UserId),
+    SignedIn,
     /// Somebody has an account with a password at this address.
     EmailUnavailable,
     /// Nothing but blanks.
@@ -22,7 +23,8 @@ pub enum SignUpOutcome {
 }
 
 impl Accounts {
-    /// Opens an account for `email`, or gives the one that has no password its first, and opens the session that `names` announces.
+    /// Opens an account for `email`, or gives the one that has no password its first, for which `place` was kept, and opens the session that
+    /// `names` announces.
     ///
     /// Knowing an address does not make it one's own: the password for an account that exists waits until the code sent to the
     /// address is entered in that very session.
@@ -31,6 +33,7 @@ impl Accounts {
     /// When the database does not answer, or too many passwords wait to be hashed.
     pub async fn sign_up(
         &self,
+        place: &Place,
         email: &Email,
         password: &SecretString,
         names: &SessionNames,
@@ -47,7 +50,7 @@ impl Accounts {
         if known.as_ref().is_some_and(|facts| facts.has_password) {
             return Ok(SignUpOutcome::EmailUnavailable);
         }
-        let chosen = match self.choose_password(password, email).await? {
+        let chosen = match self.choose_password(place, password, email).await? {
             Ok(chosen) => chosen,
             Err(refused) => return Ok(SignUpOutcome::Refused(refused)),
         };
@@ -94,7 +97,7 @@ impl Accounts {
         )
         .await?;
         transaction.commit().await?;
-        Ok(SignUpOutcome::SignedIn(user))
+        Ok(SignUpOutcome::SignedIn)
     }
 
     async fn keep_password_pending(
@@ -119,6 +122,6 @@ impl Accounts {
             .await?;
         db::credentials::keep_pending(&transaction, &uid, user, chosen, now).await?;
         transaction.commit().await?;
-        Ok(SignUpOutcome::SignedIn(user))
+        Ok(SignUpOutcome::SignedIn)
     }
 }

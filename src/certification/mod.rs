@@ -14,10 +14,7 @@ pub use self::metrics::CertificationMetrics;
 use crate::connectors::{CallError, Infogreffe, Insee, Rne};
 use crate::db;
 use crate::domain::certification::{CivilIdentity, Criterion, Register};
-use crate::domain::{Device, OrganizationId, RecordedIdentity, SecurityEvent, UserId};
-
-/// Digits of a SIRET that number the company.
-const SIREN_LENGTH: usize = 9;
+use crate::domain::{Device, OrganizationId, RecordedIdentity, SecurityEvent, Siret, UserId};
 
 /// The certification of executives. Cheap to clone.
 #[derive(Clone)]
@@ -74,6 +71,8 @@ pub enum CertificationOutcome {
     Unavailable,
     /// There is no identity to compare: nothing was changed.
     IdentityMissing,
+    /// The session ended while the registers were asked: nothing was changed.
+    SessionEnded,
 }
 
 /// Why there was no outcome.
@@ -145,9 +144,12 @@ impl Certification {
             code: registration.categorie_juridique.as_deref(),
             label: registration.libelle_categorie_juridique.as_deref(),
         };
-        let siren: String = registration.siret.chars().take(SIREN_LENGTH).collect();
+        let siret: Siret = registration
+            .siret
+            .parse()
+            .map_err(|_| CertificationError::Fault("the SIRET of an organization is none"))?;
         let person = CivilIdentity::from(&identity);
-        let evaluation = evaluation::evaluate(self.services.as_ref(), form, &siren, &person).await;
+        let evaluation = evaluation::evaluate(self.services.as_ref(), form, siret.siren(), &person).await;
         self.services.metrics.count(&evaluation);
         tracing::info!(
             user = candidate.user.0,
@@ -162,14 +164,11 @@ impl Certification {
                 .libelle
                 .clone()
                 .unwrap_or_else(|| registration.siret.clone()),
-            siren: siren.clone(),
+            siren: siret.siren().to_owned(),
         };
         let outcome = match evaluation {
             Evaluation::Unavailable => return Ok(CertificationOutcome::Unavailable),
-            Evaluation::Certified { .. } => {
-                self.record(candidate, organization, device).await?;
-                return Ok(CertificationOutcome::Certified);
-            }
+            Evaluation::Certified { .. } => return self.record(candidate, organization, device).await,
             Evaluation::NotCovered => CertificationOutcome::NotCovered,
             Evaluation::CloseMatch { register, matches } => CertificationOutcome::CloseMatch {
                 refused: refused(),
@@ -186,29 +185,27 @@ impl Certification {
         Ok(outcome)
     }
 
-    /// The link, the selection and the history: all of it or nothing.
+    /// The link, the selection and the history: all of it or nothing. A session that has ended certifies nobody.
     async fn record(
         &self,
         candidate: Candidate<'_>,
         organization: OrganizationId,
         device: &Device,
-    ) -> Result<(), CertificationError> {
+    ) -> Result<CertificationOutcome, CertificationError> {
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
         db::certifications::certify(&transaction, candidate.user, organization, now).await?;
-        db::sessions::select_organization(&transaction, candidate.session_uid, organization).await?;
+        if !db::sessions::select_organization(&transaction, candidate.session_uid, organization).await? {
+            return Ok(CertificationOutcome::SessionEnded);
+        }
         let event = db::events::NewEvent {
-            user: candidate.user,
-            event: SecurityEvent::ExecutiveCertified,
             session_uid: Some(candidate.session_uid),
-            user_agent: device.user_agent.as_deref(),
-            ip_address: device.ip_address,
-            method: None,
+            ..device.event(candidate.user, SecurityEvent::ExecutiveCertified)
         };
         db::events::record(&transaction, &event, now).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(CertificationOutcome::Certified)
     }
 }
 

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use futures::{Stream, TryStreamExt};
+use identite_actors::clock::{Clock, SystemClock};
 use serde_json::json;
 
 use super::database::pool;
 use super::{CommandError, load_config, shared_runtime};
+use crate::db;
 use crate::db::audit::{self, TrailRow};
 
 #[derive(Debug, Subcommand)]
@@ -67,17 +69,14 @@ pub(super) fn run(command: AuditCommand) -> Result<(), CommandError> {
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
     let since = export.since.unwrap_or(DateTime::UNIX_EPOCH);
-    let until = export.until.unwrap_or_else(Utc::now);
+    let until = export.until.unwrap_or_else(|| SystemClock.now());
     let destination: Box<dyn Write> = match &export.output {
         Some(path) => Box::new(BufWriter::new(File::create(path)?)),
         None => Box::new(BufWriter::new(stdout().lock())),
     };
     runtime.block_on(async {
         let client = pool.get().await?;
-        client
-            .batch_execute("SET statement_timeout = 0")
-            .await
-            .map_err(crate::db::Error::from)?;
+        db::take_the_time(&client).await?;
         match export.of {
             Whose::Operators => {
                 let rows = audit::of_operators(&client, since, until).await?;
@@ -93,7 +92,7 @@ pub(super) fn run(command: AuditCommand) -> Result<(), CommandError> {
 
 /// Writes rows as they come: however many there are, few are in memory.
 async fn write(
-    rows: impl Stream<Item = Result<TrailRow, crate::db::Error>>,
+    rows: impl Stream<Item = Result<TrailRow, db::Error>>,
     format: Format,
     mut destination: Box<dyn Write>,
 ) -> Result<(), CommandError> {

@@ -1,6 +1,6 @@
 //! `identite clients …`
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use identite_actors::clock::{Clock, SystemClock};
 use identite_actors::keys::KeySet;
@@ -84,19 +84,20 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
     let supported = supported(&config)?;
+    let offers_tls_client_auth = config.oidc.tells_verified_certificates();
     let now = SystemClock.now();
     runtime.block_on(async {
         let mut database = pool.get().await?;
         match command {
             ClientsCommand::List => {
-                let clients = registry::check(&database, &supported, now)
+                let clients = registry::check(&database, &supported, offers_tls_client_auth, now)
                     .await
                     .map_err(refused)?;
                 list(&clients);
                 Ok(())
             }
             ClientsCommand::Check => {
-                let clients = registry::check(&database, &supported, now)
+                let clients = registry::check(&database, &supported, offers_tls_client_auth, now)
                     .await
                     .map_err(refused)?;
                 report(&clients)
@@ -220,7 +221,7 @@ fn report(clients: &[CheckedClient]) -> Result<(), CommandError> {
     println!(
         "{} clients looked at on {}",
         clients.len(),
-        Utc::now().format("%Y-%m-%d")
+        SystemClock.now().format("%Y-%m-%d")
     );
     if broken == 0 {
         Ok(())

@@ -78,6 +78,18 @@ pub(super) fn check_migration() -> Result<(), CommandError> {
     for remark in &outlook.remarks {
         println!("note: {remark}");
     }
+    if !config.deploy_env.is_localhost() {
+        // A database without tables has no clients.
+        let clients = runtime
+            .block_on(db::fixtures::fixture_secrets(&pool))
+            .unwrap_or_default();
+        if !clients.is_empty() {
+            println!(
+                "note: identite serve will not start: these clients have a public secret of the development data set: {}",
+                clients.join(", ")
+            );
+        }
+    }
     for obstacle in &outlook.obstacles {
         println!("in the way: {obstacle}");
     }

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use identite_actors::clock::{Clock, SystemClock};
 use serde::Serialize;
 use serde_json::json;
 
 use super::database::pool;
-use super::tool::{operator, write_report};
+use super::tool::{record, write_report};
 use super::{CommandError, load_config, shared_runtime};
 use crate::config::DeployEnv;
-use crate::db::{self, audit, deletion};
+use crate::db::{self, deletion};
+
+/// What the trail calls it.
+const ACTION: &str = "database.delete_all";
 
 /// Does nothing unless `ENABLE_DATABASE_DELETION` is `True`; refused in production.
 #[derive(Debug, Args)]
@@ -54,10 +58,7 @@ pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
     let report = runtime.block_on(async {
         let mut client = pool.get().await?;
         let transaction = client.transaction().await.map_err(db::Error::from)?;
-        transaction
-            .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'")
-            .await
-            .map_err(db::Error::from)?;
+        deletion::take_the_time(&transaction).await?;
         let name = deletion::database_name(&transaction).await?;
         let is_named = arguments.database.as_deref() == Some(name.as_str());
         if !is_named && (arguments.database.is_some() || !config.deploy_env.is_localhost()) {
@@ -76,13 +77,9 @@ pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
             return Ok(report);
         }
         deletion::delete_all(&transaction).await?;
-        let entry = audit::NewEntry {
-            actor: &operator(),
-            action: "database.delete_all",
-            subject: Some(("database", &report.database)),
-            detail: json!({ "rows": report.rows }),
-        };
-        audit::record(&transaction, &entry, chrono::Utc::now()).await?;
+        let subject = ("database", report.database.as_str());
+        let detail = json!({ "rows": report.rows });
+        record(&transaction, ACTION, subject, detail, SystemClock.now()).await?;
         transaction.commit().await.map_err(db::Error::from)?;
         report.deleted = true;
         Ok(report)

@@ -9,7 +9,7 @@ use identite_actors::clock::{SharedClock, SystemClock};
 use indicatif::ProgressBar;
 
 use super::database::pool;
-use super::tool::{bar, operator, stop_flag, write_report};
+use super::tool::{bar, operator, stop_signal, write_report};
 use super::{CommandError, load_config, shared_runtime};
 use crate::config::Config;
 use crate::domain::email_domain::FreeMailRules;
@@ -77,12 +77,11 @@ pub(super) fn run(command: ImportCommand) -> Result<(), CommandError> {
     };
     let pool = pool(&config, runtime.handle())?;
     let report = runtime.block_on(async {
-        let stop = stop_flag()?;
         let importer = Importer {
             pool,
             clock,
             register: register.as_ref(),
-            stop: &stop,
+            stop: stop_signal()?,
         };
         let bar = Bar(bar(0, "{binary_bytes_per_sec}"));
         let outcome = importer.run(&job, &bar).await;

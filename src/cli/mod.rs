@@ -171,8 +171,12 @@ fn shared_runtime() -> Result<Runtime, CommandError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
+    /// What operators read.
+    const MANUAL: &str = include_str!("../../docs/OPERATIONS.md");
     /// The schedule of the hosting platform: five fields for the time, then the command.
     const CRON: &str = include_str!("../../cron.json");
     const UNITS: [&str; 2] = [
@@ -195,5 +199,43 @@ mod tests {
             let parsed = Arguments::try_parse_from(command.split(' '));
             assert!(parsed.is_ok(), "{command}");
         }
+    }
+
+    /// Whether the manual has `text` with no letter, digit or hyphen after it.
+    fn is_in_the_manual(text: &str) -> bool {
+        let goes_on = |character: char| character == '-' || character.is_ascii_alphanumeric();
+        MANUAL
+            .match_indices(text)
+            .any(|(at, _)| !MANUAL[at + text.len()..].starts_with(goes_on))
+    }
+
+    /// Collects what is not in the manual of `command`, whose words behind `identite` are `words`, and of those below it.
+    fn collect_unknown(command: &clap::Command, words: &str, unknown: &mut Vec<String>) {
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        unknown.extend(
+            flags
+                .map(|flag| format!("--{flag}"))
+                .filter(|flag| !is_in_the_manual(flag))
+                .map(|flag| format!("{words} {flag}")),
+        );
+        if !command.has_subcommands() {
+            let is_named = ["`", "`identite "]
+                .iter()
+                .any(|before| is_in_the_manual(&format!("{before}{words}")));
+            if !is_named {
+                unknown.push(words.to_owned());
+            }
+        }
+        for subcommand in command.get_subcommands() {
+            let words = format!("{words} {}", subcommand.get_name());
+            collect_unknown(subcommand, words.trim_start(), unknown);
+        }
+    }
+
+    #[test]
+    fn the_manual_names_every_command_and_flag() {
+        let mut unknown = Vec::new();
+        collect_unknown(&Arguments::command(), "", &mut unknown);
+        assert!(unknown.is_empty(), "not in docs/OPERATIONS.md: {unknown:#?}");
     }
 }

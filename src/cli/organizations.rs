@@ -1,6 +1,5 @@
 //! `identite organizations refresh`
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,13 +7,10 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use identite_actors::clock::{SharedClock, SystemClock};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
-use super::tool::{record, write_report};
+use super::tool::{bar, record, stop_signal, write_report};
 use super::{CommandError, database, load_config, shared_runtime};
 use crate::config::Config;
 use crate::organizations::refresh::{Refresh, RefreshRules, RefreshSummary, Refreshed};
@@ -28,11 +24,8 @@ const ACTION: &str = "organizations.refresh";
 const REGISTER: (&str, &str) = ("register", "establishments");
 /// Organizations without success that a report names; the rest is counted.
 const REPORTED_PROBLEMS: usize = 1_000;
-const BAR: &str = "{bar:40} {pos}/{len} ({per_sec}, {eta} left) {msg}";
 /// Without a terminal, a line follows each of so many establishments.
 const TOLD_EVERY: u64 = 1_000;
-/// Redrawn at most as often as this per second.
-const DRAWS_PER_SECOND: u8 = 5;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OrganizationsCommand {
@@ -129,7 +122,7 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
             rules,
             stop: stop_signal()?,
         };
-        let bar = progress_bar();
+        let bar = bar(0, "{pos} of {len}, {per_sec}");
         let summary = refresh
             .run(|organization, outcome, summary| {
                 bar.set_length(summary.due);
@@ -148,7 +141,8 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
                     }
                 }
                 if bar.is_hidden() && summary.done().is_multiple_of(TOLD_EVERY) {
-                    println!("{} of {}", summary.done(), summary.due);
+                    let line = format!("{} of {}", summary.done(), summary.due);
+                    tell(&line, people_read_stdout);
                 }
             })
             .await?;
@@ -238,35 +232,4 @@ fn reason(outcome: &Refreshed) -> Option<String> {
         Refreshed::NoSiret => Some("not a SIRET".to_owned()),
         Refreshed::Outage(error) => Some(error.to_string()),
     }
-}
-
-/// A bar on a terminal; elsewhere lines tell how far it has come.
-fn progress_bar() -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND)
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    match ProgressStyle::with_template(BAR) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-/// Becomes true with the first signal to stop.
-fn stop_signal() -> Result<watch::Receiver<bool>, std::io::Error> {
-    let (stop, stopped) = watch::channel(false);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        // Whoever waits for it may have ended.
-        let _ = stop.send(true);
-        std::future::pending::<()>().await;
-    });
-    Ok(stopped)
 }

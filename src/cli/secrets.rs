@@ -1,7 +1,6 @@
 //! `identite secrets …`
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -9,8 +8,9 @@ use clap::{Args, Subcommand};
 use identite_actors::clock::{Clock, SystemClock};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::watch;
 
-use super::tool::{bar, record, stop_flag, write_report};
+use super::tool::{bar, record, stop_signal, write_report};
 use super::{CommandError, database, load_config, shared_runtime};
 use crate::db::{self, Client, renewal};
 use crate::domain::{MasterKeys, TotpKeyCipher};
@@ -111,7 +111,7 @@ pub(super) fn run(command: SecretsCommand) -> Result<(), CommandError> {
     let calendar = SigningKeys::new(&config.secrets.jwks, keys.clone())
         .map_err(|error| CommandError::Refused(format!("JWKS: {error}")))?;
     let report = runtime.block_on(async {
-        let stop = stop_flag()?;
+        let stop = stop_signal()?;
         let mut client = pool.get().await?;
         let work = Work {
             arguments: &arguments,
@@ -133,7 +133,7 @@ struct Work<'a> {
     keys: &'a MasterKeys,
     calendar: &'a SigningKeys,
     has_former_keys: bool,
-    stop: &'a AtomicBool,
+    stop: &'a watch::Receiver<bool>,
 }
 
 impl Work<'_> {

@@ -1,8 +1,6 @@
 //! What the tools have in common: who runs them, how far they are, how they end.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
@@ -10,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::CommandError;
 use crate::db::audit::{self, NewEntry};
@@ -56,19 +55,19 @@ pub(super) fn bar(total: u64, rate: &str) -> ProgressBar {
     bar
 }
 
-/// A flag that `SIGINT` and `SIGTERM` set: what runs ends after its current step.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CommandError> {
-    let stop = Arc::new(AtomicBool::new(false));
+/// Becomes true with the first `SIGINT` or `SIGTERM`: what runs ends after its current step.
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, CommandError> {
+    let (stop, stopped) = watch::channel(false);
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let mut signals = signal(kind)?;
         let stop = stop.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                stop.store(true, Ordering::Relaxed);
+                stop.send_replace(true);
             }
         });
     }
-    Ok(stop)
+    Ok(stopped)
 }
 
 /// Writes a report for programs: JSON, to a file or (`-`) to the standard output.

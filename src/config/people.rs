@@ -133,6 +133,8 @@ pub struct OidcConfig {
     pub authorization_code_lifetime: Duration,
     /// `TLS_CLIENT_CERTIFICATE_HEADER`: where the trusted proxy puts the certificate of a client (RFC 8705); `None`: nowhere.
     pub client_certificate_header: Option<String>,
+    /// `TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER`: where it says whether it has verified that certificate; `None`: nowhere.
+    pub certificate_verified_header: Option<String>,
     /// `FEATURE_LIMIT_CLAIMS_TO_CLIENT_SCOPES`: the parameter `claims` gives no more than the client's scopes allow.
     pub limit_claims_to_client_scopes: bool,
     /// `FEATURE_LIMIT_INTROSPECTION_TO_OWN_TOKENS`: a client learns about its own tokens only.
@@ -147,20 +149,31 @@ impl OidcConfig {
     /// How long a person may take between the authorization request and its answer. Not configurable.
     pub const INTERACTION_LIFETIME: Duration = Duration::from_hours(1);
 
+    /// Whether the proxy says which certificates it has verified: clients can prove themselves by the name in theirs.
+    #[must_use]
+    pub const fn tells_verified_certificates(&self) -> bool {
+        self.client_certificate_header.is_some() && self.certificate_verified_header.is_some()
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
-        const CERTIFICATE_HEADER: &str = "TLS_CLIENT_CERTIFICATE_HEADER";
         let seconds = reader.number("AUTHORIZATION_CODE_TTL_IN_SECONDS", 600, 1..=3600);
         Self {
             authorization_code_lifetime: Duration::from_secs(seconds),
-            client_certificate_header: Some(reader.text(CERTIFICATE_HEADER, ""))
-                .filter(|name| !name.is_empty())
-                .map(|name| name.to_ascii_lowercase()),
+            client_certificate_header: read_header_name(reader, "TLS_CLIENT_CERTIFICATE_HEADER"),
+            certificate_verified_header: read_header_name(reader, "TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER"),
             limit_claims_to_client_scopes: reader.flag("FEATURE_LIMIT_CLAIMS_TO_CLIENT_SCOPES", false),
             limit_introspection_to_own_tokens: reader
                 .flag("FEATURE_LIMIT_INTROSPECTION_TO_OWN_TOKENS", false),
             confirm_unhinted_logout: reader.flag("FEATURE_CONFIRM_LOGOUT", false),
         }
     }
+}
+
+/// The name of a header; an empty value counts as none.
+fn read_header_name(reader: &mut Reader, variable: &'static str) -> Option<String> {
+    Some(reader.text(variable, ""))
+        .filter(|name| !name.is_empty())
+        .map(|name| name.to_ascii_lowercase())
 }
 
 /// Where mails go and whom they come from.

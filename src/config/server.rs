@@ -185,7 +185,7 @@ impl PagesConfig {
 pub struct DatabaseConfig {
     /// `DATABASE_URL`: `PostgreSQL` connection string, as given.
     pub url: SecretString,
-    /// `DATABASE_POOL_SIZE`: connections at most.
+    /// `DATABASE_POOL_SIZE`: connections that are shared out between actors and workers; of a command, connections at most.
     pub pool_size: usize,
 }
 

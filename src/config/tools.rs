@@ -27,13 +27,11 @@ pub struct ToolsConfig {
 
 impl ToolsConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
-        let file =
-            |given: Option<String>, default: &str| PathBuf::from(given.unwrap_or_else(|| default.to_owned()));
         let tools = Self {
             enable_database_deletion: reader.exactly_true("ENABLE_DATABASE_DELETION"),
             run_fixtures: reader.exactly_true("RUN_FIXTURES"),
-            input_file: file(reader.optional_text("INPUT_FILE"), "./input.csv"),
-            output_file: file(reader.optional_text("OUTPUT_FILE"), "./output.csv"),
+            input_file: read_file(reader, "INPUT_FILE", "./input.csv"),
+            output_file: read_file(reader, "OUTPUT_FILE", "./output.csv"),
             app: reader.optional_text("APP"),
             statistics_source_url: reader.optional_url("SCALINGO_POSTGRESQL_URL"),
             statistics_destination_url: reader.optional_url("METABASE_DB_URL"),
@@ -45,4 +43,13 @@ impl ToolsConfig {
         reader.optional_secret("VITE_BREVO_API_KEY");
         tools
     }
+}
+
+/// The path of a file; an empty value counts as none.
+fn read_file(reader: &mut Reader, variable: &'static str, default: &str) -> PathBuf {
+    let given = reader.raw_filled(variable);
+    let is_default = given.is_none();
+    let path = given.unwrap_or_else(|| default.to_owned());
+    reader.note(variable, path.clone(), is_default);
+    PathBuf::from(path)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::Config;
 use super::environment::NodeEnv;
@@ -77,12 +78,23 @@ fn contradictions(config: &Config, warn_if: &mut WarnIf) {
         "FEATURE_USE_SECURE_COOKIES",
         "browsers do not send secure cookies to an http HOST, nobody can sign in",
     );
+    let oidc = &config.oidc;
+    warn_if(
+        oidc.certificate_verified_header.is_some() && oidc.client_certificate_header.is_none(),
+        "TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER",
+        "says nothing without TLS_CLIENT_CERTIFICATE_HEADER",
+    );
     let organizations = &config.organizations;
     warn_if(
         organizations.consider_all_email_domains_as_free
             && organizations.consider_all_email_domains_as_non_free,
         "FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_FREE",
         "outweighs FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_NON_FREE",
+    );
+    warn_if(
+        !signs_with_default_algorithm(config.secrets.jwks.expose_secret()),
+        "JWKS",
+        "no key signs with RS256, which relying parties get that name no algorithm: they are refused",
     );
     let sessions = &config.sessions;
     warn_if(
@@ -95,6 +107,16 @@ fn contradictions(config: &Config, warn_if: &mut WarnIf) {
         "SESSION_ABSOLUTE_MAX_AGE_IN_SECONDS",
         "shorter than SESSION_MAX_AGE_IN_SECONDS, which never counts",
     );
+}
+
+/// Whether one of these keys signs what nobody has named an algorithm for.
+fn signs_with_default_algorithm(jwks: &str) -> bool {
+    let set: Value = serde_json::from_str(jwks).unwrap_or_default();
+    let keys = set.get("keys").and_then(Value::as_array);
+    keys.into_iter().flatten().any(|key| {
+        let says = |name: &str, value: &str| key.get(name).is_none_or(|found| found == value);
+        key.get("kty").is_some_and(|kind| kind == "RSA") && says("use", "sig") && says("alg", "RS256")
+    })
 }
 
 fn unsafe_toggles(config: &Config, warn_if: &mut WarnIf) {

@@ -50,7 +50,7 @@ pub struct ApiEntreprise {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EstablishmentAnswer {
     Found(Box<EstablishmentRecord>),
-    /// No establishment has the number, or the register does not want to be quoted about it.
+    /// No establishment has the number, or none any more: the register then tells of another. Or it does not want to be quoted about it.
     Unknown,
     /// The register does not take it for a number of an establishment.
     Unprocessable,
@@ -59,6 +59,13 @@ pub enum EstablishmentAnswer {
 #[derive(Deserialize)]
 struct Envelope {
     data: EstablishmentRecord,
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    /// The number that was asked for, when its legal unit had been counted twice: `data` is then the head office of the one that is left.
+    redirect_from_siret: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,9 +103,10 @@ impl ApiEntreprise {
         }
         let path = ["v3", "insee", "sirene", "etablissements", siret.as_str()];
         let until = self.line.until();
+        let reader = |answer: &Answer| read(siret, answer);
         once_more(until, async || {
             let request = self.request(&path, "findEstablishmentBySiret")?.by(until);
-            self.line.call(request, read).await
+            self.line.call(request, &reader).await
         })
         .await
     }
@@ -119,11 +127,21 @@ impl ApiEntreprise {
     }
 }
 
-fn read(answer: &Answer) -> Result<EstablishmentAnswer, CallError> {
-    match answer.status {
-        404 | 422 | 451 => refusal(answer),
-        _ => Ok(found(answer.json::<Envelope>()?.data)),
+fn read(siret: &Siret, answer: &Answer) -> Result<EstablishmentAnswer, CallError> {
+    if matches!(answer.status, 404 | 422 | 451) {
+        return refusal(answer);
     }
+    let Envelope { data, meta } = answer.json()?;
+    if data.siret == siret.as_str() {
+        return Ok(found(data));
+    }
+    // What is true of another establishment is not told of this one.
+    let redirected = meta.and_then(|meta| meta.redirect_from_siret);
+    if redirected.as_deref() == Some(siret.as_str()) {
+        return Ok(EstablishmentAnswer::Unknown);
+    }
+    let what = "it is about another establishment";
+    Err(CallError::Unreadable(what.to_owned()))
 }
 
 fn found(record: EstablishmentRecord) -> EstablishmentAnswer {
@@ -154,12 +172,15 @@ fn refusal(answer: &Answer) -> Result<EstablishmentAnswer, CallError> {
 mod tests {
     use super::*;
 
+    const SIRET: &str = "39234600300198";
+
     fn answer(status: u16, body: &str) -> Result<EstablishmentAnswer, CallError> {
-        read(&Answer {
+        let answer = Answer {
             status,
             media_type: "application/json".to_owned(),
             body: body.to_owned(),
-        })
+        };
+        read(&SIRET.parse().unwrap(), &answer)
     }
 
     #[test]
@@ -192,8 +213,31 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_told_of_another_establishment() {
+        let records: serde_json::Value = serde_json::from_str(played::ESTABLISHMENTS).unwrap();
+        let mut document = records[SIRET].clone();
+        let found = answer(200, &document.to_string());
+        assert!(matches!(found, Ok(EstablishmentAnswer::Found(_))), "{found:?}");
+
+        document["data"]["siret"] = "21370261600011".into();
+        for (redirected_from, is_unknown) in [
+            (None, false),
+            (Some(SIRET), true),
+            (Some("39234600300016"), false),
+        ] {
+            document["meta"]["redirect_from_siret"] = redirected_from.into();
+            let told = answer(200, &document.to_string());
+            if is_unknown {
+                assert_eq!(told, Ok(EstablishmentAnswer::Unknown));
+            } else {
+                assert!(matches!(told, Err(CallError::Unreadable(_))), "{told:?}");
+            }
+        }
+    }
+
+    #[test]
     fn what_the_register_hides_is_unknown() {
-        let record = played::establishment("39234600300198").unwrap();
+        let record = played::establishment(SIRET).unwrap();
         assert_eq!(
             found(record.clone()),
             EstablishmentAnswer::Found(Box::new(record.clone()))

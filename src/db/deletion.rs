@@ -1,6 +1,6 @@
 //! The deletion of everything, for test databases.
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 
 use super::Error;
 
@@ -28,6 +28,15 @@ const SEQUENCES: [&str; 6] = [
     "oidc_clients_id_seq",
     "email_domains_id_seq",
 ];
+
+/// Lets the statements of this transaction take as long as they need, but wait for nobody's lock for more than ten seconds.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn take_the_time(transaction: &Transaction<'_>) -> Result<(), Error> {
+    let limits = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'";
+    Ok(transaction.batch_execute(limits).await?)
+}
 
 /// The name of the database.
 ///

@@ -132,12 +132,12 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// Notes that these were delivered, whoever claims them now, and empties their payloads: they held personal data and
-/// secrets that nobody needs any more. Those noted before are passed over. Gives how many were noted.
+/// Notes that `id` was delivered, whoever claims it now, and empties its payload: it held personal data and secrets that
+/// nobody needs any more. Gives `false`, and changes nothing, when that was noted before or there is no such item.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn delivered(client: &impl GenericClient, ids: &[i64], at: DateTime<Utc>) -> Result<u64, Error> {
+pub async fn delivered(client: &impl GenericClient, id: i64, at: DateTime<Utc>) -> Result<bool, Error> {
     let statement = client
         .prepare_cached(
             "UPDATE identite_outbox
@@ -148,10 +148,10 @@ pub async fn delivered(client: &impl GenericClient, ids: &[i64], at: DateTime<Ut
                claimed_by = NULL,
                claimed_until = NULL,
                last_error = NULL
-             WHERE id = ANY ($1) AND delivered_at IS NULL",
+             WHERE id = $1 AND delivered_at IS NULL",
         )
         .await?;
-    Ok(client.execute(&statement, &[&ids, &at]).await?)
+    Ok(client.execute(&statement, &[&id, &at]).await? == 1)
 }
 
 /// Notes that `claimant` could not deliver `id`, to be tried again at `next_attempt_at`. Gives `false`, and changes

@@ -325,7 +325,7 @@ fn ending(which: &str) -> String {
     )
 }
 
-static END_EACH: LazyLock<String> = LazyLock::new(|| ending("id = ANY ($1)"));
+static END: LazyLock<String> = LazyLock::new(|| ending("id = $1"));
 static END_BY_UID: LazyLock<String> = LazyLock::new(|| ending("uid = $1"));
 static END_THOSE_THAT_USED: LazyLock<String> =
     LazyLock::new(|| ending("user_id = $1 AND uid <> $4 AND $5 = ANY (amr)"));
@@ -342,22 +342,11 @@ pub async fn end(
     reason: EndReason,
     at: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    Ok(end_each(client, &[*id], reason, at).await? == 1)
-}
-
-/// Ends these sessions. Those that have ended, or never were, are passed over. Gives how many it ended.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn end_each(
-    client: &impl GenericClient,
-    ids: &[SessionDigest],
-    reason: EndReason,
-    at: DateTime<Utc>,
-) -> Result<u64, Error> {
-    let statement = client.prepare_cached(&END_EACH).await?;
-    let ids: Vec<&[u8]> = ids.iter().map(SessionDigest::as_slice).collect();
-    Ok(client.execute(&statement, &[&ids, &at, &reason.as_str()]).await?)
+    let statement = client.prepare_cached(&END).await?;
+    let ended = client
+        .execute(&statement, &[&id.as_slice(), &at, &reason.as_str()])
+        .await?;
+    Ok(ended == 1)
 }
 
 /// Ends the session whose public name is `uid`. Gives whether it had not been ended before.

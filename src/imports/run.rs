@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use csv::StringRecord;
 use identite_actors::clock::SharedClock;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::accounts::Accounts;
 use super::coop_accounts::CoopAccounts;
@@ -90,8 +90,8 @@ pub struct Importer<'a> {
     pub pool: Pool,
     pub clock: SharedClock,
     pub register: &'a dyn Establishments,
-    /// Set to end the run after the portion in progress.
-    pub stop: &'a AtomicBool,
+    /// Becomes true to end the run after the portion in progress.
+    pub stop: watch::Receiver<bool>,
 }
 
 impl Importer<'_> {
@@ -157,7 +157,7 @@ impl Importer<'_> {
 
         let mut lookups = Lookups::new(self.register, job.rate);
         let mut is_over = false;
-        while !is_over && !self.stop.load(Ordering::Relaxed) {
+        while !is_over && !*self.stop.borrow() {
             let portion = read_portion(format, &mut source, &mut tally)?;
             is_over = portion.is_last;
             records += portion.read;

@@ -101,6 +101,8 @@ pub const DIRECT_ANSWER: Ladder = &[
     R::Names,
     R::OfficialContactVerified,
 ];
+/// What the page that asks the registers is there for: this ladder leads to that page itself, once there is an identity to ask with.
+pub const CERTIFICATION: Ladder = &[R::CertifiedExecutive];
 /// The way to a relying party.
 pub const RELYING_PARTY: Ladder = &[
     R::SignedIn,

@@ -55,19 +55,19 @@ pub struct Rules {
 }
 
 impl Journey {
-    /// The interaction in progress, unless it has expired or nobody may finish it any more.
+    /// The interaction in progress, unless it has expired.
     #[must_use]
     pub fn interaction(&self) -> Option<&PendingInteraction> {
+        self.visit.interaction_at(self.now)
+    }
+
+    /// The request of a relying party that this browser came for, if it waits no longer.
+    #[must_use]
+    pub fn expired_request(&self) -> Option<&PendingInteraction> {
         self.visit
             .interaction
             .as_ref()
-            .filter(|interaction| interaction.expires_at > self.now)
-    }
-
-    /// Whether this browser came for a relying party whose request waits no longer.
-    #[must_use]
-    pub fn request_has_expired(&self) -> bool {
-        self.visit.interaction.is_some() && self.interaction().is_none()
+            .filter(|_| self.interaction().is_none())
     }
 
     /// The organization as whose executive the person is to be certified before anything else: the one that they want to join, or the

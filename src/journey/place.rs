@@ -1,8 +1,8 @@
-//! Pages that a missing requirement leads to.
+//! Pages that a journey leads to: where a missing requirement is met, and where a request ends when none is missing.
 
 use crate::domain::{ModerationId, OrganizationId, Siret};
 
-/// A page where a requirement can be met.
+/// A page on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     StartSignIn,
@@ -37,6 +37,11 @@ pub enum Place {
     },
     /// No level that the relying party insists on can be reached: the page that says so, and leads back.
     AccessDenied {
+        /// Name of the interaction in URLs.
+        interaction: String,
+    },
+    /// The page that finishes the request of a relying party, or leads to what is still missing for it.
+    FinishRequest {
         /// Name of the interaction in URLs.
         interaction: String,
     },
@@ -81,6 +86,7 @@ impl Place {
                 format!("/users/unable-to-auto-join-organization?moderation_id={moderation}")
             }
             Self::AccessDenied { interaction } => format!("/interaction/{interaction}/access-denied"),
+            Self::FinishRequest { interaction } => format!("/interaction/{interaction}/login"),
             Self::Welcome => "/users/welcome".to_owned(),
             Self::WelcomeExecutive => "/users/welcome/dirigeant".to_owned(),
         }
@@ -163,6 +169,12 @@ mod tests {
                     interaction: "abc".to_owned(),
                 },
                 "/interaction/abc/access-denied",
+            ),
+            (
+                Place::FinishRequest {
+                    interaction: "abc".to_owned(),
+                },
+                "/interaction/abc/login",
             ),
             (Place::Welcome, "/users/welcome"),
             (Place::WelcomeExecutive, "/users/welcome/dirigeant"),

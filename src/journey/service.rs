@@ -31,14 +31,13 @@ impl Journeys {
         Self { pool, ..self.clone() }
     }
 
-    /// The journey of a browser: `session` names its session, `visit` is what it is doing. One statement; none without a session.
+    /// The journey of a browser whose session `session` names, without what the browser is doing. One statement; none without a session.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn load(
         &self,
         session: Option<&SessionDigest>,
-        visit: Visit,
         trusted_browser: Option<TrustedBrowser>,
     ) -> Result<Journey, db::Error> {
         let now = self.clock.now();
@@ -50,7 +49,7 @@ impl Journeys {
             }
             None => None,
         };
-        Ok(self.journey(now, snapshot, visit, trusted_browser))
+        Ok(self.journey(now, snapshot, trusted_browser))
     }
 
     /// The journey of a person whose browser a relying party has sent, without what the browser is doing; and that relying party
@@ -70,7 +69,7 @@ impl Journeys {
             None => Ok((None, clients::find(database, client_id).await?)),
         };
         let (snapshot, client) = self.pool.read(look_up).await?;
-        let journey = self.journey(now, snapshot, Visit::default(), trusted_browser);
+        let journey = self.journey(now, snapshot, trusted_browser);
         Ok((journey, client))
     }
 
@@ -78,13 +77,12 @@ impl Journeys {
         &self,
         now: DateTime<Utc>,
         snapshot: Option<SnapshotRow>,
-        visit: Visit,
         trusted_browser: Option<TrustedBrowser>,
     ) -> Journey {
         Journey {
             now,
             rules: self.rules,
-            visit,
+            visit: Visit::default(),
             person: snapshot.map(person),
             trusted_browser,
         }

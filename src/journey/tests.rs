@@ -230,7 +230,7 @@ fn failing(requirement: Requirement) -> (Journey, Step) {
     }
 }
 
-const LADDERS: [(&str, Ladder); 15] = [
+const LADDERS: [(&str, Ladder); 16] = [
     ("open", ladders::OPEN),
     ("email typed", ladders::EMAIL_TYPED),
     ("credential prompt", ladders::CREDENTIAL_PROMPT),
@@ -245,6 +245,7 @@ const LADDERS: [(&str, Ladder); 15] = [
     ("selected", ladders::SELECTED),
     ("confirmed", ladders::CONFIRMED),
     ("administration", ladders::ADMINISTRATION),
+    ("certification", ladders::CERTIFICATION),
     ("relying party", ladders::RELYING_PARTY),
 ];
 

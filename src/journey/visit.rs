@@ -1,4 +1,6 @@
-//! What a browser session is doing: volatile, and without secrets. Losing it makes a person start a form again, no more.
+//! What a browser session is doing: volatile. It proves nothing about the person; its one secret is the form token. Losing it makes a
+//! person start again what they were in the middle of, a form or the way to a service, and forgets that somebody who came in with a
+//! recovery code was still to be asked for another second factor.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -106,10 +108,33 @@ impl Visit {
         }
     }
 
-    /// The relying party's request is over, and with it the way that led to it.
-    pub fn forget_request(&mut self) {
-        self.interaction = None;
-        self.referrer = None;
+    /// The authorization request in progress, if it waits at `now`.
+    #[must_use]
+    pub fn interaction_at(&self, now: DateTime<Utc>) -> Option<&PendingInteraction> {
+        self.interaction
+            .as_ref()
+            .filter(|interaction| interaction.expires_at > now)
+    }
+
+    /// The relying party's request `uid` is over, and with it the way that led to it. What another tab has begun since then stays.
+    pub fn forget_request(&mut self, uid: &str) {
+        if self.holds_request(uid) {
+            self.interaction = None;
+            self.referrer = None;
+        }
+    }
+
+    /// The person has something else in mind than the relying party's request `uid`. What another tab has begun since then stays.
+    pub fn leave_request(&mut self, uid: &str) {
+        if self.holds_request(uid) {
+            self.interaction = None;
+        }
+    }
+
+    fn holds_request(&self, uid: &str) -> bool {
+        self.interaction
+            .as_ref()
+            .is_some_and(|interaction| interaction.uid == uid)
     }
 
     /// The pending `login_hint`, which is used up.
@@ -183,6 +208,8 @@ fn is_false(value: &bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::journey::tests::interaction;
 
@@ -228,6 +255,53 @@ mod tests {
         assert_eq!(visit.take_login_hint().as_deref(), Some("jean@exemple.fr"));
         assert_eq!(visit.take_login_hint(), None);
         assert_eq!(Visit::default().take_login_hint(), None);
+    }
+
+    #[test]
+    fn a_request_waits_until_it_expires() {
+        let visit = busy();
+        let expires_at = visit.interaction.as_ref().unwrap().expires_at;
+        let before = expires_at - TimeDelta::milliseconds(1);
+        assert_eq!(visit.interaction_at(before), visit.interaction.as_ref());
+        assert_eq!(visit.interaction_at(expires_at), None);
+        assert_eq!(Visit::default().interaction_at(before), None);
+    }
+
+    #[test]
+    fn a_request_is_forgotten_with_the_way_that_led_to_it() {
+        let mut visit = busy();
+        visit.forget_request("interaction");
+        let expected = Visit {
+            interaction: None,
+            referrer: None,
+            ..busy()
+        };
+        assert_eq!(visit, expected);
+    }
+
+    #[test]
+    fn a_request_is_left_without_forgetting_the_way() {
+        let mut visit = busy();
+        visit.leave_request("interaction");
+        let expected = Visit {
+            interaction: None,
+            ..busy()
+        };
+        assert_eq!(visit, expected);
+    }
+
+    #[test]
+    fn the_request_of_another_tab_stays() {
+        let mut visit = busy();
+        visit.forget_request("another");
+        visit.leave_request("another");
+        assert_eq!(visit, busy());
+        let mut visit = Visit {
+            interaction: None,
+            ..busy()
+        };
+        visit.forget_request("interaction");
+        assert!(visit.referrer.is_some(), "the way of something else");
     }
 
     #[test]

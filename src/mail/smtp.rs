@@ -33,6 +33,22 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 /// A kept connection gives a sign of life within this, and a farewell too.
 const SIGN_OF_LIFE_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a mail server is waited for.
+#[derive(Clone, Copy)]
+struct Limits {
+    opening: Duration,
+    conversation: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            opening: OPENING_LIMIT,
+            conversation: CONVERSATION_LIMIT,
+        }
+    }
+}
+
 /// Sends through an SMTP server.
 pub struct SmtpCarrier {
     server: Arc<MailServer>,
@@ -65,6 +81,7 @@ impl SmtpCarrier {
             tls,
             credentials,
             hello_name,
+            limits: Limits::default(),
             idle: Mutex::default(),
         };
         Ok(Self {
@@ -79,12 +96,13 @@ impl Transport for SmtpCarrier {
     /// Once this is given up, the conversation ends too: a mail that is to be tried again must not arrive after all.
     async fn send(&self, message: Message, _: &Envelope) -> Result<(), DeliveryError> {
         let server = Arc::clone(&self.server);
+        let limit = server.limits.conversation;
         let talking = async move {
             let conversation = server.hand_over(&message);
-            tokio::time::timeout(CONVERSATION_LIMIT, conversation)
+            tokio::time::timeout(limit, conversation)
                 .await
                 .unwrap_or_else(|_| {
-                    let limit = CONVERSATION_LIMIT.as_secs();
+                    let limit = limit.as_secs();
                     Err(DeliveryError::Transient(format!(
                         "the mail server took longer than {limit} s"
                     )))
@@ -114,6 +132,7 @@ struct MailServer {
     tls: TlsParameters,
     credentials: Option<Credentials>,
     hello_name: ClientId,
+    limits: Limits,
     /// The latest at the end. Only connections whose last mail was accepted get here: any other is closed by being dropped.
     idle: Mutex<Vec<Idle>>,
 }
@@ -140,9 +159,9 @@ impl MailServer {
 
     /// Only a mail that was handed over is waited for as long as it takes.
     async fn open_in_time(&self) -> Result<AsyncSmtpConnection, DeliveryError> {
-        let opened = tokio::time::timeout(OPENING_LIMIT, self.open()).await;
+        let opened = tokio::time::timeout(self.limits.opening, self.open()).await;
         let Ok(opened) = opened else {
-            let limit = OPENING_LIMIT.as_secs();
+            let limit = self.limits.opening.as_secs();
             return Err(DeliveryError::Transient(format!(
                 "the mail server was not ready within {limit} s"
             )));
@@ -242,7 +261,90 @@ fn without_addresses(reply: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::thread::JoinHandle;
+
     use super::*;
+
+    fn carrier_to(port: u16) -> SmtpCarrier {
+        let server = SmtpServer {
+            host: "127.0.0.1".to_owned(),
+            port,
+            encryption: SmtpEncryption::Never,
+            verify_certificate: true,
+            credentials: None,
+            hello_name: None,
+        };
+        SmtpCarrier::new(&server, true, &Handle::current()).unwrap()
+    }
+
+    fn mail() -> (Message, Envelope) {
+        let message = Message::builder()
+            .from("a@exemple.fr".parse().unwrap())
+            .to("b@exemple.fr".parse().unwrap())
+            .body("…".to_owned())
+            .unwrap();
+        let envelope = Envelope {
+            to: "b@exemple.fr".to_owned(),
+            subject: String::new(),
+            html: String::new(),
+            text: String::new(),
+            tag: String::new(),
+        };
+        (message, envelope)
+    }
+
+    /// What is said to whoever hands a mail over, up to the text of the mail.
+    static REPLIES: [&str; 5] = ["220 mail", "250 mail", "250 ok", "250 ok", "354 go on"];
+
+    /// A mail server that says so many of the replies to one caller, the first one at once and the others after a line each. Then it keeps
+    /// silent. What it heard is told once the caller is gone.
+    fn server_that_says(replies: usize) -> (u16, JoinHandle<Vec<String>>) {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let listening = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let incoming = BufReader::new(stream.try_clone().unwrap());
+            let mut lines = incoming.lines().map_while(Result::ok);
+            let mut heard = Vec::new();
+            for (rank, reply) in REPLIES[..replies].iter().enumerate() {
+                if rank > 0 {
+                    heard.extend(lines.next());
+                }
+                write!(stream, "{reply}\r\n").unwrap();
+            }
+            heard.extend(lines);
+            heard
+        });
+        (port, listening)
+    }
+
+    #[tokio::test]
+    async fn a_mail_server_that_keeps_silent_is_left_in_time() {
+        let never_greets = Limits {
+            opening: Duration::from_millis(200),
+            ..Limits::default()
+        };
+        let stalls_after_data = Limits {
+            conversation: Duration::from_secs(2),
+            ..Limits::default()
+        };
+        for (replies, limits, reason) in [
+            (0, never_greets, "was not ready"),
+            (REPLIES.len(), stalls_after_data, "took longer"),
+        ] {
+            let (port, listening) = server_that_says(replies);
+            let mut carrier = carrier_to(port);
+            Arc::get_mut(&mut carrier.server).unwrap().limits = limits;
+            let (message, envelope) = mail();
+            match carrier.send(message, &envelope).await {
+                Err(DeliveryError::Transient(told)) => assert!(told.contains(reason), "{told}"),
+                outcome => panic!("{outcome:?}"),
+            }
+            let heard = listening.join().unwrap();
+            assert_eq!(heard.iter().any(|line| line == "DATA"), replies > 0, "{heard:?}");
+        }
+    }
 
     #[test]
     fn replies_are_told_without_addresses() {
@@ -280,30 +382,12 @@ mod tests {
             assert_eq!(is_about_the_mail(reply), expected, "{reply}");
         }
     }
+
     #[tokio::test]
     async fn a_conversation_ends_with_whoever_waits_for_it() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let server = SmtpServer {
-            host: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
-            encryption: SmtpEncryption::Never,
-            verify_certificate: true,
-            credentials: None,
-            hello_name: None,
-        };
-        let carrier = SmtpCarrier::new(&server, true, &Handle::current()).unwrap();
-        let message = Message::builder()
-            .from("a@exemple.fr".parse().unwrap())
-            .to("b@exemple.fr".parse().unwrap())
-            .body("…".to_owned())
-            .unwrap();
-        let envelope = Envelope {
-            to: "b@exemple.fr".to_owned(),
-            subject: String::new(),
-            html: String::new(),
-            text: String::new(),
-            tag: String::new(),
-        };
+        let carrier = carrier_to(listener.local_addr().unwrap().port());
+        let (message, envelope) = mail();
         let stream = tokio::select! {
             _ = carrier.send(message, &envelope) => panic!("nobody has greeted"),
             accepted = listener.accept() => accepted.unwrap().0,

@@ -21,7 +21,7 @@ pub use totp::{FactorOutcome, TotpEnrolment, TotpEnrolmentOutcome};
 use self::passkeys::PasskeyServices;
 use crate::db;
 use crate::domain::totp::UnreadableTotpKey;
-use crate::domain::{Device, SecretHasher, SessionNames, TotpKeyCipher, UserId};
+use crate::domain::{Device, SecretHasher, TotpKeyCipher, UserId};
 use crate::mail::messages::Message;
 use crate::mail::{Envelope, MailError, Mails};
 
@@ -46,13 +46,12 @@ pub struct MfaServices {
     pub passkeys: Arc<PasskeyServices>,
 }
 
-/// Who shows or changes a second factor: somebody signed in, in a session that gets the next of `names` when a factor is shown.
+/// Who shows or changes a second factor: somebody signed in.
 #[derive(Clone, Copy)]
 pub struct Actor<'a> {
     pub user: UserId,
     /// Stable public name of the session.
     pub session_uid: &'a str,
-    pub names: &'a SessionNames,
     pub device: &'a Device,
 }
 

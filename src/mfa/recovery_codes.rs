@@ -3,19 +3,17 @@
 use super::second_factor::Proof;
 use super::{Actor, Mfa, MfaError};
 use crate::db;
+use crate::db::sessions::SessionDigest;
 use crate::domain::amr::is_two_factor;
 use crate::domain::one_time_secret::Purpose;
-use crate::domain::{Amr, RecoveryCode, SecurityEvent, UserId, calendar};
+use crate::domain::{Amr, RecoveryCode, SecurityEvent, SessionNames, UserId, calendar};
 use crate::mail::messages::{RecoveryCodeUsed, RecoveryCodesDrawn};
 
 /// What became of a recovery code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecoveryOutcome {
     /// It stood in for the second factor.
-    Accepted {
-        /// How many are left.
-        left: i64,
-    },
+    Accepted,
     /// Wrong, replaced or used before: never told apart.
     Invalid,
 }
@@ -31,16 +29,20 @@ impl Mfa {
     }
 
     /// Draws ten codes for `actor`; those of before are worthless then. `None`, and nothing changes, for an account without a second
-    /// factor, or when none was shown in this session.
+    /// factor, or when none was shown in `session`.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn draw_recovery_codes(&self, actor: Actor<'_>) -> Result<Option<Vec<RecoveryCode>>, MfaError> {
+    pub async fn draw_recovery_codes(
+        &self,
+        actor: Actor<'_>,
+        session: Option<&SessionDigest>,
+    ) -> Result<Option<Vec<RecoveryCode>>, MfaError> {
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
         let Some(holder) = self
-            .lock_for_enrolment(&transaction, actor, now)
+            .lock_for_enrolment(&transaction, actor, session, now)
             .await?
             .filter(db::second_factors::Holder::is_capable)
         else {
@@ -68,14 +70,15 @@ impl Mfa {
         Ok(Some(codes))
     }
 
-    /// Checks a recovery code of `actor` and uses it up: of requests with the same code one is accepted. The browser is not trusted for
-    /// it: a list of codes can be copied.
+    /// Checks a recovery code of `actor` and uses it up: of requests with the same code one is accepted, and the session gets the next of
+    /// `names`. The browser is not trusted for it: a list of codes can be copied.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn show_recovery_code(
         &self,
         actor: Actor<'_>,
+        names: &SessionNames,
         typed: &str,
     ) -> Result<RecoveryOutcome, MfaError> {
         let Some(code) = RecoveryCode::parse(typed) else {
@@ -89,7 +92,14 @@ impl Mfa {
             return Ok(RecoveryOutcome::Invalid);
         }
         let methods = self
-            .record_factor(&transaction, actor, &[Amr::RecoveryCode], Proof::StoodIn, now)
+            .record_factor(
+                &transaction,
+                actor,
+                names,
+                &[Amr::RecoveryCode],
+                Proof::StoodIn,
+                now,
+            )
             .await?;
         // Beside a passkey that verified nobody a code is no second factor: it is not wasted on that.
         if !methods.is_some_and(|methods| is_two_factor(&methods)) {
@@ -111,6 +121,6 @@ impl Mfa {
         self.post(&transaction, &user.email, &message, now).await?;
         transaction.commit().await?;
         self.services.outbox.poke();
-        Ok(RecoveryOutcome::Accepted { left })
+        Ok(RecoveryOutcome::Accepted)
     }
 }

@@ -1,9 +1,8 @@
 //! After the key of the deployment was replaced: the keys of one-time codes are encrypted with the current one, in portions,
 //! beside a server that serves. What is done already is recognised by its seal, so that whoever stops it starts it again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 
 use super::MfaError;
 use crate::db::renewal::{self, Renewal};
@@ -30,7 +29,7 @@ pub struct RenewedTotpKeys {
     pub is_finished: bool,
 }
 
-/// Encrypts the keys of one-time codes with the current key, `portion` accounts a statement, until `stop` is set. `progress` is told
+/// Encrypts the keys of one-time codes with the current key, `portion` accounts a statement, until `stop` becomes true. `progress` is told
 /// after each portion.
 ///
 /// # Errors
@@ -40,12 +39,12 @@ pub async fn renew_totp_keys(
     cipher: &TotpKeyCipher,
     portion: u32,
     is_dry_run: bool,
-    stop: &AtomicBool,
+    stop: &watch::Receiver<bool>,
     mut progress: impl FnMut(&RenewedTotpKeys),
 ) -> Result<RenewedTotpKeys, MfaError> {
     let mut outcome = RenewedTotpKeys::default();
     let mut last = i32::MIN;
-    while !stop.load(Ordering::Relaxed) {
+    while !*stop.borrow() {
         let stored = renewal::totp_keys_after(client, last, portion.into()).await?;
         let Some((highest, _)) = stored.last() else {
             outcome.is_finished = true;
@@ -79,8 +78,8 @@ pub async fn renew_totp_keys(
     Ok(outcome)
 }
 
-/// Forgets the recovery codes that were made with another key than the one named `current`, `portion` accounts a statement, until `stop` is
-/// set. Their owners find it in their history, and none left to rely on. Gives how many accounts.
+/// Forgets the recovery codes that were made with another key than the one named `current`, `portion` accounts a statement, until `stop`
+/// becomes true. Their owners find it in their history, and none left to rely on. Gives how many accounts.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -88,12 +87,12 @@ pub async fn forget_recovery_codes(
     client: &impl GenericClient,
     current: &str,
     portion: u32,
-    stop: &AtomicBool,
+    stop: &watch::Receiver<bool>,
     now: DateTime<Utc>,
 ) -> Result<u64, db::Error> {
     let event = SecurityEvent::RecoveryCodesForgotten.as_str();
     let mut forgotten = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while !*stop.borrow() {
         let accounts =
             renewal::forget_former_recovery_codes(client, current, event, portion.into(), now).await?;
         if accounts == 0 {

@@ -6,9 +6,9 @@ use super::{Actor, Mfa, MfaError};
 use crate::db;
 use crate::db::events::NewEvent;
 use crate::db::second_factors::Holder;
-use crate::db::sessions::Strengthening;
+use crate::db::sessions::{SessionDigest, Strengthening};
 use crate::domain::amr::is_two_factor;
-use crate::domain::{Amr, SecurityEvent};
+use crate::domain::{Amr, SecurityEvent, SessionNames};
 
 /// How a second factor was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,27 +23,28 @@ pub enum Proof {
 
 impl Mfa {
     /// Notes in the transaction of a factor's check that it was shown in the session of `actor`: its methods join those of the session, the
-    /// session gets its next name, the history grows. Gives the methods of the session afterwards, or `None` when it has ended meanwhile:
-    /// the caller drops the transaction then, and nothing was used up.
+    /// session gets the next of `names`, the history grows. Gives the methods of the session afterwards, or `None` when it has ended
+    /// meanwhile: the caller drops the transaction then, and nothing was used up.
     ///
-    /// After the commit the web floor calls `Browser::continue_as` with the name announced in `actor.names`, and for a factor that
-    /// was [`Proof::Used`] also `Browser::trust`.
+    /// After the commit the web floor calls `Browser::continue_as` with the name announced in `names`, and for a factor that was
+    /// [`Proof::Used`] also `Browser::trust`.
     pub(super) async fn record_factor(
         &self,
         transaction: &db::Transaction<'_>,
         actor: Actor<'_>,
+        names: &SessionNames,
         methods: &[Amr],
         proof: Proof,
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<Amr>>, MfaError> {
-        let Some(former_id) = &actor.names.former_digest else {
+        let Some(former_id) = &names.former_digest else {
             return Ok(None);
         };
         let session = Strengthening {
             uid: actor.session_uid,
             user: actor.user,
             former_id,
-            id: &actor.names.digest,
+            id: &names.digest,
             methods,
         };
         let Some(session_methods) = db::sessions::strengthen(transaction, session, now).await? else {
@@ -66,22 +67,23 @@ impl Mfa {
         Ok(Some(session_methods))
     }
 
-    /// The account of `actor` under a lock, if a factor may be added to it from this session: nobody adds one to an account that has one
+    /// The account of `actor` under a lock, if a factor may be added to it from `session`: nobody adds one to an account that has one
     /// without having shown it. The requirements of every route say so too; here it holds whatever the route, and of sessions that
     /// race to add a first factor one wins.
     pub(super) async fn lock_for_enrolment(
         &self,
         transaction: &db::Transaction<'_>,
         actor: Actor<'_>,
+        session: Option<&SessionDigest>,
         now: DateTime<Utc>,
     ) -> Result<Option<Holder>, MfaError> {
         let Some(holder) = db::second_factors::lock(transaction, actor.user).await? else {
             return Ok(None);
         };
-        let Some(id) = &actor.names.former_digest else {
+        let Some(session) = session else {
             return Ok(None);
         };
-        let session = db::sessions::find_alive(transaction, id, now).await?;
+        let session = db::sessions::find_alive(transaction, session, now).await?;
         let is_allowed = session.is_some_and(|session| {
             session.user_id == actor.user && (!holder.is_capable() || is_two_factor(&session.amr))
         });

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::second_factor::Proof;
 use super::{Actor, Mfa, MfaError};
 use crate::db;
-use crate::domain::{Amr, SecurityEvent, TotpCode, TotpKey, UserId};
+use crate::domain::{Amr, SecurityEvent, SessionNames, TotpCode, TotpKey, UserId};
 use crate::mail::messages::{Add2fa, DeleteFreeTotp};
 
 /// A key that was shown and not proven for this long is dropped for another.
@@ -42,11 +42,17 @@ pub enum TotpEnrolmentOutcome {
 }
 
 impl Mfa {
-    /// Checks a code of `actor` and uses it up: of requests with the same code one is accepted, and its browser may be trusted.
+    /// Checks a code of `actor` and uses it up: of requests with the same code one is accepted, and its browser may be trusted. The session
+    /// gets the next of `names` then.
     ///
     /// # Errors
     /// When the database does not answer or the stored key cannot be read.
-    pub async fn show_totp(&self, actor: Actor<'_>, typed: &str) -> Result<FactorOutcome, MfaError> {
+    pub async fn show_totp(
+        &self,
+        actor: Actor<'_>,
+        names: &SessionNames,
+        typed: &str,
+    ) -> Result<FactorOutcome, MfaError> {
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
@@ -61,7 +67,7 @@ impl Mfa {
             return Ok(FactorOutcome::Invalid);
         }
         let recorded = self
-            .record_factor(&transaction, actor, &[Amr::Totp], Proof::Used, now)
+            .record_factor(&transaction, actor, names, &[Amr::Totp], Proof::Used, now)
             .await?;
         if recorded.is_none() {
             return Ok(FactorOutcome::Invalid);
@@ -99,15 +105,21 @@ impl Mfa {
     }
 
     /// Checks the code that proves the key on trial, and makes the key the account's; a former one is worthless then, and the other
-    /// sessions that were opened with it end. Nothing is said about the browser.
+    /// sessions that were opened with it end. This one gets the next of `names`. Nothing is said about the browser.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn enrol_totp(&self, actor: Actor<'_>, typed: &str) -> Result<TotpEnrolmentOutcome, MfaError> {
+    pub async fn enrol_totp(
+        &self,
+        actor: Actor<'_>,
+        names: &SessionNames,
+        typed: &str,
+    ) -> Result<TotpEnrolmentOutcome, MfaError> {
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
-        let Some(holder) = self.lock_for_enrolment(&transaction, actor, now).await? else {
+        let session = names.former_digest.as_ref();
+        let Some(holder) = self.lock_for_enrolment(&transaction, actor, session, now).await? else {
             return Ok(TotpEnrolmentOutcome::Refused);
         };
         let not_before = now - TRIAL_LIFETIME;
@@ -130,7 +142,7 @@ impl Mfa {
         }
         let proof = Proof::Enrolled(SecurityEvent::TotpAdded);
         let recorded = self
-            .record_factor(&transaction, actor, &[Amr::Totp], proof, now)
+            .record_factor(&transaction, actor, names, &[Amr::Totp], proof, now)
             .await?;
         if recorded.is_none() {
             return Ok(TotpEnrolmentOutcome::Refused);

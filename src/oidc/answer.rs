@@ -33,6 +33,8 @@ pub enum AuthorizationAnswer {
     ErrorPage { status: u16, error: ProtocolError },
     /// 303 to `/interaction/<uid>`, with the cookies that bind the interaction to this browser until `expires_at`.
     Interaction { uid: String, expires_at: DateTime<Utc> },
+    /// 303 to `/oauth/authorize/<name>`: the form came without a session, the GET brings it.
+    Posted { name: String },
 }
 
 impl AuthorizationAnswer {

@@ -162,7 +162,13 @@ pub fn refresh_key(token: &str) -> String {
 /// The key of a pushed authorization request, by the last part of its `request_uri`.
 #[must_use]
 pub fn pushed_request_key(name: &str) -> String {
-    format!("oidc:pushed:{}", fingerprint(name))
+    format!("{PUSHED_PREFIX}{}", fingerprint(name))
+}
+
+/// The key of an authorization request that was posted without a session, by the name with which it goes on.
+#[must_use]
+pub fn posted_request_key(name: &str) -> String {
+    format!("oidc:posted:{}", fingerprint(name))
 }
 
 /// The key of an interaction.
@@ -185,13 +191,15 @@ pub fn grant_set(session_uid: &str, client_id: &str) -> String {
 
 const CODE_PREFIX: &str = "oidc:code:";
 const REFRESH_PREFIX: &str = "oidc:refresh:";
+const PUSHED_PREFIX: &str = "oidc:pushed:";
 
-/// The mark that a code or a refresh token was used, which outlives nothing but these.
+/// The mark that a code, a refresh token or a pushed request was used, for as long as it could come again.
 #[must_use]
 pub fn consumed_key(key: &str) -> String {
     let hash = key
         .strip_prefix(CODE_PREFIX)
         .or_else(|| key.strip_prefix(REFRESH_PREFIX))
+        .or_else(|| key.strip_prefix(PUSHED_PREFIX))
         .unwrap_or(key);
     format!("oidc:consumed:{hash}")
 }
@@ -239,10 +247,12 @@ mod tests {
             (token_key("x"), "oidc:token:"),
             (refresh_key("x"), "oidc:refresh:"),
             (pushed_request_key("x"), "oidc:pushed:"),
+            (posted_request_key("x"), "oidc:posted:"),
             (interaction_key("x"), "oidc:interaction:"),
             (logout_key("x"), "oidc:logout:"),
             (consumed_key(&code_key("x")), "oidc:consumed:"),
             (consumed_key(&refresh_key("x")), "oidc:consumed:"),
+            (consumed_key(&pushed_request_key("x")), "oidc:consumed:"),
         ];
         for (key, prefix) in rows {
             assert_eq!(key, format!("{prefix}{hash}"));
@@ -302,7 +312,9 @@ mod tests {
             interaction_key(&secret),
             refresh_key(&secret),
             pushed_request_key(&secret),
+            posted_request_key(&secret),
             consumed_key(&code_key(&secret)),
+            consumed_key(&pushed_request_key(&secret)),
         ] {
             assert!(!key.contains(&secret), "{key}");
         }

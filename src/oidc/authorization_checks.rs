@@ -6,7 +6,7 @@ use super::authorization_request::{ClientLookup, Prompt, ReadContext, ResponseMo
 use super::client::Client;
 use super::error::{ErrorCode, ProtocolError};
 use super::parameters::{KEPT_VALUE_LIMIT_IN_BYTES, Parameters};
-use super::request_object::{PUSHED_REQUEST_PREFIX, Provenance};
+use super::request_object::{PUSHED_REQUEST_PREFIX, Provenance, unknown_request_uri};
 use crate::domain::text::ecmascript_trim;
 use crate::domain::{Scope, ScopeSet};
 
@@ -49,10 +49,7 @@ pub(super) fn known_client<'a>(parameters: &Parameters, client: ClientLookup<'a>
 pub(super) fn no_request_uri(parameters: &Parameters) -> Check<()> {
     match parameters.get("request_uri") {
         None => Ok(()),
-        Some(uri) if uri.starts_with(PUSHED_REQUEST_PREFIX) => Err(ProtocolError::new(
-            ErrorCode::InvalidRequestUri,
-            "request_uri is invalid, expired, or was already used",
-        )),
+        Some(uri) if uri.starts_with(PUSHED_REQUEST_PREFIX) => Err(unknown_request_uri()),
         Some(_) => Err(ProtocolError::bare(ErrorCode::RequestUriNotSupported)),
     }
 }

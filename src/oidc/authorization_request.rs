@@ -169,9 +169,13 @@ pub struct AuthorizationRequest {
     /// The thumbprint of the key that must redeem the code (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
-    /// Under which names the client knows people.
-    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    /// Under which names the client knows people. It holds a secret, so it is not stored: whoever reads a stored request takes it
+    /// from the client ([`Self::of_client`]).
+    #[serde(skip)]
     pub subject_type: SubjectType,
+    /// The key of the pushed request that this was: its code uses it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_request: Option<String>,
     /// When this request reached us: a sign-in "in this request" is not older.
     pub began_at: DateTime<Utc>,
 }
@@ -190,6 +194,30 @@ impl AuthorizationRequest {
     #[must_use]
     pub fn asks_for(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
+    }
+
+    /// This request, which was stored, as one of `client` again.
+    #[must_use]
+    pub fn of_client(self, client: &Client) -> Self {
+        Self {
+            subject_type: client.settings.subject_type.clone(),
+            ..self
+        }
+    }
+
+    /// This request, which was pushed and is kept under the key `pushed_request`, or was not.
+    #[must_use]
+    pub fn pushed_as(self, pushed_request: Option<String>) -> Self {
+        Self {
+            pushed_request,
+            ..self
+        }
+    }
+
+    /// Whether the relying party names the person that it wants.
+    #[must_use]
+    pub fn names_somebody(&self) -> bool {
+        self.hinted_subject.is_some() || self.claims.subject.is_some()
     }
 
     /// `siret_hint`, without its blanks.
@@ -312,6 +340,7 @@ fn check(
         code_challenge,
         dpop_jkt,
         subject_type: client.settings.subject_type.clone(),
+        pushed_request: None,
         began_at: context.now,
     })
 }

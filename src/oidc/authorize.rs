@@ -1,10 +1,14 @@
 //! *Act*: the authorization endpoint and its resumption (spec/oidc.md §4, §5.6).
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use identite_actors::state::Write;
 
 use super::answer::{Answerer, AuthorizationAnswer};
-use super::artefacts::{AuthorizationCode, Grant, code_key, grant_set, interaction_key, new_secret};
+use super::artefacts::{
+    AuthorizationCode, Grant, code_key, consumed_key, grant_set, interaction_key, new_secret,
+};
 use super::authentication::Authentication;
 use super::authorization_request::{
     AUTHORIZATION_PARAMETERS, AuthorizationRequest, ClientLookup, ReadContext, Rejection, ResponseTarget,
@@ -13,10 +17,10 @@ use super::authorization_request::{
 use super::client::Client;
 use super::decision::{Decision, Interact, Progress, decide};
 use super::error::{ErrorCode, Fault, ProtocolError};
-use super::interaction::Interaction;
+use super::interaction::{Interaction, InteractionError};
 use super::metrics::{Leniency, Meter};
 use super::parameters::Parameters;
-use super::request_object::{Provenance, Unobtainable};
+use super::request_object::{Provenance, Unobtainable, unknown_request_uri};
 use super::service::{Oidc, Registered, Visitor, after, time_until};
 use crate::db::clients::ClientRow;
 use crate::db::connections::NewConnection;
@@ -30,10 +34,13 @@ const SP_NAME_LIMIT: usize = 500;
 const ADDRESS_LIMIT: usize = 64;
 
 /// A sound request, and what it has already led to.
-struct Asked {
-    request: AuthorizationRequest,
-    progress: Progress,
+pub(super) struct Asked {
+    pub(super) request: AuthorizationRequest,
+    pub(super) progress: Progress,
 }
+
+/// What came of acting on a request: an answer, or an error for the relying party.
+type Acted = Result<Result<AuthorizationAnswer, ProtocolError>, Fault>;
 
 /// What a sound request would not be answered without, were the client's settings as strict as they can be (Q13, Q34).
 fn leniencies(request: &AuthorizationRequest, client: &Client) -> impl Iterator<Item = Leniency> {
@@ -48,10 +55,11 @@ fn leniencies(request: &AuthorizationRequest, client: &Client) -> impl Iterator<
 }
 
 /// Counts an answer, and gives it back.
-fn count(meter: Meter<'_>, answer: AuthorizationAnswer) -> AuthorizationAnswer {
+pub(super) fn count(meter: Meter<'_>, answer: AuthorizationAnswer) -> AuthorizationAnswer {
     let usual = match &answer {
         AuthorizationAnswer::Redirect { .. } | AuthorizationAnswer::FormPost { .. } => "ok",
         AuthorizationAnswer::Interaction { .. } => "interaction",
+        AuthorizationAnswer::Posted { .. } => "posted",
         AuthorizationAnswer::ErrorPage { error, .. } => error.code.as_str(),
     };
     meter.count(usual);
@@ -98,8 +106,27 @@ impl Oidc {
         visitor: &Visitor,
         meter: &Meter<'_>,
     ) -> AuthorizationAnswer {
+        let (request, client) = match self.sound_request(raw, row, meter).await {
+            Ok(sound) => sound,
+            Err(answer) => return answer,
+        };
+        let asked = Asked {
+            request,
+            progress: Progress::default(),
+        };
+        self.answer(asked, &client, authentication, visitor, meter).await
+    }
+
+    /// A sound request and its client, or the answer to an unsound one.
+    pub(super) async fn sound_request(
+        &self,
+        raw: Vec<(String, String)>,
+        row: Option<ClientRow>,
+        meter: &Meter<'_>,
+    ) -> Result<(AuthorizationRequest, Arc<Client>), AuthorizationAnswer> {
         let mut parameters = Parameters::read(raw, AUTHORIZATION_PARAMETERS);
         let mut provenance = Provenance::default();
+        let mut pushed_request = None;
         let registered = self.registered(row);
         if let Registered::Known(client) = &registered {
             meter.is_about(&client.client_id);
@@ -109,13 +136,17 @@ impl Oidc {
         {
             match self.effective_parameters(&parameters, client).await {
                 Ok(None) => {}
-                Ok(Some(effective)) => (parameters, provenance) = effective,
+                Ok(Some(effective)) => {
+                    (parameters, provenance) = (effective.parameters, effective.provenance);
+                    pushed_request = effective.pushed_request;
+                }
                 Err(unobtainable) => {
-                    let error = match unobtainable {
-                        Unobtainable::Refused(error) => error,
-                        Unobtainable::Fault(fault) => reported(&fault),
+                    let (error, parameters) = match unobtainable {
+                        Unobtainable::Refused { error, signed } => (error, signed.unwrap_or(parameters)),
+                        Unobtainable::Fault(fault) => (reported(&fault), parameters),
                     };
-                    return self.rejected(reject(error, &parameters, ClientLookup::Known(client)), meter);
+                    let rejection = reject(error, &parameters, ClientLookup::Known(client));
+                    return Err(self.rejected(rejection, meter));
                 }
             }
         }
@@ -132,20 +163,17 @@ impl Oidc {
             now: self.now(),
         };
         let request = match read_authorization_request(&parameters, lookup, &context) {
-            Ok(request) => request,
-            Err(rejection) => return self.rejected(rejection, meter),
+            Ok(request) => request.pushed_as(pushed_request),
+            Err(rejection) => return Err(self.rejected(rejection, meter)),
         };
         let Registered::Known(client) = registered else {
-            return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidClient));
+            let error = ProtocolError::bare(ErrorCode::InvalidClient);
+            return Err(AuthorizationAnswer::page(error));
         };
         for leniency in leniencies(&request, &client) {
             meter.needed(leniency);
         }
-        let asked = Asked {
-            request,
-            progress: Progress::default(),
-        };
-        self.answer(asked, &client, authentication, visitor, meter).await
+        Ok((request, client))
     }
 
     fn rejected(&self, rejection: Rejection, meter: &Meter<'_>) -> AuthorizationAnswer {
@@ -155,7 +183,7 @@ impl Oidc {
         }
     }
 
-    fn refused(
+    pub(super) fn refused(
         &self,
         target: &ResponseTarget,
         error: ProtocolError,
@@ -199,7 +227,24 @@ impl Oidc {
             Ok(None) => return AuthorizationAnswer::page(expired()),
             Err(fault) => return AuthorizationAnswer::page(reported(&fault)),
         };
-        let request = interaction.request;
+        let asked = Asked {
+            request: interaction.request,
+            progress: interaction.progress,
+        };
+        self.go_on(asked, interaction.error, authentication, visitor, meter)
+            .await
+    }
+
+    /// A request that was kept goes on, with the error with which its person goes back if there is one.
+    pub(super) async fn go_on(
+        &self,
+        asked: Asked,
+        error: Option<InteractionError>,
+        authentication: Option<&Authentication>,
+        visitor: &Visitor,
+        meter: &Meter<'_>,
+    ) -> AuthorizationAnswer {
+        let Asked { request, progress } = asked;
         let client = match self.client_row(&request.client_id).await {
             Ok(row) => self.registered(row),
             Err(fault) => {
@@ -218,7 +263,7 @@ impl Oidc {
         if client.redirect_uri(&request.sent_redirect_uri).is_none() {
             return AuthorizationAnswer::page(ProtocolError::bare(ErrorCode::InvalidRedirectUri));
         }
-        if let Some(error) = interaction.error {
+        if let Some(error) = error {
             let description = error.description.map(Into::into);
             let error = ProtocolError {
                 code: error.code,
@@ -228,8 +273,8 @@ impl Oidc {
             return self.refused(&request.target, error, meter);
         }
         let asked = Asked {
-            request,
-            progress: interaction.progress,
+            request: request.of_client(&client),
+            progress,
         };
         self.answer(asked, &client, authentication, visitor, meter).await
     }
@@ -254,7 +299,7 @@ impl Oidc {
         let now = self.now();
         let target = request.target.clone();
         let acted = match (decide(&request, authentication, &progress, now), authentication) {
-            (Decision::Refuse(error), _) => return self.refused(&target, error, meter),
+            (Decision::Refuse(error), _) => Ok(Err(error)),
             (Decision::Interact(interact), _) => {
                 self.interact(request, client, interact, progress, now).await
             }
@@ -262,13 +307,23 @@ impl Oidc {
                 self.grant(request, client, authentication, acr, visitor, now)
                     .await
             }
-            (Decision::Grant { .. }, None) => Ok(None),
+            (Decision::Grant { .. }, None) => Ok(Err(ProtocolError::bare(ErrorCode::LoginRequired))),
         };
         match acted {
-            Ok(Some(answer)) => answer,
-            Ok(None) => self.refused(&target, ProtocolError::bare(ErrorCode::LoginRequired), meter),
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => self.refused(&target, error, meter),
             Err(fault) => self.refused(&target, reported(&fault), meter),
         }
+    }
+
+    /// Writes what a request leads to, unless it was pushed and has become a code. Gives whether it was written.
+    pub(super) async fn write_unless_used(
+        &self,
+        pushed_request: Option<&str>,
+        writes: Vec<Write>,
+    ) -> Result<bool, Fault> {
+        let used: Vec<String> = pushed_request.map(consumed_key).into_iter().collect();
+        Ok(self.state.write(&used, writes).await?)
     }
 
     async fn interact(
@@ -278,7 +333,7 @@ impl Oidc {
         interact: Interact,
         progress: Progress,
         now: DateTime<Utc>,
-    ) -> Result<Option<AuthorizationAnswer>, Fault> {
+    ) -> Acted {
         let uid = new_secret();
         let expires_at = after(now, self.settings.interaction_ttl);
         let interaction = Interaction::new(
@@ -294,11 +349,14 @@ impl Oidc {
             value: serde_json::to_vec(&interaction)?,
             ttl: time_until(expires_at, now),
         };
-        self.state.write(&[], vec![write]).await?;
-        Ok(Some(AuthorizationAnswer::Interaction { uid, expires_at }))
+        let pushed_request = interaction.request.pushed_request.as_deref();
+        if !self.write_unless_used(pushed_request, vec![write]).await? {
+            return Ok(Err(unknown_request_uri()));
+        }
+        Ok(Ok(AuthorizationAnswer::Interaction { uid, expires_at }))
     }
 
-    /// Issues a code, then writes the connection down. Gives `None` when no organization is selected, which the
+    /// Issues a code, then writes the connection down. It is `login_required` when no organization is selected, which the
     /// decision has excluded.
     async fn grant(
         &self,
@@ -308,9 +366,9 @@ impl Oidc {
         acr: Option<Acr>,
         visitor: &Visitor,
         now: DateTime<Utc>,
-    ) -> Result<Option<AuthorizationAnswer>, Fault> {
+    ) -> Acted {
         let Some(organization) = &authentication.selected_organization else {
-            return Ok(None);
+            return Ok(Err(ProtocolError::bare(ErrorCode::LoginRequired)));
         };
         let code = new_secret();
         let expires_at = after(now, self.settings.code_ttl);
@@ -323,6 +381,7 @@ impl Oidc {
             sp_name,
             code_challenge,
             dpop_jkt,
+            pushed_request,
             ..
         } = request;
         let subject_type = &client.settings.subject_type;
@@ -352,7 +411,7 @@ impl Oidc {
         };
         let key = code_key(&code);
         let set = grant_set(&authentication.session_uid, &client.client_id);
-        let writes = vec![
+        let mut writes = vec![
             Write::Put {
                 key: key.clone(),
                 value: serde_json::to_vec(&record)?,
@@ -364,7 +423,12 @@ impl Oidc {
                 ttl: self.settings.code_ttl,
             },
         ];
-        self.state.write(&[], writes).await?;
+        if let Some(pushed_request) = &pushed_request {
+            self.use_up(pushed_request, &mut writes);
+        }
+        if !self.write_unless_used(pushed_request.as_deref(), writes).await? {
+            return Ok(Err(unknown_request_uri()));
+        }
         if client.settings.backchannel_logout_uri.is_some() {
             // Before the code leaves: whoever gets to know of a session is told of its end.
             let database = self.database().await?;
@@ -387,7 +451,7 @@ impl Oidc {
         if let Err(error) = self.journal.write(connection).await {
             tracing::warn!(%error, client_id = %client.client_id, "a connection was not written down");
         }
-        Ok(Some(AuthorizationAnswer::code(&target, &self.answerer(), code)))
+        Ok(Ok(AuthorizationAnswer::code(&target, &self.answerer(), code)))
     }
 }
 

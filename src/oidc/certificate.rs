@@ -15,6 +15,8 @@ const HEADER_LIMIT_IN_BYTES: usize = 32 * 1024;
 pub struct ClientCertificate {
     /// `x5t#S256`: SHA-256 of the certificate, base64url.
     pub thumbprint: String,
+    /// Who terminates TLS says that somebody it trusts has issued the certificate. Until it does anybody may have written it.
+    pub is_verified: bool,
     subject: String,
     dns_names: Vec<String>,
 }
@@ -45,14 +47,29 @@ impl ClientCertificate {
             .unwrap_or_default();
         Some(Self {
             thumbprint: BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(certificate.to_der().ok()?)),
+            is_verified: false,
             subject: rfc_4514(certificate.subject_name())?,
             dns_names,
         })
     }
 
-    /// Whether the certificate was issued to `subject`. Who terminates TLS has checked by whom.
+    /// This certificate, of which whoever terminates TLS says `verdict`: `SUCCESS` as nginx and Apache write it
+    /// (`$ssl_client_verify`), or `0` as `HAProxy` does (`ssl_c_verify`). Any other word is none.
     #[must_use]
-    pub fn names(&self, subject: &CertificateSubject) -> bool {
+    pub fn judged(self, verdict: &str) -> Self {
+        Self {
+            is_verified: matches!(verdict.trim(), "SUCCESS" | "0"),
+            ..self
+        }
+    }
+
+    /// Whether whoever shows the certificate is `subject`: it was issued to it, by somebody who may do so (RFC 8705 §2.1).
+    #[must_use]
+    pub fn proves(&self, subject: &CertificateSubject) -> bool {
+        self.is_verified && self.names(subject)
+    }
+
+    fn names(&self, subject: &CertificateSubject) -> bool {
         match subject {
             CertificateSubject::DistinguishedName(name) => self.subject == *name,
             CertificateSubject::DnsName(name) => {
@@ -146,6 +163,35 @@ mod tests {
             "CN=rp.example,O=Service\\, public".into()
         )));
         assert!(!by_pem.names(&CertificateSubject::DistinguishedName("CN=rp.example".into())));
+    }
+
+    #[test]
+    fn a_name_proves_nothing_until_the_certificate_was_verified() {
+        let certificate = certificate();
+        let der = BASE64_STANDARD.encode(certificate.to_der().unwrap());
+        let shown = ClientCertificate::parse(&der).unwrap();
+        let (own, other) = (
+            CertificateSubject::DnsName("rp.example".into()),
+            CertificateSubject::DnsName("other.example".into()),
+        );
+        assert!(shown.names(&own) && !shown.proves(&own));
+        for verdict in ["SUCCESS", "0", " SUCCESS "] {
+            let judged = shown.clone().judged(verdict);
+            assert!(judged.proves(&own) && !judged.proves(&other), "{verdict}");
+        }
+        for verdict in [
+            "",
+            "NONE",
+            "FAILED:self-signed certificate",
+            "18",
+            "00",
+            "success",
+            "GENEROUS",
+            "SUCCESS,NONE",
+        ] {
+            assert!(!shown.clone().judged(verdict).proves(&own), "{verdict}");
+        }
+        assert!(!shown.clone().judged("SUCCESS").judged("NONE").proves(&own));
     }
 
     #[test]

@@ -90,6 +90,16 @@ impl Client {
                 .map(Some)
                 .ok_or_else(|| invalid_metadata(column)),
         };
+        let default_algorithm =
+            Some(DEFAULT_ID_TOKEN_ALGORITHM).filter(|algorithm| supported.contains(algorithm));
+        let id_token_algorithm = algorithm(
+            row.id_token_signed_response_alg.as_deref(),
+            "id_token_signed_response_alg must be a supported value",
+        )?
+        .or(default_algorithm)
+        .ok_or_else(|| {
+            invalid_metadata("id_token_signed_response_alg must be set, no key signs with RS256")
+        })?;
         Ok(Self {
             row_id: row.id,
             client_id: row.client_id.clone(),
@@ -98,11 +108,7 @@ impl Client {
             redirect_uris,
             post_logout_redirect_uris,
             allowed_scopes,
-            id_token_algorithm: algorithm(
-                row.id_token_signed_response_alg.as_deref(),
-                "id_token_signed_response_alg must be a supported value",
-            )?
-            .unwrap_or(DEFAULT_ID_TOKEN_ALGORITHM),
+            id_token_algorithm,
             userinfo_algorithm: algorithm(
                 row.userinfo_signed_response_alg.as_deref(),
                 "userinfo_signed_response_alg must be a supported value",
@@ -111,7 +117,8 @@ impl Client {
             introspection_algorithm: algorithm(row.introspection_signed_response_alg.as_deref(), "")
                 .ok()
                 .flatten()
-                .unwrap_or(DEFAULT_ID_TOKEN_ALGORITHM),
+                .or(default_algorithm)
+                .unwrap_or(id_token_algorithm),
             settings: row
                 .settings
                 .as_ref()
@@ -144,16 +151,21 @@ impl Client {
     /// The registered redirection URI that `sent` means.
     #[must_use]
     pub fn redirect_uri(&self, sent: &str) -> Option<&RegisteredUri> {
-        if self.settings.exact_redirect_uris {
-            return self.redirect_uris.iter().find(|uri| uri.registered == sent);
-        }
-        find_registered(&self.redirect_uris, sent)
+        self.meant_by(sent, &self.redirect_uris)
     }
 
     /// The registered post-logout URI that `sent` means.
     #[must_use]
     pub fn post_logout_redirect_uri(&self, sent: &str) -> Option<&RegisteredUri> {
-        find_registered(&self.post_logout_redirect_uris, sent)
+        self.meant_by(sent, &self.post_logout_redirect_uris)
+    }
+
+    /// What is sent is compared after normalisation, or as text where the client is set so (Q13).
+    fn meant_by<'a>(&self, sent: &str, registered: &'a [RegisteredUri]) -> Option<&'a RegisteredUri> {
+        if self.settings.exact_redirect_uris {
+            return registered.iter().find(|uri| uri.registered == sent);
+        }
+        find_registered(registered, sent)
     }
 
     /// Whether one of the redirection URIs lies on `origin`.
@@ -339,6 +351,12 @@ pub(super) mod tests {
         let mut row = standard_row();
         row.id_token_signed_response_alg = Some("ES256".into());
         assert!(Client::validate(&row, &[SigningAlgorithm::RS256]).is_err());
+        let client = Client::validate(&row, &[SigningAlgorithm::ES256]).unwrap();
+        assert_eq!(client.introspection_algorithm, SigningAlgorithm::ES256);
+        // The algorithm that nobody named needs a key, too.
+        row.id_token_signed_response_alg = None;
+        let error = Client::validate(&row, &[SigningAlgorithm::ES256]).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidClientMetadata);
     }
 
     #[test]
@@ -375,6 +393,13 @@ pub(super) mod tests {
             exact
                 .redirect_uri("HTTP://localhost:4000/login-callback")
                 .is_none()
+        );
+        assert!(exact.post_logout_redirect_uri("http://localhost:4000/").is_some());
+        assert!(exact.post_logout_redirect_uri("HTTP://localhost:4000").is_none());
+        assert!(
+            standard_client()
+                .post_logout_redirect_uri("HTTP://localhost:4000")
+                .is_some()
         );
         let error = with(serde_json::json!({"token_endpoint_auth_method": "none"})).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidClientMetadata);

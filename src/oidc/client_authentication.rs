@@ -21,6 +21,7 @@ use super::parameters::Parameters;
 use super::request_object::REQUEST_OBJECT_TYPE;
 use super::service::{Oidc, Registered};
 use super::signer::SigningAlgorithm;
+use super::token::TOKEN_PATH;
 use crate::db::clients::ClientRow;
 
 /// The parameters that carry credentials.
@@ -35,14 +36,6 @@ pub const CREDENTIAL_PARAMETERS: [&str; 4] = [
 pub(super) const CLOCK_TOLERANCE: i64 = 15;
 /// Assertions that are valid for longer are refused: each is remembered until then.
 const ASSERTION_LIFE_AT_MOST: i64 = 24 * 3600;
-
-/// The endpoints whose addresses an assertion may be meant for, besides the issuer.
-const CLIENT_ENDPOINTS: [&str; 4] = [
-    "/oauth/token",
-    "/oauth/request",
-    "/oauth/token/introspection",
-    "/oauth/token/revocation",
-];
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -160,7 +153,7 @@ impl Credentials {
 }
 
 impl Oidc {
-    /// The client, if the credentials prove it.
+    /// The client, if the credentials prove it at the endpoint `path`.
     ///
     /// # Errors
     /// `invalid_client`, the same for all reasons; the client's own error when its row is broken.
@@ -169,6 +162,7 @@ impl Oidc {
         credentials: &Credentials,
         row: Option<ClientRow>,
         certificate: Option<&ClientCertificate>,
+        path: &str,
         meter: &Meter<'_>,
     ) -> Result<Arc<Client>, EndpointError> {
         let refused = || {
@@ -189,7 +183,7 @@ impl Oidc {
         let is_proved = match credentials.secret_proves(&client, self.now()) {
             Some(is_proved) => is_proved,
             None => self
-                .is_proved_otherwise(credentials, &client, certificate)
+                .is_proved_otherwise(credentials, &client, certificate, path)
                 .await
                 .map_err(|fault| EndpointError::fault(&fault))?,
         };
@@ -201,33 +195,30 @@ impl Oidc {
         credentials: &Credentials,
         client: &Client,
         certificate: Option<&ClientCertificate>,
+        path: &str,
     ) -> Result<bool, Fault> {
         match (&client.settings.authentication, &credentials.shown, certificate) {
             (ClientAuthentication::PrivateKeyJwt, Shown::Assertion(assertion), _) => {
-                self.accept_assertion(client, assertion).await
+                self.accept_assertion(client, assertion, path).await
             }
             (ClientAuthentication::TlsSubject(subject), Shown::Nothing, Some(certificate)) => {
-                Ok(certificate.names(subject))
+                Ok(certificate.proves(subject))
             }
             (ClientAuthentication::SelfSignedTls, Shown::Nothing, Some(certificate)) => {
-                let keys = self.keys_of(client, false).await?;
-                Ok(keys.holds_certificate(&certificate.thumbprint))
+                self.has_certificate(client, certificate).await
             }
             _ => Ok(false),
         }
     }
 
-    /// Whether `assertion` is a proof of `client` that was not shown before (RFC 7523 §3).
-    async fn accept_assertion(&self, client: &Client, assertion: &str) -> Result<bool, Fault> {
+    /// Whether `assertion` is a proof of `client` that was not shown before (RFC 7523 §3), and is meant for us: by the name of the issuer,
+    /// the address of the token endpoint, or that of the endpoint `path`.
+    async fn accept_assertion(&self, client: &Client, assertion: &str, path: &str) -> Result<bool, Fault> {
         let Some(jwt) = UnverifiedJwt::parse(assertion) else {
             return Ok(false);
         };
-        let endpoints = CLIENT_ENDPOINTS.map(|path| self.settings.url(path));
-        let audiences: Vec<&str> = endpoints
-            .iter()
-            .chain([&self.settings.issuer])
-            .map(String::as_str)
-            .collect();
+        let (token_endpoint, endpoint) = (self.settings.url(TOKEN_PATH), self.settings.url(path));
+        let audiences = [self.settings.issuer.as_str(), &token_endpoint, &endpoint];
         let Some(proof) = Proof::read(&jwt, &client.client_id, &audiences, self.now().timestamp()) else {
             return Ok(false);
         };

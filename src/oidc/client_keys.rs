@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
 use url::Url;
 
+use super::certificate::ClientCertificate;
 use super::client::Client;
 use super::client_settings::KeySource;
 use super::error::Fault;
@@ -23,6 +25,8 @@ const FETCHED_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(10);
 const ASKED_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Keys that cannot be fetched again go on counting for this long.
 const USABLE_FOR: TimeDelta = TimeDelta::hours(24);
+
+const NO_KEY_FITS: Fault = Fault::ClientKeys("none fits the encryption that is set");
 
 /// Published keys, fetched once for all workers of this process. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +54,35 @@ impl State {
         let known = self.fetched.as_ref().filter(|known| now - known.at < age)?;
         Some(Arc::clone(&known.keys))
     }
+
+    /// What is to be done; `anew` when the keys that are known did not fit.
+    fn next(&self, anew: bool, now: DateTime<Utc>) -> Next {
+        let good_for = if anew { FETCHED_AGAIN_AFTER } else { FRESH_FOR };
+        if let Some(keys) = self.younger_than(good_for, now) {
+            return Next {
+                fetches: false,
+                known: Some(keys),
+            };
+        }
+        let known = self.younger_than(USABLE_FOR, now);
+        let rest = if known.is_some() {
+            ASKED_AGAIN_AFTER
+        } else {
+            FETCHED_AGAIN_AFTER
+        };
+        Next {
+            fetches: self.failed_at.is_none_or(|at| now - at >= rest),
+            known,
+        }
+    }
+}
+
+/// What is to be done about the keys of a place.
+struct Next {
+    /// Whether they are fetched before any is used.
+    fetches: bool,
+    /// Those that count unless something is fetched.
+    known: Option<Arc<PublicKeys>>,
 }
 
 #[derive(Clone)]
@@ -75,17 +108,8 @@ impl PublishedKeys {
             Arc::clone(places.entry(uri.clone()).or_default())
         };
         let mut state = place.state.lock().await;
-        let good_for = if anew { FETCHED_AGAIN_AFTER } else { FRESH_FOR };
-        if let Some(keys) = state.younger_than(good_for, now) {
-            return Some(keys);
-        }
-        let known = state.younger_than(USABLE_FOR, now);
-        let rest = if known.is_some() {
-            ASKED_AGAIN_AFTER
-        } else {
-            FETCHED_AGAIN_AFTER
-        };
-        if state.failed_at.is_some_and(|at| now - at < rest) {
+        let Next { fetches, known } = state.next(anew, now);
+        if !fetches {
             return known;
         }
         let document = self.documents.fetch(uri).await.ok();
@@ -146,6 +170,37 @@ impl Oidc {
         }
     }
 
+    /// Whether `certificate` is among the keys of `client`.
+    ///
+    /// # Errors
+    /// When its keys cannot be had.
+    pub(super) async fn has_certificate(
+        &self,
+        client: &Client,
+        certificate: &ClientCertificate,
+    ) -> Result<bool, Fault> {
+        let found = self.found_among_keys(client, |keys| {
+            keys.holds_certificate(&certificate.thumbprint).then_some(())
+        });
+        Ok(found.await?.is_some())
+    }
+
+    /// What `find` finds among the keys of `client`. Published keys are fetched again when that is nothing: they may have been
+    /// rotated.
+    async fn found_among_keys<T>(
+        &self,
+        client: &Client,
+        find: impl Fn(&PublicKeys) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
+        let known = self.keys_of(client, false).await?;
+        let found = find(&known);
+        if found.is_some() || !matches!(client.settings.keys, Some(KeySource::Remote(_))) {
+            return Ok(found);
+        }
+        let fetched = self.keys_of(client, true).await?;
+        Ok(find(&fetched))
+    }
+
     /// `jwt` encrypted for `client`, if it wants that.
     ///
     /// # Errors
@@ -159,8 +214,66 @@ impl Oidc {
         let Some(encryption) = encryption else {
             return Ok(jwt);
         };
-        let keys = self.keys_of(client, false).await?;
-        keys.seal(&jwt, encryption)
-            .ok_or(Fault::ClientKeys("none fits the encryption that is set"))
+        self.found_among_keys(client, |keys| keys.seal(&jwt, encryption))
+            .await?
+            .ok_or(NO_KEY_FITS)
+    }
+
+    /// `claims` encrypted for `client`, signed by nobody.
+    ///
+    /// # Errors
+    /// When its keys cannot be had, or none fits.
+    pub(super) async fn sealed_claims_for(
+        &self,
+        client: &Client,
+        encryption: Encryption,
+        claims: &Map<String, Value>,
+    ) -> Result<String, Fault> {
+        self.found_among_keys(client, |keys| keys.seal_claims(claims, encryption))
+            .await?
+            .ok_or(NO_KEY_FITS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_fetched_when_old_or_unfit_and_not_again_at_once_after_a_failure() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(2);
+        let ago = |seconds: i64| now - TimeDelta::seconds(seconds);
+        // Seconds since the last fetch and the last failure; whether the keys did not fit. Whether they are fetched; whether some are known.
+        for (fetched, failed, anew, fetches, are_known) in [
+            (None, None, false, true, false),
+            (Some(599), None, false, false, true),
+            (Some(600), None, false, true, true),
+            (Some(86_399), None, false, true, true),
+            (Some(86_400), None, false, true, false),
+            (Some(9), None, true, false, true),
+            (Some(10), None, true, true, true),
+            (Some(599), Some(1), false, false, true),
+            (Some(600), Some(29), false, false, true),
+            (Some(600), Some(30), false, true, true),
+            (Some(20), Some(29), true, false, true),
+            (Some(86_400), Some(9), false, false, false),
+            (Some(86_400), Some(10), false, true, false),
+            (None, Some(9), false, false, false),
+            (None, Some(10), false, true, false),
+        ] {
+            let state = State {
+                fetched: fetched.map(|seconds| Fetched {
+                    keys: Arc::default(),
+                    at: ago(seconds),
+                }),
+                failed_at: failed.map(ago),
+            };
+            let next = state.next(anew, now);
+            assert_eq!(
+                (next.fetches, next.known.is_some()),
+                (fetches, are_known),
+                "fetched {fetched:?}, failed {failed:?}, anew: {anew}"
+            );
+        }
     }
 }

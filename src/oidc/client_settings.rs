@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
-use url::Url;
+use url::{Host, Url};
 
 use super::artefacts::fingerprint;
 use super::jose::{CONTENT_ENCRYPTIONS, Encryption, KeyEncryption, PublicKeys};
@@ -270,7 +270,12 @@ fn key_source(row: &Row) -> Result<Option<KeySource>, &'static str> {
             .map(|keys| Some(KeySource::Registered(keys)))
             .ok_or("jwks must be a set of public keys"),
         (None, Some(uri)) => {
-            let uri = web_url(Some(uri), "jwks_uri must be a web uri without fragment")?;
+            let problem = "jwks_uri must be an https uri without fragment";
+            let uri = web_url(Some(uri), problem)?;
+            // Whoever could change the keys on their way could be the client (OpenID Connect Registration §2).
+            if !uri.as_ref().is_some_and(travels_safely) {
+                return Err(problem);
+            }
             Ok(uri.map(KeySource::Remote))
         }
     }
@@ -315,6 +320,17 @@ fn web_url(text: Option<&str>, problem: &'static str) -> Result<Option<Url>, &'s
     if is_sound { Ok(Some(url)) } else { Err(problem) }
 }
 
+/// Whether nobody on the way reads or changes what travels to `url` and back: it is encrypted, or stays on this machine.
+pub(super) fn travels_safely(url: &Url) -> bool {
+    let is_local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    is_local || url.scheme() == "https"
+}
+
 fn refresh_token_ttl(seconds: Option<u32>) -> Result<Option<Duration>, &'static str> {
     match seconds {
         Some(0) => Err("refresh_token_lifetime_in_seconds must be positive"),
@@ -355,6 +371,9 @@ pub(super) mod tests {
             json!({}),
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}),
             json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://rp.example/jwks"}),
+            json!({"jwks_uri": "http://localhost:4000/jwks"}),
+            json!({"jwks_uri": "http://127.0.0.1:4000/jwks"}),
+            json!({"jwks_uri": "http://[::1]:4000/jwks"}),
             json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "rp.example"}),
             json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=rp.example"}),
             json!({"id_token_encrypted_response_alg": "ECDH-ES", "jwks": keys}),
@@ -383,6 +402,9 @@ pub(super) mod tests {
             json!({"jwks": keys, "jwks_uri": "https://rp.example/jwks"}),
             json!({"jwks": {"keys": []}}),
             json!({"jwks_uri": "file:///etc/passwd"}),
+            json!({"jwks_uri": "http://rp.example/jwks"}),
+            json!({"jwks_uri": "http://localhost.rp.example/jwks"}),
+            json!({"jwks_uri": "http://10.0.0.1/jwks"}),
             json!({"id_token_encrypted_response_alg": "RSA-OAEP", "jwks": keys}),
             json!({"id_token_encrypted_response_alg": "dir", "jwks": keys}),
             json!({"id_token_encrypted_response_enc": "A128GCM", "jwks": keys}),

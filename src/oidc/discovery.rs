@@ -31,8 +31,11 @@ impl Oidc {
             .collect();
         let key_encryption = KeyEncryption::ALL.map(KeyEncryption::as_str);
         let mut authentication = vec!["client_secret_post", "client_secret_basic", "private_key_jwt"];
+        if self.settings.offers_tls_client_auth {
+            authentication.push("tls_client_auth");
+        }
         if self.settings.offers_mutual_tls {
-            authentication.extend(["tls_client_auth", "self_signed_tls_client_auth"]);
+            authentication.push("self_signed_tls_client_auth");
         }
         let foreign = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str);
         let mut document = json!({

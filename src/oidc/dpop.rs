@@ -1,6 +1,7 @@
 //! DPoP (RFC 9449): proofs of possession of a key, and the nonces that keep them fresh. Pure, but for the replay check.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,16 +12,27 @@ use subtle::ConstantTimeEq;
 use url::Url;
 
 use super::artefacts::fingerprint;
+use super::client_authentication::CLOCK_TOLERANCE;
 use super::error::{ErrorCode, ProtocolError};
 use super::jose::{PublicKey, UnverifiedJwt};
 use super::signer::SigningAlgorithm;
 use crate::domain::{MasterKey, MasterKeys};
 
-/// How far the clock of a client may be off, and how old a proof may be, in seconds.
+/// How far the clock of a client may be off, and how old a proof may be, in seconds, unless its nonce tells.
 pub const PROOF_WINDOW_IN_SECONDS: i64 = 300;
 /// A new nonce every this many seconds; one is accepted in its own period and in the next.
 const NONCE_PERIOD_IN_SECONDS: i64 = 300;
 const NONCE_LENGTH_IN_BYTES: usize = 24;
+/// A proof is remembered for as long as it could be shown: from one end of its window to the other, or while its nonce is accepted.
+/// A little longer, as the clocks of the nodes are not the same.
+pub const PROOF_LIFE: Duration = {
+    let period = if NONCE_PERIOD_IN_SECONDS > PROOF_WINDOW_IN_SECONDS {
+        NONCE_PERIOD_IN_SECONDS
+    } else {
+        PROOF_WINDOW_IN_SECONDS
+    };
+    Duration::from_secs((2 * period + CLOCK_TOLERANCE).unsigned_abs())
+};
 const JTI_LIMIT: usize = 512;
 
 /// The algorithms of proofs, in the order of the discovery document.
@@ -82,16 +94,11 @@ pub fn read_proof(header: &str, context: &ProofContext<'_>) -> Result<Proof, Pro
     if !jwt.text("htu").is_some_and(|htu| is_same_place(htu, context.url)) {
         return Err(invalid("htu is not the address of the request"));
     }
-    let age = jwt
-        .seconds("iat")
-        .and_then(|issued| context.now.timestamp().checked_sub(issued));
-    if age.is_none_or(|age| age.abs() > PROOF_WINDOW_IN_SECONDS) {
-        return Err(invalid("iat is too far from now"));
-    }
     let hash = context.access_token.map(fingerprint);
     if hash.is_some() && jwt.text("ath") != hash.as_deref() {
         return Err(invalid("ath is not the hash of the access token"));
     }
+    // Before the times: whose clock is wrong is led to a nonce, which tells the time better.
     let nonce_is_fine = match jwt.claims.get("nonce") {
         None => !context.nonce_is_required,
         Some(nonce) => nonce
@@ -102,10 +109,33 @@ pub fn read_proof(header: &str, context: &ProofContext<'_>) -> Result<Proof, Pro
         let description = "a nonce of this server is needed in the proof";
         return Err(ProtocolError::new(ErrorCode::UseDpopNonce, description));
     }
+    check_times(&jwt, context.now.timestamp()).map_err(invalid)?;
     Ok(Proof {
         thumbprint: key.thumbprint().to_owned(),
         jti: jti.to_owned(),
     })
+}
+
+/// Judges the times of a proof whose nonce, if it has one, is fresh. `now` is in seconds since 1970.
+fn check_times(jwt: &UnverifiedJwt<'_>, now: i64) -> Result<(), &'static str> {
+    let issued = jwt.seconds("iat").ok_or("iat is missing")?;
+    // A fresh nonce says when the proof was made, whatever the clock of the client says (RFC 9449 §4.3).
+    let is_dated_by_nonce = jwt.claims.contains_key("nonce");
+    let is_near = now
+        .checked_sub(issued)
+        .is_some_and(|age| age.abs() <= PROOF_WINDOW_IN_SECONDS);
+    if !is_dated_by_nonce && !is_near {
+        return Err("iat is too far from now");
+    }
+    // What the client itself says of its proof counts, too; what cannot be read has had its time.
+    let bound = |name: &str| jwt.claims.get(name).map(|_| jwt.seconds(name));
+    if bound("exp").is_some_and(|at| at.is_none_or(|at| at <= now - CLOCK_TOLERANCE)) {
+        return Err("the proof has expired");
+    }
+    if bound("nbf").is_some_and(|at| at.is_none_or(|at| at > now + CLOCK_TOLERANCE)) {
+        return Err("the proof is not valid yet");
+    }
+    Ok(())
 }
 
 /// Whether `htu` names `url`: compared as RFC 3986 normalises, without query and fragment (RFC 9449 §4.3).
@@ -254,6 +284,51 @@ mod tests {
                 "{header} {claims}"
             );
         }
+    }
+
+    #[test]
+    fn a_proof_counts_no_longer_than_it_says() {
+        let at = now().timestamp();
+        for (claims, is_sound) in [
+            (json!({"exp": at + 1}), true),
+            (json!({"exp": at - 14}), true),
+            (json!({"exp": at - 15}), false),
+            (json!({"exp": "soon"}), false),
+            (json!({"exp": null}), false),
+            (json!({"nbf": at + 15}), true),
+            (json!({"nbf": at + 16}), false),
+            (json!({"nbf": i64::MIN, "exp": i64::MAX}), true),
+            (json!({"nonce": nonces().current(now()), "exp": at - 15}), false),
+        ] {
+            let outcome = proof(&json!({}), &claims, false, None);
+            assert_eq!(outcome.is_ok(), is_sound, "{claims}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn whose_clock_is_wrong_is_led_to_a_nonce_and_accepted_with_it() {
+        let nonce = nonces().current(now());
+        for off in [-301, 301, -86_400, 1_000_000_000] {
+            let issued = now().timestamp() + off;
+            let claims = json!({"iat": issued});
+            let told = proof(&json!({}), &claims, true, None);
+            assert_eq!(told, Err(ErrorCode::UseDpopNonce), "{off}");
+            let claims = json!({"iat": issued, "nonce": nonce});
+            assert!(proof(&json!({}), &claims, true, None).is_ok(), "{off}");
+        }
+        for issued in [json!(null), json!("now")] {
+            let claims = json!({"iat": issued, "nonce": nonce});
+            let told = proof(&json!({}), &claims, true, None);
+            assert_eq!(told, Err(ErrorCode::InvalidDpopProof), "{issued}");
+        }
+    }
+
+    #[test]
+    fn a_proof_is_remembered_for_as_long_as_it_could_be_shown() {
+        let life = i64::try_from(PROOF_LIFE.as_secs()).unwrap();
+        // The last second of the window is one that still counts.
+        assert!(life > 2 * PROOF_WINDOW_IN_SECONDS);
+        assert!(life >= 2 * NONCE_PERIOD_IN_SECONDS);
     }
 
     #[test]

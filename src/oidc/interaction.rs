@@ -50,7 +50,6 @@ pub enum FirstPage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InteractionContext {
     pub uid: String,
-    pub client_name: String,
     pub is_proconnect_federation: bool,
     /// The service behind a federation, as the relying party calls it.
     pub sp_name: Option<String>,
@@ -61,8 +60,6 @@ pub struct InteractionContext {
     pub prompt: InteractionPrompt,
     /// The levels that the relying party insists on.
     pub essential_acr: Option<EssentialAcr>,
-    /// An executive certification is what is asked for.
-    pub certification_dirigeant_requested: bool,
     /// A sign-in older than this does not count.
     pub began_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
@@ -122,23 +119,18 @@ impl Interaction {
     /// What the pages need to know.
     #[must_use]
     pub fn context(&self, uid: &str) -> InteractionContext {
-        let essential_acr = self.request.claims.essential_acr.clone();
         let siret_hint = match self.request.siret_hint() {
             SiretHint::Valid(siret) if self.prompt != InteractionPrompt::SelectOrganization => Some(siret),
             _ => None,
         };
         InteractionContext {
             uid: uid.to_owned(),
-            client_name: self.client_name.clone(),
             is_proconnect_federation: self.is_proconnect_federation,
             sp_name: self.request.sp_name.clone(),
             login_hint: self.request.login_hint.clone(),
             siret_hint,
             prompt: self.prompt,
-            certification_dirigeant_requested: essential_acr
-                .as_ref()
-                .is_some_and(EssentialAcr::asks_for_certification_dirigeant),
-            essential_acr,
+            essential_acr: self.request.claims.essential_acr.clone(),
             began_at: self.request.began_at,
             expires_at: self.expires_at,
         }

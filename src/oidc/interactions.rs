@@ -4,9 +4,9 @@ use super::artefacts::interaction_key;
 use super::authentication::Authentication;
 use super::authorization_request::SiretHint;
 use super::decision::acr_is_acceptable;
-use super::error::{ErrorCode, Fault, ProtocolError};
+use super::error::{ErrorCode, Fault};
 use super::interaction::{FirstPage, Interaction, InteractionContext, InteractionError};
-use super::service::{Oidc, time_until};
+use super::service::{Oidc, Registered, time_until};
 
 /// What the person and the relying party read when no acceptable level can be stated. Contractual.
 pub const ACR_NOT_MET: &str = "none of the requested ACRs could be obtained";
@@ -35,7 +35,7 @@ pub enum Finish {
     /// The sign-in of this session is older than the relying party accepts.
     SignInAgain(InteractionContext),
     /// `access_denied`, [`ACR_NOT_MET`]: an error page with the way back.
-    AcrNotMet(InteractionContext),
+    AcrNotMet,
     /// On to `/oauth/authorize/<uid>`.
     Resume,
 }
@@ -46,7 +46,7 @@ pub enum ErrorEnd {
     /// It expired, or was already answered.
     Gone,
     /// The parameters are not what an error page sends: the interaction goes on waiting.
-    Invalid(ProtocolError),
+    Invalid,
     /// On to `/oauth/authorize/<uid>`.
     Resume,
 }
@@ -81,24 +81,9 @@ impl Oidc {
         if let SiretHint::Invalid(hint) = interaction.request.siret_hint() {
             return Ok(Start::InvalidSiretHint { context, hint });
         }
+        let interaction = self.with_names(interaction).await?;
         let page = interaction.first_page(authentication, self.now());
         Ok(Start::Page { context, page })
-    }
-
-    /// Whether the person has to sign in (again) before the journey of this interaction is worth looking at.
-    ///
-    /// # Errors
-    /// When the state store fails.
-    pub async fn needs_a_new_sign_in(
-        &self,
-        uid: &str,
-        authentication: &Authentication,
-    ) -> Result<bool, Fault> {
-        let stored = self.stored_interaction(uid).await?;
-        Ok(
-            stored
-                .is_some_and(|(interaction, _)| interaction.needs_a_new_sign_in(authentication, self.now())),
-        )
     }
 
     /// The end of an interaction: the person of `authentication` has passed the journey of this interaction.
@@ -110,14 +95,15 @@ impl Oidc {
         uid: &str,
         authentication: &Authentication,
     ) -> Result<Finish, Fault> {
-        let Some((mut interaction, stored)) = self.stored_interaction(uid).await? else {
+        let Some((interaction, stored)) = self.stored_interaction(uid).await? else {
             return Ok(Finish::Gone);
         };
+        let mut interaction = self.with_names(interaction).await?;
         if interaction.needs_a_new_sign_in(authentication, self.now()) {
             return Ok(Finish::SignInAgain(interaction.context(uid)));
         }
         if !acr_is_acceptable(&interaction.request, authentication) {
-            return Ok(Finish::AcrNotMet(interaction.context(uid)));
+            return Ok(Finish::AcrNotMet);
         }
         interaction.progress = interaction
             .progress
@@ -137,9 +123,8 @@ impl Oidc {
         error: Option<&str>,
         description: Option<&str>,
     ) -> Result<ErrorEnd, Fault> {
-        let error = match read_error(error, description) {
-            Ok(error) => error,
-            Err(invalid) => return Ok(ErrorEnd::Invalid(invalid)),
+        let Some(error) = read_error(error, description) else {
+            return Ok(ErrorEnd::Invalid);
         };
         let Some((mut interaction, stored)) = self.stored_interaction(uid).await? else {
             return Ok(ErrorEnd::Gone);
@@ -160,6 +145,23 @@ impl Oidc {
         };
         let interaction: Interaction = serde_json::from_slice(&bytes)?;
         Ok((interaction.expires_at > self.now()).then_some((interaction, bytes)))
+    }
+
+    /// The interaction with the names under which its client knows people, where these matter: the client is not looked up for a
+    /// request that names nobody.
+    async fn with_names(&self, interaction: Interaction) -> Result<Interaction, Fault> {
+        if !interaction.request.names_somebody() {
+            return Ok(interaction);
+        }
+        let row = self.client_row(&interaction.request.client_id).await?;
+        let Registered::Known(client) = self.registered(row) else {
+            // Nobody is answered for it: the resumption says why.
+            return Ok(interaction);
+        };
+        Ok(Interaction {
+            request: interaction.request.of_client(&client),
+            ..interaction
+        })
     }
 
     /// Stores the interaction unless it changed or ended since `stored` was read. A double click that stores the same
@@ -184,20 +186,17 @@ impl Oidc {
     }
 }
 
-fn read_error(error: Option<&str>, description: Option<&str>) -> Result<InteractionError, ProtocolError> {
-    let code = error
-        .and_then(ErrorCode::from_error_page)
-        .ok_or_else(|| ProtocolError::invalid_request("the error is not one that a page reports"))?;
+/// What the link of an error page reports: an error of ours, described in printable ASCII.
+fn read_error(error: Option<&str>, description: Option<&str>) -> Option<InteractionError> {
+    let code = error.and_then(ErrorCode::from_error_page)?;
     let is_printable = |text: &str| text.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
     if description.is_some_and(|description| !is_printable(description)) {
-        return Err(ProtocolError::invalid_request(
-            "error_description must be printable ASCII",
-        ));
+        return None;
     }
     let description = description
         .filter(|description| !description.is_empty())
         .map(str::to_owned);
-    Ok(InteractionError { code, description })
+    Some(InteractionError { code, description })
 }
 
 #[cfg(test)]
@@ -212,9 +211,9 @@ mod tests {
             read_error(Some("server_error"), Some("")).unwrap().description,
             None
         );
-        assert!(read_error(Some("invalid_grant"), None).is_err());
-        assert!(read_error(None, None).is_err());
-        assert!(read_error(Some("server_error"), Some("é")).is_err());
-        assert!(read_error(Some("server_error"), Some("a\nb")).is_err());
+        assert!(read_error(Some("invalid_grant"), None).is_none());
+        assert!(read_error(None, None).is_none());
+        assert!(read_error(Some("server_error"), Some("é")).is_none());
+        assert!(read_error(Some("server_error"), Some("a\nb")).is_none());
     }
 }

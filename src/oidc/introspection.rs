@@ -18,6 +18,9 @@ use super::service::Oidc;
 use super::token::{missing, read_form};
 use crate::domain::ScopeSet;
 
+/// The path of this endpoint, which assertions name.
+const INTROSPECTION_PATH: &str = "/oauth/token/introspection";
+
 const INTROSPECTION_PARAMETERS: &[&str] = &[
     "client_id",
     "client_secret",
@@ -124,7 +127,13 @@ impl Oidc {
             ),
         };
         let client = self
-            .authenticated(&credentials, row, request.certificate.as_ref(), meter)
+            .authenticated(
+                &credentials,
+                row,
+                request.certificate.as_ref(),
+                INTROSPECTION_PATH,
+                meter,
+            )
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

@@ -6,16 +6,12 @@ use identite_actors::state::Write;
 use super::artefacts::{AccessToken, Confirmation, Grant, grant_set, token_key};
 use super::client::Client;
 use super::client_request::ClientRequest;
-use super::dpop::{PROOF_WINDOW_IN_SECONDS, Proof, ProofContext, read_proof};
+use super::dpop::{PROOF_LIFE, Proof, ProofContext, read_proof};
 use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::service::{Oidc, after};
 use super::token::TokenResponse;
 use crate::domain::ScopeSet;
-
-/// A proof is remembered for as long as it could be shown.
-pub(super) const PROOF_LIFE: std::time::Duration =
-    std::time::Duration::from_secs(2 * PROOF_WINDOW_IN_SECONDS.unsigned_abs());
 
 /// Tokens that are about to be handed out.
 pub(super) struct Issued {

@@ -356,16 +356,29 @@ impl PublicKeys {
     /// Encrypts a JWT for the owner of these keys (a nested JWT, RFC 7519 §5.2). Gives `None` when no key fits.
     #[must_use]
     pub fn seal(&self, jwt: &str, encryption: Encryption) -> Option<String> {
+        self.encrypt(jwt.as_bytes(), Some("JWT"), encryption)
+    }
+
+    /// Encrypts claims that nobody signs for the owner of these keys. Gives `None` when no key fits.
+    #[must_use]
+    pub fn seal_claims(&self, claims: &Map<String, Value>, encryption: Encryption) -> Option<String> {
+        let content = serde_json::to_vec(claims).ok()?;
+        self.encrypt(&content, None, encryption)
+    }
+
+    fn encrypt(&self, content: &[u8], content_type: Option<&str>, encryption: Encryption) -> Option<String> {
         let key = self.keys.iter().find(|key| key.may_encrypt(encryption.key))?;
         let encrypter = encryption.key.encrypter(&key.bare)?;
         let mut header = JweHeader::new();
         header.set_algorithm(encryption.key.as_str());
         header.set_content_encryption(encryption.content);
-        header.set_content_type("JWT");
+        if let Some(content_type) = content_type {
+            header.set_content_type(content_type);
+        }
         if let Some(kid) = &key.kid {
             header.set_key_id(kid);
         }
-        josekit::jwe::serialize_compact(jwt.as_bytes(), &header, &*encrypter).ok()
+        josekit::jwe::serialize_compact(content, &header, &*encrypter).ok()
     }
 
     /// Whether one of the keys can be encrypted for with `algorithm`.

@@ -1,5 +1,6 @@
 //! *Act*: logout at the wish of a relying party, or of the person (spec/oidc.md §8.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use identite_actors::state::Write;
@@ -11,6 +12,7 @@ use super::artefacts::{grant_set, logout_key};
 use super::authentication::Authentication;
 use super::client::Client;
 use super::error::{ErrorCode, Fault, ProtocolError};
+use super::metrics::Leniency;
 use super::parameters::{KEPT_VALUE_LIMIT_IN_BYTES, Parameters};
 use super::redirect_uri::with_query;
 use super::service::{Oidc, Registered};
@@ -80,11 +82,8 @@ pub enum LogoutError {
 struct PendingLogout {
     /// The session that the page was shown to. A form posted by another site comes without our cookie: then `None`.
     session_uid: Option<String>,
-    /// Whom a valid hint names.
+    /// Whom a valid hint names, as its client knows people.
     hinted_subject: Option<String>,
-    /// Under which names the client of the hint knows people.
-    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
-    subject_type: SubjectType,
     /// The person has seen a page that asks.
     was_asked: bool,
     client_id: Option<String>,
@@ -120,13 +119,18 @@ impl Oidc {
             None => None,
             Some(client) => checked_post_logout_uri(client, hint.as_ref(), &parameters)?,
         };
+        if let Some(client) = client
+            .as_ref()
+            .filter(|client| needs_normalisation(client, &parameters))
+        {
+            let meter = self.meter("logout");
+            meter.is_about(&client.client_id);
+            meter.needed(Leniency::NormalisedRedirectUri);
+        }
 
         let pending = PendingLogout {
             session_uid: authentication.map(|authentication| authentication.session_uid.clone()),
             hinted_subject: hint.map(|hint| hint.subject),
-            subject_type: client
-                .map(|client| client.settings.subject_type.clone())
-                .unwrap_or_default(),
             was_asked: false,
             client_id,
             // Without such an address nobody is told the state.
@@ -134,8 +138,9 @@ impl Oidc {
             post_logout_redirect_uri: uri,
         };
         let way_out = self.after_logout(&pending, true);
-        let asks = authentication.is_some_and(|authentication| self.must_ask(&pending, authentication));
-        match self.logout_page(pending, authentication).await {
+        let names = client.as_ref().map(|client| &client.settings.subject_type);
+        let asks = authentication.is_some_and(|present| self.must_ask(&pending, names, present));
+        match self.logout_page(pending, asks, authentication).await {
             Ok(page) => Ok(LogoutAnswer::Ask(page)),
             // Nothing that waits for a confirmation can be kept now. Nobody is kept signed in for that.
             Err(LogoutError::Fault(fault)) if fault.is_unavailable() && !asks => {
@@ -149,13 +154,13 @@ impl Oidc {
         }
     }
 
-    /// Shows a page for `pending`: one that asks the person if that is wanted, else one that submits itself.
+    /// Shows a page for `pending`: one that asks the person, or one that submits itself.
     async fn logout_page(
         &self,
         mut pending: PendingLogout,
+        asks: bool,
         authentication: Option<&Authentication>,
     ) -> Result<LogoutPage, LogoutError> {
-        let asks = authentication.is_some_and(|authentication| self.must_ask(&pending, authentication));
         pending.was_asked = asks;
         let xsrf = new_xsrf();
         let value = serde_json::to_vec(&pending).map_err(Fault::from)?;
@@ -172,10 +177,32 @@ impl Oidc {
         })
     }
 
-    fn must_ask(&self, pending: &PendingLogout, authentication: &Authentication) -> bool {
-        let subject = pending.subject_type.subject(authentication.user_id);
-        let is_hinted = pending.hinted_subject.as_ref() == Some(&subject);
+    /// `names`: under which names the client of `pending` knows people, if there is such a client.
+    fn must_ask(
+        &self,
+        pending: &PendingLogout,
+        names: Option<&SubjectType>,
+        authentication: &Authentication,
+    ) -> bool {
+        let subject = names.map(|names| names.subject(authentication.user_id));
+        let is_hinted = subject.is_some() && pending.hinted_subject == subject;
         self.settings.confirm_unhinted_logout && !is_hinted && !pending.was_asked
+    }
+
+    /// The client of a logout whose hint may spare the person a question; whoever has no such hint needs no look-up.
+    async fn hinting_client(&self, pending: &PendingLogout) -> Result<Option<Arc<Client>>, Fault> {
+        let may_matter = self.settings.confirm_unhinted_logout && !pending.was_asked;
+        let hinting = pending
+            .client_id
+            .as_ref()
+            .filter(|_| pending.hinted_subject.is_some());
+        let Some(client_id) = hinting.filter(|_| may_matter) else {
+            return Ok(None);
+        };
+        Ok(match self.registered(self.client_row(client_id).await?) {
+            Registered::Known(client) => Some(client),
+            Registered::Broken(_) | Registered::Unknown => None,
+        })
     }
 
     /// The confirmation of a logout page. It works once.
@@ -203,11 +230,15 @@ impl Oidc {
         {
             return Err(unknown().into());
         }
-        if let Some(present) = authentication.filter(|present| self.must_ask(&pending, present)) {
-            pending.session_uid = Some(present.session_uid.clone());
-            return Ok(LogoutAnswer::Ask(
-                self.logout_page(pending, authentication).await?,
-            ));
+        if let Some(present) = authentication {
+            let client = self.hinting_client(&pending).await?;
+            let names = client.as_ref().map(|client| &client.settings.subject_type);
+            if self.must_ask(&pending, names, present) {
+                pending.session_uid = Some(present.session_uid.clone());
+                return Ok(LogoutAnswer::Ask(
+                    self.logout_page(pending, true, authentication).await?,
+                ));
+            }
         }
 
         let ends_session = parameters.has("logout");
@@ -295,7 +326,7 @@ impl Oidc {
         }))
     }
 
-    async fn logout_client(&self, client_id: &str) -> Result<std::sync::Arc<Client>, LogoutError> {
+    async fn logout_client(&self, client_id: &str) -> Result<Arc<Client>, LogoutError> {
         match self.registered(self.client_row(client_id).await?) {
             Registered::Known(client) => Ok(client),
             Registered::Broken(error) => Err(error.into()),
@@ -322,6 +353,18 @@ fn checked_post_logout_uri(
         Some(uri) => Ok(Some(uri.normalised.clone())),
         None => Err(ProtocolError::invalid_request("post_logout_redirect_uri not registered").into()),
     }
+}
+
+/// Whether a post-logout redirection URI that was accepted was sent otherwise than registered: stricter settings of `client` would
+/// refuse it (Q13).
+fn needs_normalisation(client: &Client, parameters: &Parameters) -> bool {
+    let is_exact = |sent: &str| {
+        let mut registered = client.post_logout_redirect_uris.iter();
+        registered.any(|uri| uri.registered == sent)
+    };
+    parameters
+        .get("post_logout_redirect_uri")
+        .is_some_and(|sent| !is_exact(sent))
 }
 
 /// An ID token of ours that a relying party shows.
@@ -390,6 +433,33 @@ mod tests {
         );
         assert_eq!(check(Some(&foreign), &registered), None);
         assert_eq!(check(None, &other), None);
+    }
+
+    #[test]
+    fn an_address_that_stricter_settings_would_refuse_is_known() {
+        let mut client = standard_client();
+        let needs = |client: &Client, sent| {
+            needs_normalisation(client, &parameters(&[("post_logout_redirect_uri", sent)]))
+        };
+        assert!(!needs(&client, "http://localhost:4000/"));
+        assert!(needs(&client, "HTTP://localhost:4000"));
+        assert!(!needs_normalisation(&client, &parameters(&[])));
+        client.settings.exact_redirect_uris = true;
+        let sent = [("post_logout_redirect_uri", "HTTP://localhost:4000")];
+        assert!(checked_post_logout_uri(&client, None, &parameters(&sent)).is_err());
+    }
+
+    /// What waits in the store tells nobody how subjects are made, and what a former version stored is read.
+    #[test]
+    fn what_is_kept_of_a_logout_holds_no_key() {
+        let stored = serde_json::json!({
+            "session_uid": "s", "hinted_subject": "p", "subject_type": {"pairwise": "the key"},
+            "was_asked": false, "client_id": "c", "post_logout_redirect_uri": null, "state": null
+        });
+        let pending: PendingLogout = serde_json::from_value(stored).unwrap();
+        assert_eq!(pending.hinted_subject.as_deref(), Some("p"));
+        let kept = serde_json::to_string(&pending).unwrap();
+        assert!(!kept.contains("the key") && !kept.contains("pairwise"), "{kept}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | metric | type, unit | labels |
 //! |---|---|---|
-//! | `identite_oidc_answers_total` | counter | `client`, `endpoint`, `outcome`: `ok`, `interaction`, or the protocol's error code |
+//! | `identite_oidc_answers_total` | counter | `client`, `endpoint`, `outcome`: `ok`, `interaction`, `posted` (a form that goes on with a GET), or the protocol's error code |
 //! | `identite_oidc_answer_seconds` | histogram, seconds | `client`, `endpoint` |
 //! | `identite_oidc_leniencies_total` | counter | `client`, `leniency`: see [`Leniency`] |
 //!
@@ -27,7 +27,7 @@ const UNKNOWN_CLIENT: &str = "unknown";
 /// What stricter settings of a client would refuse: as long as one is needed, they would break it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leniency {
-    /// The redirection URI was sent otherwise than registered, and is the same after normalisation (Q13).
+    /// A redirection URI, also the one after a logout, was sent otherwise than registered, and is the same after normalisation (Q13).
     NormalisedRedirectUri,
     /// The parameter `claims` asks for more than the client's scopes give (Q34).
     ClaimsBeyondScopes,

@@ -34,6 +34,7 @@ mod keys;
 mod logout;
 mod metrics;
 mod parameters;
+mod posted_request;
 mod pushed_request;
 mod redirect_uri;
 mod refresh;

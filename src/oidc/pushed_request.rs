@@ -20,8 +20,8 @@ use super::request_object::{PUSHED_REQUEST_PREFIX, Provenance, PushedRequest, Un
 use super::service::{Oidc, after};
 
 /// How long a pushed request waits for its person.
-const PUSHED_REQUEST_LIFE: Duration = Duration::from_mins(1);
-/// The path of this endpoint, which proofs of possession name.
+pub(super) const PUSHED_REQUEST_LIFE: Duration = Duration::from_mins(1);
+/// The path of this endpoint, which proofs of possession and assertions name.
 const PUSHED_REQUEST_PATH: &str = "/oauth/request";
 
 /// The answer to a sound request.
@@ -62,7 +62,13 @@ impl Oidc {
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
         let row = self.client_row(&credentials.client_id).await.map_err(fault)?;
         let client = self
-            .authenticated(&credentials, row, request.certificate.as_ref(), meter)
+            .authenticated(
+                &credentials,
+                row,
+                request.certificate.as_ref(),
+                PUSHED_REQUEST_PATH,
+                meter,
+            )
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));
@@ -103,8 +109,8 @@ impl Oidc {
         }
         match self.effective_parameters(&outer, client).await {
             Ok(None) => Ok((outer, false)),
-            Ok(Some((parameters, provenance))) => Ok((parameters, provenance.is_signed)),
-            Err(Unobtainable::Refused(error)) => Err(error.into()),
+            Ok(Some(effective)) => Ok((effective.parameters, effective.provenance.is_signed)),
+            Err(Unobtainable::Refused { error, .. }) => Err(error.into()),
             Err(Unobtainable::Fault(fault)) => Err(EndpointError::fault(&fault)),
         }
     }

@@ -47,7 +47,7 @@ impl Oidc {
             ),
         };
         let client = self
-            .authenticated(credentials, row, request.certificate.as_ref(), meter)
+            .authenticated(credentials, row, request.certificate.as_ref(), TOKEN_PATH, meter)
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

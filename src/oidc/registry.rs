@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
+use url::Url;
 use uuid::Uuid;
 
 use super::artefacts::new_secret;
 use super::client::Client;
-use super::client_settings::hash_secret;
+use super::client_settings::{ClientAuthentication, hash_secret, travels_safely};
 use super::signer::SigningAlgorithm;
 use crate::db::client_settings::{self, NewClient};
 use crate::db::clients::{self, ClientRow};
@@ -71,13 +72,15 @@ pub enum RegistryError {
     UnknownSetting(String),
 }
 
-/// Looks through the whole registry. `supported` are the algorithms that there are keys for.
+/// Looks through the whole registry. `supported` are the algorithms that there are keys for; `offers_tls_client_auth`: the proxy says
+/// which certificates it has verified.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn check(
     database: &impl GenericClient,
     supported: &[SigningAlgorithm],
+    offers_tls_client_auth: bool,
     now: DateTime<Utc>,
 ) -> Result<Vec<CheckedClient>, RegistryError> {
     let rows = clients::all(database).await?;
@@ -85,7 +88,7 @@ pub async fn check(
     let mut checked = Vec::with_capacity(rows.len());
     for row in &rows {
         let first = *first_with.entry(&row.client_id).or_insert(row.id);
-        let mut findings = findings(row, supported, now);
+        let mut findings = findings(row, supported, offers_tls_client_auth, now);
         if first != row.id {
             findings.push(Finding::Broken(format!(
                 "the row {first} has the same client_id and is the one that counts"
@@ -102,7 +105,12 @@ pub async fn check(
     Ok(checked)
 }
 
-fn findings(row: &ClientRow, supported: &[SigningAlgorithm], now: DateTime<Utc>) -> Vec<Finding> {
+fn findings(
+    row: &ClientRow,
+    supported: &[SigningAlgorithm],
+    offers_tls_client_auth: bool,
+    now: DateTime<Utc>,
+) -> Vec<Finding> {
     let client = match Client::validate(row, supported) {
         Ok(client) => client,
         Err(error) => {
@@ -117,16 +125,25 @@ fn findings(row: &ClientRow, supported: &[SigningAlgorithm], now: DateTime<Utc>)
             "the secret has less than {SECRET_CHARACTERS_AT_LEAST} characters"
         ));
     }
-    for uri in client.redirect_uris.iter().map(|uri| uri.registered.as_str()) {
-        if uri.contains('*') {
-            doubt(format!("{uri}: an asterisk stands for nothing but itself"));
+    for uri in &client.redirect_uris {
+        let registered = &uri.registered;
+        if registered.contains('*') {
+            doubt(format!("{registered}: an asterisk stands for nothing but itself"));
         }
-        let is_local = ["http://localhost", "http://127.0.0.1", "http://[::1]"]
-            .iter()
-            .any(|local| uri.starts_with(local));
-        if uri.starts_with("http://") && !is_local {
-            doubt(format!("{uri}: codes travel without encryption"));
+        if Url::parse(&uri.normalised).is_ok_and(|url| !travels_safely(&url)) {
+            doubt(format!("{registered}: codes travel without encryption"));
         }
+    }
+    let shows_its_name = matches!(
+        client.settings.authentication,
+        ClientAuthentication::TlsSubject(_)
+    );
+    if shows_its_name && !offers_tls_client_auth {
+        doubt("tls_client_auth proves nothing without TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER".to_owned());
+    }
+    let logout_uri = client.settings.backchannel_logout_uri.as_ref();
+    if let Some(uri) = logout_uri.filter(|uri| !travels_safely(uri)) {
+        doubt(format!("{uri}: logout tokens travel without encryption"));
     }
     if let Some(previous) = client
         .settings
@@ -364,8 +381,50 @@ async fn sound(
 mod tests {
     use serde_json::json;
 
-    use super::super::client::tests::standard_row;
+    use super::super::client::tests::{ALL_ALGORITHMS, standard_row};
+    use super::super::client_settings::tests::row as settings;
     use super::*;
+
+    #[test]
+    fn what_travels_without_encryption_is_doubtful_unless_it_stays_on_the_machine() {
+        let doubts = |redirect_uri: &str, logout_uri: &str| -> Vec<Finding> {
+            let mut row = standard_row();
+            row.client_secret = "x".repeat(SECRET_CHARACTERS_AT_LEAST);
+            row.redirect_uris = vec![Some(redirect_uri.to_owned())];
+            row.settings = Some(settings(&json!({"backchannel_logout_uri": logout_uri})));
+            findings(&row, &ALL_ALGORITHMS, true, DateTime::UNIX_EPOCH)
+        };
+        for local in [
+            "https://rp.example/",
+            "http://localhost:4000/",
+            "http://127.0.0.1/",
+            "http://[::1]/",
+        ] {
+            assert_eq!(doubts(local, local), [], "{local}");
+        }
+        for remote in [
+            "http://rp.example/",
+            "http://localhost.rp.example/",
+            "http://10.0.0.1/",
+        ] {
+            let expected = [
+                Finding::Doubtful(format!("{remote}: codes travel without encryption")),
+                Finding::Doubtful(format!("{remote}: logout tokens travel without encryption")),
+            ];
+            assert_eq!(doubts(remote, remote), expected, "{remote}");
+        }
+    }
+
+    #[test]
+    fn who_shows_a_name_that_nobody_verifies_is_doubtful() {
+        let mut row = standard_row();
+        row.client_secret = "x".repeat(SECRET_CHARACTERS_AT_LEAST);
+        let by_name =
+            json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "rp.example"});
+        row.settings = Some(settings(&by_name));
+        let doubts = |offers| findings(&row, &ALL_ALGORITHMS, offers, DateTime::UNIX_EPOCH).len();
+        assert_eq!((doubts(true), doubts(false)), (0, 1));
+    }
 
     #[test]
     fn settings_are_told_without_what_is_secret_or_off() {

@@ -12,6 +12,9 @@ use super::metrics::Meter;
 use super::service::Oidc;
 use super::token::{check_form, missing, read_form};
 
+/// The path of this endpoint, which assertions name.
+const REVOCATION_PATH: &str = "/oauth/token/revocation";
+
 const REVOCATION_PARAMETERS: &[&str] = &[
     "client_id",
     "client_secret",
@@ -40,7 +43,13 @@ impl Oidc {
         let credentials = Credentials::read(request.authorization.as_deref(), &form)?;
         let row = self.client_row(&credentials.client_id).await.map_err(fault)?;
         let client = self
-            .authenticated(&credentials, row, request.certificate.as_ref(), meter)
+            .authenticated(
+                &credentials,
+                row,
+                request.certificate.as_ref(),
+                REVOCATION_PATH,
+                meter,
+            )
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

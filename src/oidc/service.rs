@@ -44,6 +44,8 @@ pub struct OidcSettings {
     pub dpop_nonces: Nonces,
     /// Who terminates TLS passes client certificates on: RFC 8705 is offered.
     pub offers_mutual_tls: bool,
+    /// … and says which of them it has verified: their names prove a client.
+    pub offers_tls_client_auth: bool,
 }
 
 impl OidcSettings {
@@ -61,6 +63,7 @@ impl OidcSettings {
             confirm_unhinted_logout: false,
             dpop_nonces: Nonces::derived_from(rand::random::<[u8; 32]>().into()),
             offers_mutual_tls: false,
+            offers_tls_client_auth: false,
         }
     }
 

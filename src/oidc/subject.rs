@@ -5,14 +5,14 @@ use std::fmt;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::domain::UserId;
 
 /// What makes subjects pairwise: clients with the same key know a person under the same name, others under another one.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+///
+/// It is read from the settings of the client and stored nowhere else: there is no way to serialise it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PairwiseKey(String);
 
 impl PairwiseKey {
@@ -30,8 +30,7 @@ impl fmt::Debug for PairwiseKey {
 }
 
 /// The kind of names that a client gets.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SubjectType {
     /// The identifier of the account, the same for all clients, as the reference has it.
     #[default]

@@ -24,7 +24,7 @@ use crate::db::clients::ClientRow;
 use crate::db::grants::SubjectRow;
 use crate::domain::ScopeSet;
 
-/// The path of this endpoint, which proofs of possession name.
+/// The path of this endpoint, which proofs of possession and assertions name.
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
 
 /// The parameters that this endpoint knows.
@@ -83,7 +83,13 @@ impl Oidc {
             .await
             .map_err(|fault| EndpointError::fault(&fault))?;
         let client = self
-            .authenticated(&credentials, loaded.client, request.certificate.as_ref(), meter)
+            .authenticated(
+                &credentials,
+                loaded.client,
+                request.certificate.as_ref(),
+                TOKEN_PATH,
+                meter,
+            )
             .await?;
         if request.has_origin {
             return Err(EndpointError::refused_origin(&client.client_id));

@@ -5,10 +5,9 @@ use serde_json::{Map, Value};
 use super::artefacts::AccessToken;
 use super::certificate::ClientCertificate;
 use super::client::Client;
-use super::dpop::{ProofContext, read_proof};
+use super::dpop::{PROOF_LIFE, ProofContext, read_proof};
 use super::endpoint_error::{EndpointError, challenge, dpop_challenge};
 use super::error::{ErrorCode, Fault, ProtocolError};
-use super::issuing::PROOF_LIFE;
 use super::metrics::Meter;
 use super::parameters::{Body, Parameters};
 use super::service::{Oidc, Registered};
@@ -144,26 +143,37 @@ impl Oidc {
             subject: &subject,
             updated_at_as_text: client.settings.updated_at_as_text,
         };
-        let mut claims = source.claims(&scope, &named);
-        let encryption = client.settings.userinfo_encryption;
-        let algorithm = match (client.userinfo_algorithm, encryption) {
-            (Some(algorithm), _) => algorithm,
+        let claims = source.claims(&scope, &named);
+        let jwt = match (client.userinfo_algorithm, client.settings.userinfo_encryption) {
             (None, None) => return Ok(UserinfoAnswer::Json(claims)),
-            // Encrypted and not signed is signed all the same: nobody reads what anybody could have written.
-            (None, Some(_)) => client.id_token_algorithm,
+            // What is not to be signed is not, and is then no JWT inside of another one (OpenID Connect Core §5.3.2).
+            (None, Some(encryption)) => {
+                let claims = self.claims_of_jwt(claims, &client, &token);
+                self.sealed_claims_for(&client, encryption, &claims).await
+            }
+            (Some(algorithm), encryption) => {
+                let claims = self.claims_of_jwt(claims, &client, &token);
+                match self.signer.sign(algorithm, &claims) {
+                    Ok(jwt) => self.sealed_for(&client, encryption, jwt).await,
+                    Err(error) => Err(error.into()),
+                }
+            }
         };
+        jwt.map(UserinfoAnswer::Jwt).map_err(fault)
+    }
+
+    /// `claims`, and what a JWT says about itself.
+    fn claims_of_jwt(
+        &self,
+        mut claims: Map<String, Value>,
+        client: &Client,
+        token: &AccessToken,
+    ) -> Map<String, Value> {
         claims.insert("iss".into(), self.settings.issuer.as_str().into());
         claims.insert("aud".into(), client.client_id.as_str().into());
         claims.insert("iat".into(), self.now().timestamp().into());
         claims.insert("exp".into(), token.expires_at.timestamp().into());
-        let jwt = self
-            .signer
-            .sign(algorithm, &claims)
-            .map_err(|error| fault(Fault::Signing(error)))?;
-        self.sealed_for(&client, encryption, jwt)
-            .await
-            .map(UserinfoAnswer::Jwt)
-            .map_err(fault)
+        claims
     }
 
     /// Whether whoever shows the token possesses what it is bound to.

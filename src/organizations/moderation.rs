@@ -183,9 +183,10 @@ impl Organizations {
             return Ok(RequestOutcome::Done);
         }
         if let Some(person) = db::users::find_by_id(&transaction, user).await? {
+            let (given_name, family_name) = person.names();
             let message = CancelModeration {
-                given_name: person.given_name.unwrap_or_default(),
-                family_name: person.family_name.unwrap_or_default(),
+                given_name,
+                family_name,
                 libelle: organization.cached_libelle.unwrap_or(organization.siret),
             };
             self.post(&transaction, &person.email, &message).await?;

@@ -5,13 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use identite_actors::rate_limiter::Budget;
 
-use super::directory::ContactError;
 use super::{Organizations, OrganizationsError};
 use crate::db;
 use crate::db::official_contacts::NewCode;
 use crate::domain::one_time_secret::Purpose;
-use crate::domain::organization::{OrganizationProfile, TypeLabel};
-use crate::domain::{ContactCode, Email, OrganizationId, Siret, UserId};
+use crate::domain::organization::TypeLabel;
+use crate::domain::{ContactCode, Email, OrganizationId, UserId};
 use crate::mail::messages::OfficialContactEmailVerification;
 
 /// How long a code is good.
@@ -151,37 +150,23 @@ impl Organizations {
                 organization_type,
             }));
         }
+        let Some(directory) = profile.contact_directory() else {
+            return Ok(Survey::Known(ContactPage::NotFound));
+        };
         let commune = row.code_officiel_geographique.as_deref().unwrap_or_default();
-        Ok(match self.official_contacts(&profile, commune).await {
-            Ok(Some(contacts)) => Survey::Open(OpenSurvey {
+        let contacts = &self.services.contacts;
+        let found = contacts.ask(directory, &row.siret, commune).await;
+        Ok(match found {
+            Ok(contacts) => Survey::Open(OpenSurvey {
                 contacts,
                 organization_type,
                 libelle: row.libelle.unwrap_or(row.siret),
             }),
-            Ok(None) => Survey::Known(ContactPage::NotFound),
             Err(error) => {
                 tracing::warn!(?error, "an official contact is not known");
                 Survey::Known(ContactPage::DirectoryUnavailable)
             }
         })
-    }
-
-    /// The official contacts of a town or a school; `None` for every other organization.
-    async fn official_contacts(
-        &self,
-        organization: &OrganizationProfile<'_>,
-        commune: &str,
-    ) -> Result<Option<Vec<Email>>, ContactError> {
-        let contacts = &self.services.contacts;
-        if organization.is_etablissement_scolaire() {
-            let siret: Option<Siret> = organization.siret.and_then(|siret| siret.parse().ok());
-            let siret = siret.ok_or(ContactError::NotFound)?;
-            return Ok(Some(vec![contacts.school(&siret).await?]));
-        }
-        if organization.is_commune() {
-            return Ok(Some(contacts.town_halls(commune).await?));
-        }
-        Ok(None)
     }
 
     /// Sends a code, unless one was sent within its lifetime. Gives how long to wait when too many were sent already.
@@ -218,9 +203,10 @@ impl Organizations {
         if !verdict.allowed {
             return Ok(Some(verdict.retry_after));
         }
+        let (given_name, family_name) = person.names();
         let message = OfficialContactEmailVerification {
-            given_name: person.given_name.unwrap_or_default(),
-            family_name: person.family_name.unwrap_or_default(),
+            given_name,
+            family_name,
             email: person.email,
             libelle: libelle.to_owned(),
             token: code.expose().to_owned(),

@@ -41,7 +41,7 @@ pub struct RefreshRules {
 pub enum Refreshed {
     /// The row is up to date, or would be.
     Fetched,
-    /// The register does not know the number, or knows another by it.
+    /// The register knows no establishment by the number.
     Unknown,
     /// What the row holds is no SIRET.
     NoSiret,
@@ -171,7 +171,7 @@ impl Refresh {
             return Ok(Refreshed::NoSiret);
         };
         let record = match self.ask(&siret).await {
-            Ok(EstablishmentAnswer::Found(record)) if record.siret == siret.as_str() => record,
+            Ok(EstablishmentAnswer::Found(record)) => record,
             Ok(_) => return Ok(Refreshed::Unknown),
             Err(error) => return Ok(Refreshed::Outage(error)),
         };

@@ -56,9 +56,6 @@ use crate::web::registers::Pings;
 use crate::web::render::Renderer;
 use crate::web::security_headers::SecurityHeaders;
 
-/// Replaced keys verify for as long as the tokens that they signed may be shown: an ID token as a hint, for a session.
-const KEY_GRACE: Duration = Duration::from_hours(24 * 30);
-
 /// What stands once everything is built.
 pub(super) struct House {
     pub(super) rooms: Rooms,
@@ -89,7 +86,7 @@ pub(super) struct Rooms {
     mfa: Mfa,
     pub(super) access_log: AccessLog,
     http_metrics: HttpMetrics,
-    state: SharedState,
+    state: Arc<dyn StateStore>,
     keys: Keys,
     oidc_settings: OidcSettings,
     published_keys: PublishedKeys,
@@ -102,16 +99,17 @@ pub(super) struct Rooms {
 impl Rooms {
     /// The services over connections that the calling worker drives itself.
     pub(super) fn for_this_worker(&self) -> App {
-        let runtime = Handle::current();
-        let pool = self.pool.for_worker(self.connections_per_worker, &runtime);
-        let state = self.state.for_worker(&runtime);
+        let pool = self
+            .pool
+            .for_worker(self.connections_per_worker, &Handle::current());
+        let state = self.state.clone().for_this_runtime();
         let keys = Arc::new(self.keys.clone());
         App {
             settings: self.settings.clone(),
             clock: self.clock.clone(),
             renderer: self.renderer.clone(),
-            sessions: self.sessions.clone(),
-            rate_limiter: self.rate_limiter.clone(),
+            sessions: self.sessions.with_store(&state),
+            rate_limiter: self.rate_limiter.with_store(state.clone()),
             journeys: self.journeys.with_pool(pool.clone()),
             directory: self.registers.directory.for_worker(pool.clone()),
             contacts: self.registers.contacts.clone(),
@@ -153,29 +151,6 @@ impl Rooms {
     }
 }
 
-/// The state port, of which a worker can have a connection of its own.
-#[derive(Clone)]
-enum SharedState {
-    Memory(Arc<MemoryStore>),
-    Redis(Box<RedisStore>),
-}
-
-impl SharedState {
-    fn for_everybody(&self) -> Arc<dyn StateStore> {
-        match self {
-            Self::Memory(store) => store.clone(),
-            Self::Redis(store) => Arc::new(RedisStore::clone(store)),
-        }
-    }
-
-    fn for_worker(&self, runtime: &Handle) -> Arc<dyn StateStore> {
-        match self {
-            Self::Memory(store) => store.clone(),
-            Self::Redis(store) => Arc::new(store.for_worker(runtime)),
-        }
-    }
-}
-
 impl House {
     pub(super) async fn build(
         config: &Config,
@@ -189,8 +164,7 @@ impl House {
         let http = io.spawn_blocking(http_client);
         let mail_carrier = io.spawn_blocking(mail_carrier(config, io));
         let pool = pool(config, io)?;
-        let shared_state = state_store(config, &clock, io).await?;
-        let state = shared_state.for_everybody();
+        let state = state_store(config, &clock, io).await?;
         let master_keys = master_keys(config);
         let (keys, calendar_seen) = keys(config, &master_keys, &pool, &clock, &instruments, io).await?;
 
@@ -254,14 +228,14 @@ impl House {
             registers: remote.registers,
             organizations,
             mfa,
-            access_log: AccessLog::open(&config.logs)?,
+            access_log: access_log(config, &instruments)?,
             http_metrics: HttpMetrics::new(instruments.registry())?,
-            state: shared_state,
+            state,
             keys,
             oidc_settings: oidc_settings(config, &master_keys),
             provider_metrics: ProviderMetrics::register(instruments.registry())?,
             published_keys: PublishedKeys::new(ClientKeyDocuments::new(&http)),
-            connections_per_worker: connections_per_worker(config),
+            connections_per_worker: connections(config).each_worker,
             pool: pool.clone(),
             clock: clock.clone(),
         };
@@ -329,7 +303,7 @@ async fn keys(
         variable: "JWKS",
         problem: error.to_string(),
     };
-    let keys = Keys::start(&secrets.jwks, KEY_GRACE, clock.clone(), instruments).map_err(unusable)?;
+    let keys = Keys::start(&secrets.jwks, clock.clone(), instruments).map_err(unusable)?;
     let calendar = SigningKeys::new(&secrets.jwks, master_keys.clone()).map_err(unusable)?;
     let seen = signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await?;
     Ok((keys, seen))
@@ -343,6 +317,7 @@ fn oidc_settings(config: &Config, master_keys: &MasterKeys) -> OidcSettings {
         limit_introspection_to_own_tokens: oidc.limit_introspection_to_own_tokens,
         confirm_unhinted_logout: oidc.confirm_unhinted_logout,
         offers_mutual_tls: oidc.client_certificate_header.is_some(),
+        offers_tls_client_auth: oidc.tells_verified_certificates(),
         dpop_nonces: Nonces::derived_from(master_keys.clone()),
         ..OidcSettings::new(&config.server.host)
     }
@@ -368,22 +343,37 @@ pub(super) fn workers(config: &Config) -> usize {
     config.server.workers.unwrap_or_else(cores)
 }
 
-/// Of the connections that the configuration allows, a fifth is for the actors; the workers share the rest.
-fn connections_for_actors(config: &Config) -> usize {
-    (config.database.pool_size / 5).max(1)
+/// Connections to the database at most.
+#[derive(Debug, PartialEq, Eq)]
+struct Shares {
+    actors: usize,
+    each_worker: usize,
 }
 
-fn connections_per_worker(config: &Config) -> usize {
-    let rest = config
-        .database
-        .pool_size
-        .saturating_sub(connections_for_actors(config));
-    (rest / workers(config)).max(1)
+/// Of `size` connections a fifth is for the actors; the workers share the rest. Nobody goes without, so that there may be more of them
+/// than `size`.
+fn shares(size: usize, workers: usize) -> Shares {
+    let actors = (size / 5).max(1);
+    let rest = size.saturating_sub(actors);
+    Shares {
+        actors,
+        each_worker: (rest / workers.max(1)).max(1),
+    }
+}
+
+fn connections(config: &Config) -> Shares {
+    shares(config.database.pool_size, workers(config))
+}
+
+fn access_log(config: &Config, instruments: &Instruments) -> Result<AccessLog, ServeError> {
+    let log = AccessLog::open(&config.logs)?;
+    log.register(instruments.registry())?;
+    Ok(log)
 }
 
 fn pool(config: &Config, io: &Handle) -> Result<Pool, ServeError> {
     let settings = PoolSettings {
-        size: connections_for_actors(config),
+        size: connections(config).actors,
         ..PoolSettings::default()
     };
     Pool::to_primary(config.database.url.expose_secret(), &settings, io).map_err(|error| {
@@ -394,16 +384,20 @@ fn pool(config: &Config, io: &Handle) -> Result<Pool, ServeError> {
     })
 }
 
-async fn state_store(config: &Config, clock: &SharedClock, io: &Handle) -> Result<SharedState, ServeError> {
+async fn state_store(
+    config: &Config,
+    clock: &SharedClock,
+    io: &Handle,
+) -> Result<Arc<dyn StateStore>, ServeError> {
     match &config.state {
-        StateBackend::Memory => Ok(SharedState::Memory(Arc::new(MemoryStore::new(clock.clone())))),
+        StateBackend::Memory => Ok(Arc::new(MemoryStore::new(clock.clone()))),
         StateBackend::Redis(url) => {
             let store = RedisStore::connect(url.expose_secret(), None, io.clone()).await;
             let unusable = |error: InvalidRedisUrl| ServeError::Setting {
                 variable: "REDIS_URL",
                 problem: error.to_string(),
             };
-            Ok(SharedState::Redis(Box::new(store.map_err(unusable)?)))
+            Ok(Arc::new(store.map_err(unusable)?))
         }
     }
 }
@@ -554,20 +548,27 @@ fn web_settings(config: &Config) -> Result<WebSettings, ServeError> {
         ),
         session_max_age: delta(config.sessions.max_age),
         trusted_browser_max_age: accounts::trusted_browser_max_age(config),
-        client_certificate_header: config
-            .oidc
-            .client_certificate_header
-            .as_deref()
-            .map(HeaderName::try_from)
-            .transpose()
-            .map_err(|error| ServeError::Setting {
-                variable: "TLS_CLIENT_CERTIFICATE_HEADER",
-                problem: error.to_string(),
-            })?,
+        client_certificate_header: header_name(
+            "TLS_CLIENT_CERTIFICATE_HEADER",
+            config.oidc.client_certificate_header.as_deref(),
+        )?,
+        certificate_verified_header: header_name(
+            "TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER",
+            config.oidc.certificate_verified_header.as_deref(),
+        )?,
         rate_limit_by_ip: config.server.rate_limit_by_ip,
         rate_limit_by_email: config.server.rate_limit_by_email,
         is_test_instance: config.pages.display_test_env_warning,
     })
+}
+
+fn header_name(variable: &'static str, name: Option<&str>) -> Result<Option<HeaderName>, ServeError> {
+    name.map(HeaderName::try_from)
+        .transpose()
+        .map_err(|error| ServeError::Setting {
+            variable,
+            problem: error.to_string(),
+        })
 }
 
 /// Secrets of the development data set are public: nothing else than a development machine starts with them.
@@ -590,4 +591,27 @@ async fn refuse_public_secrets(config: &Config, pool: &Pool) -> Result<(), Serve
 
 pub(super) fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shares, shares};
+
+    #[test]
+    fn connections_are_shared_between_actors_and_workers() {
+        for (size, workers, actors, each_worker) in [
+            (10, 2, 2, 4),
+            (10, 4, 2, 2),
+            (10, 3, 2, 2),
+            (20, 4, 4, 4),
+            (100, 8, 20, 10),
+            // Nobody goes without.
+            (1, 1, 1, 1),
+            (4, 8, 1, 1),
+            (10, 16, 2, 1),
+        ] {
+            let expected = Shares { actors, each_worker };
+            assert_eq!(shares(size, workers), expected, "{size} for {workers}");
+        }
+    }
 }

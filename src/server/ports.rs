@@ -32,9 +32,9 @@ impl OutboxStore for OutboxTable {
     }
 
     /// Of what was delivered nothing remains but the row: neither address nor content.
-    async fn delivered(&self, ids: &[i64], at: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn delivered(&self, id: i64, at: DateTime<Utc>) -> Result<(), StoreError> {
         let client = self.pool.get().await?;
-        db::outbox::delivered(&client, ids, at).await?;
+        db::outbox::delivered(&client, id, at).await?;
         Ok(())
     }
 

@@ -248,10 +248,7 @@ impl Source<OrganizationInfo, Absence> for ApiEntreprise {
         };
         match self.establishment(&siret).await.map_err(|error| outage(&error))? {
             EstablishmentAnswer::Found(record) => {
-                let mut info = OrganizationInfo::from(&*record);
-                // The row is that of the number that was asked for.
-                info.siret = siret.into();
-                Ok(Finding::Present(Arc::new(info)))
+                Ok(Finding::Present(Arc::new(OrganizationInfo::from(&*record))))
             }
             EstablishmentAnswer::Unknown => Ok(Finding::Absent(Absence::Unknown)),
             EstablishmentAnswer::Unprocessable => Ok(Finding::Absent(Absence::Unprocessable)),

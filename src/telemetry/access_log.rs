@@ -5,10 +5,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use prometheus::{IntCounter, Registry};
 
 use super::access_entry::AccessEntry;
 use crate::config::{LogFormat, LogsConfig};
@@ -35,7 +36,7 @@ pub struct AccessLog {
 struct Shared {
     orders: Option<SyncSender<Order>>,
     writer: Option<JoinHandle<()>>,
-    dropped: AtomicU64,
+    dropped: IntCounter,
 }
 
 impl AccessLog {
@@ -54,11 +55,19 @@ impl AccessLog {
         let shared = Shared {
             orders: Some(orders),
             writer: Some(writer),
-            dropped: AtomicU64::new(0),
+            dropped: dropped_lines().map_err(io::Error::other)?,
         };
         Ok(Self {
             shared: Arc::new(shared),
         })
+    }
+
+    /// Registers `identite_access_log_dropped_total`.
+    ///
+    /// # Errors
+    /// When `registry` already holds a metric of this name.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.shared.dropped.clone()))
     }
 
     /// Logs a request. Never waits: a line that finds no place is dropped and counted.
@@ -67,14 +76,14 @@ impl AccessLog {
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
             orders.try_send(Order::Write(Box::new(entry)))
         {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            self.shared.dropped.inc();
         }
     }
 
     /// Lines dropped so far.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
+        self.shared.dropped.get()
     }
 
     /// Opens the file anew, after another program has moved it away.
@@ -105,6 +114,13 @@ impl Drop for Shared {
             let _ = writer.join();
         }
     }
+}
+
+fn dropped_lines() -> Result<IntCounter, prometheus::Error> {
+    IntCounter::new(
+        "identite_access_log_dropped_total",
+        "Lines of the access log that found no place among those that wait for the disk",
+    )
 }
 
 fn write_all(waiting: &Receiver<Order>, destination: &mut Destination, format: LogFormat) {
@@ -256,6 +272,31 @@ mod tests {
         log.flush();
         assert_eq!(targets(&moved), ["/before", "/between"]);
         assert_eq!(targets(&path), ["/after"]);
+    }
+
+    #[test]
+    fn a_line_that_finds_no_place_is_counted() {
+        let (orders, _waiting) = sync_channel(1);
+        let shared = Shared {
+            orders: Some(orders),
+            writer: None,
+            dropped: dropped_lines().expect("a counter"),
+        };
+        let log = AccessLog {
+            shared: Arc::new(shared),
+        };
+        let registry = Registry::new();
+        log.register(&registry).expect("registered");
+        for target in ["/1", "/2", "/3"] {
+            log.write(request(target));
+        }
+        assert_eq!(log.dropped(), 2);
+        let families = registry.gather();
+        let counted = families[0].get_metric()[0].get_counter().get_value();
+        assert_eq!(
+            (families[0].name(), counted.to_string().as_str()),
+            ("identite_access_log_dropped_total", "2")
+        );
     }
 
     #[test]

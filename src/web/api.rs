@@ -1,7 +1,5 @@
 //! What scripts of our pages ask for, under `/api`: JSON, errors included (spec/accounts.md §1.3).
 
-use std::time::Duration;
-
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -9,26 +7,15 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, get, resource, to};
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpResponse, Responder, ResponseError};
-use identite_actors::rate_limiter::Budget;
 use serde_json::json;
 
 use super::access_log::RequestId;
 use super::app::App;
-use super::budgets::network;
-use super::client_address::address_of;
-use super::error::PageError;
+use super::budgets::{self, spend_by_ip};
+use super::error::{PageError, retry_after_seconds};
 use super::gate::{climb, options, report};
 use super::session::Browser;
 use crate::journey::Ladder;
-
-/// Questions by client address, of all scripts together (spec/accounts.md §7).
-const BY_IP: (&str, Budget) = (
-    "rate-limiter-api",
-    Budget {
-        points: 60,
-        window: Duration::from_secs(1),
-    },
-);
 
 /// Answers `GET path` with JSON to who has met the requirements of `ladder`; 401 to everybody else. HEAD runs nothing: questions write what
 /// they draw.
@@ -91,15 +78,7 @@ async fn admit(
     request: &ServiceRequest,
     browser: &Browser,
 ) -> Result<bool, PageError> {
-    if app.settings.rate_limit_by_ip {
-        let subject = network(address_of(request.head()));
-        let verdict = app.rate_limiter.hit(BY_IP.0, &subject, BY_IP.1).await;
-        if !verdict.allowed {
-            return Err(PageError::TooManyRequests {
-                retry_after: verdict.retry_after,
-            });
-        }
-    }
+    spend_by_ip(app, request.head(), budgets::API).await?;
     Ok(climb(browser, ladder).await?.is_none())
 }
 
@@ -112,7 +91,7 @@ fn error_answer(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> 
         if let Some(delay) = error.retry_after() {
             answer
                 .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+                .insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds(delay)));
         }
     }
     ServiceResponse::new(request, answer)

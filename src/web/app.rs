@@ -59,6 +59,8 @@ pub struct WebSettings {
     pub rate_limit_by_email: bool,
     /// `TLS_CLIENT_CERTIFICATE_HEADER`
     pub client_certificate_header: Option<HeaderName>,
+    /// `TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER`
+    pub certificate_verified_header: Option<HeaderName>,
     /// `FEATURE_DISPLAY_TEST_ENV_WARNING`
     pub is_test_instance: bool,
 }

@@ -6,11 +6,35 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use identite_actors::rate_limiter::Budget;
+use actix_web::dev::RequestHead;
+use identite_actors::rate_limiter::{Budget, Verdict};
 
 use super::app::App;
+use super::client_address::address_of;
 use super::error::PageError;
 use super::session::Browser;
+
+/// A budget by address of the client, while `FEATURE_RATE_LIMIT_BY_IP` is on.
+#[derive(Debug, Clone, Copy)]
+pub struct IpBudget {
+    /// Prefix of the counters.
+    name: &'static str,
+    budget: Budget,
+}
+
+const fn ip_budget(name: &'static str, points: u32, window: Duration) -> IpBudget {
+    IpBudget {
+        name,
+        budget: Budget { points, window },
+    }
+}
+
+/// Page views, pages of all groups together.
+pub const PAGES: IpBudget = ip_budget("rate-limiter", 60, Duration::from_mins(1));
+/// Questions under `/api`, of all scripts together.
+pub const API: IpBudget = ip_budget("rate-limiter-api", 60, Duration::from_secs(1));
+/// The public search grants all of us together seven calls a second.
+pub const SEARCHES: IpBudget = ip_budget("rate-limiter-api-search", 40, Duration::from_secs(10));
 
 /// A budget by address of an account.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +110,19 @@ pub const CODES_PER_ACCOUNT: Limiter = limiter(
     true,
 );
 
+/// Spends one request of the client's network.
+///
+/// # Errors
+/// [`PageError::TooManyRequests`] when the budget is used up.
+pub async fn spend_by_ip(app: &App, head: &RequestHead, by_ip: IpBudget) -> Result<(), PageError> {
+    if !app.settings.rate_limit_by_ip {
+        return Ok(());
+    }
+    let subject = network(address_of(head));
+    let verdict = app.rate_limiter.hit(by_ip.name, &subject, by_ip.budget).await;
+    admit(verdict)
+}
+
 /// Spends one attempt on the account with the address `email`.
 ///
 /// # Errors
@@ -108,6 +145,10 @@ pub async fn spend_on(app: &App, limiter: Limiter, subject: &str) -> Result<(), 
         return Ok(());
     }
     let verdict = app.rate_limiter.hit(limiter.name, subject, limiter.budget).await;
+    admit(verdict)
+}
+
+fn admit(verdict: Verdict) -> Result<(), PageError> {
     if verdict.allowed {
         Ok(())
     } else {

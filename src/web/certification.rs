@@ -1,25 +1,22 @@
 //! Being certified as an executive: asking the registers, and the pages that tell what they said (spec/organizations.md §5).
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, RETRY_AFTER};
 use actix_web::web::Data;
 
 use super::app::App;
-use super::error::{PageError, RETRY_UNAVAILABLE_AFTER};
-use super::gate::{go_on, redirect};
-use super::page::{html, shell};
+use super::error::PageError;
+use super::gate::{climb, go_on, redirect};
+use super::page::{html, shell, unavailable, way_out};
 use super::pages::certification::{
     CertifiedPage, CloseMatchPage, NoMatchPage, NotCoveredPage, RegistersUnavailablePage,
 };
-use super::pages::errors::ReturnLink;
 use super::select_organization::tile;
 use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::certification::{Candidate, CertificationOutcome, Refused};
+use crate::domain::LinkVerificationType;
 use crate::domain::certification::{Criterion, Register};
-use crate::domain::{IdentityLevel, LinkVerificationType};
-use crate::journey::{CertificationRefusal, Place};
+use crate::journey::{CertificationRefusal, Place, ladders};
 
 const NOT_COVERED: &str = "/users/certification-dirigeant/organization-not-covered-error";
 const CLOSE_MATCH: &str = "/users/certification-dirigeant/close-match-error";
@@ -37,8 +34,9 @@ pub async fn get(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageE
     let Some(organization) = journey.organization_to_certify() else {
         return go_on(&browser).await;
     };
-    if person.identity_level(&journey) == IdentityLevel::Declared {
-        return Ok(redirect(&Place::FranceConnect.path()));
+    let missing = climb(&browser, ladders::CERTIFICATION).await?;
+    if let Some(place) = missing.filter(|place| *place != Place::Certification) {
+        return Ok(redirect(&place.path()));
     }
     let candidate = Candidate {
         user: person.user_id,
@@ -54,7 +52,15 @@ pub async fn get(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageE
             return go_on(&browser).await;
         }
         CertificationOutcome::IdentityMissing => return Ok(redirect(&Place::FranceConnect.path())),
-        CertificationOutcome::Unavailable => return unavailable(&app, &browser).await,
+        CertificationOutcome::SessionEnded => {
+            browser.look_again();
+            return go_on(&browser).await;
+        }
+        CertificationOutcome::Unavailable => {
+            let description = "Certification dirigeant: unavailable";
+            let page = |link| RegistersUnavailablePage { link };
+            return unavailable(&app, &browser, description, page).await;
+        }
         CertificationOutcome::NotCovered => (NOT_COVERED, None),
         CertificationOutcome::CloseMatch {
             refused,
@@ -98,7 +104,8 @@ async fn settle(browser: &Browser, refusal: Option<CertificationRefusal>) -> Res
 /// # Errors
 /// When a part of the house does not answer.
 pub async fn get_not_covered(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
-    let link = way_back(&browser, "Certification dirigeant: organization not covered").await?;
+    let description = "Certification dirigeant: organization not covered";
+    let link = way_out(&browser, ERROR, description).await?;
     html(
         &app,
         &shell(&app, &browser, None).await?,
@@ -115,7 +122,7 @@ pub async fn get_no_match(app: Data<App>, browser: Browser) -> Result<HttpRespon
     let page = NoMatchPage {
         organization: refusal.as_ref().map(|refusal| refusal.organization.clone()),
         register: refusal.map(|refusal| refusal.register),
-        link: way_back(&browser, "Certification dirigeant: no match error").await?,
+        link: way_out(&browser, ERROR, "Certification dirigeant: no match error").await?,
     };
     html(&app, &shell(&app, &browser, None).await?, &page)
 }
@@ -131,7 +138,8 @@ pub async fn get_close_match(app: Data<App>, browser: Browser) -> Result<HttpRes
     let (Some(refusal), Some(identity)) = (browser.visit().await?.certification_refusal, identity) else {
         return Ok(redirect("/"));
     };
-    let link = way_back(&browser, "Certification dirigeant: close match error").await?;
+    let description = "Certification dirigeant: close match error";
+    let link = way_out(&browser, ERROR, description).await?;
     let page = CloseMatchPage::new(refusal, &identity, link);
     html(&app, &shell(&app, &browser, None).await?, &page)
 }
@@ -163,32 +171,4 @@ pub async fn get_welcome(app: Data<App>, browser: Browser) -> Result<HttpRespons
     let answer = html(&app, &shell(&app, &browser, None).await?, &page)?;
     app.accounts.greet(person.user_id, link.organization).await?;
     Ok(answer)
-}
-
-async fn unavailable(app: &App, browser: &Browser) -> Result<HttpResponse, PageError> {
-    let journey = browser.journey().await?;
-    let link = match journey.interaction() {
-        Some(interaction) => ReturnLink::service(
-            &interaction.uid,
-            "temporarily_unavailable",
-            "Certification dirigeant: unavailable",
-        ),
-        None => ReturnLink::home(),
-    };
-    let body = app.renderer.render(
-        &shell(app, browser, None).await?,
-        &RegistersUnavailablePage { link },
-    )?;
-    Ok(HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE)
-        .insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_AFTER.as_secs().to_string()))
-        .insert_header(ContentType::html())
-        .body(body))
-}
-
-async fn way_back(browser: &Browser, description: &str) -> Result<ReturnLink, PageError> {
-    let journey = browser.journey().await?;
-    Ok(match journey.interaction() {
-        Some(interaction) => ReturnLink::service(&interaction.uid, ERROR, description),
-        None => ReturnLink::home(),
-    })
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use identite_actors::sessions::{RecordsError, SessionError};
 use identite_actors::supervision::ActorError;
@@ -21,6 +22,13 @@ use crate::organizations::OrganizationsError;
 
 /// When to ask again for what PostgreSQL or Redis being away has made impossible.
 pub const RETRY_UNAVAILABLE_AFTER: Duration = Duration::from_secs(5);
+
+/// For the header `Retry-After`: whole seconds, one at least. A second more than what is left of the last one: too early would be refused
+/// again.
+pub(super) fn retry_after_seconds(delay: Duration) -> u64 {
+    let begun = u64::from(delay.subsec_nanos() > 0);
+    (delay.as_secs() + begun).max(1)
+}
 
 /// Why a page cannot be served. Each has its status, its French page, and what a relying party is told when the person returns to it.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +209,7 @@ impl PageError {
         };
         let mut response = HttpResponse::build(self.status_code());
         if let Some(delay) = self.retry_after() {
-            response.insert_header(("retry-after", delay.as_secs().max(1).to_string()));
+            response.insert_header((RETRY_AFTER, retry_after_seconds(delay)));
         }
         Ok(response.content_type("text/html; charset=utf-8").body(body))
     }
@@ -414,6 +422,14 @@ mod tests {
             assert!(page.contains(message), "{error}: {page}");
             assert!(page.contains(advice), "{error}: {page}");
             assert!(page.contains(REFERENCE), "{error}: the support desk can find it");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_back_too_early() {
+        for (milliseconds, expected) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            let delay = Duration::from_millis(milliseconds);
+            assert_eq!(retry_after_seconds(delay), expected, "{delay:?}");
         }
     }
 

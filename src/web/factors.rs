@@ -16,11 +16,11 @@ use super::pages::factors::{
     ChoicePage, ConfiguredPage, DuringSignIn, InAccount, RecoveryCodesPage, ToolType, TotpConfigurationPage,
     TotpSetUp, TotpToolPage, Way,
 };
-use super::second_factor::{INVALID_CODE, Rename, spend_attempt, typed_code};
+use super::second_factor::{INVALID_CODE, Rename, actor, spend_attempt, typed_code};
 use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::domain::{RecoveryCode, calendar};
-use crate::journey::{ENROLMENT_WINDOW, is_expired};
+use crate::journey::{ENROLMENT_WINDOW, Place, is_expired};
 use crate::mfa::{EverywhereOutcome, TotpEnrolmentOutcome};
 
 const ACCOUNT: &str = "/connection-and-account";
@@ -131,8 +131,12 @@ pub async fn post_totp<W: Way>(
     spend_attempt(&app, &browser, &person).await?;
     let typed = typed_code(&fields, "totpToken")?;
     let tool_type = fields.one("totp-tool-type")?.and_then(ToolType::parse);
-    let rename = Rename::of(&browser);
-    match app.mfa.enrol_totp(rename.actor(&person), typed).await? {
+    let (rename, device) = (Rename::of(&browser), browser.device());
+    let outcome = app
+        .mfa
+        .enrol_totp(actor(&person, &device), &rename.names, typed)
+        .await?;
+    match outcome {
         TotpEnrolmentOutcome::Enrolled => {
             browser.continue_as(rename.sid).await?;
             browser
@@ -153,7 +157,7 @@ pub async fn post_totp<W: Way>(
             )))
         }
         // Somebody added a factor elsewhere a moment ago: it is to be shown first.
-        TotpEnrolmentOutcome::Refused => Ok(redirect("/users/2fa-sign-in?notification=2fa_required")),
+        TotpEnrolmentOutcome::Refused => Ok(redirect(&Place::SecondFactorForAdministration.path())),
     }
 }
 
@@ -192,7 +196,7 @@ pub async fn post_delete_totp(
     Form(_): Form,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
-    app.mfa.remove_totp(Rename::of(&browser).actor(&person)).await?;
+    app.mfa.remove_totp(actor(&person, &browser.device())).await?;
     Ok(redirect(&format!(
         "{ACCOUNT}?notification=authenticator_successfully_deleted"
     )))
@@ -213,8 +217,12 @@ pub async fn post_everywhere(
         _ => return Err(PageError::BadRequest("Ce choix n’existe pas.")),
     };
     let person = signed_in(&browser).await?;
-    let rename = Rename::of(&browser);
-    match app.mfa.set_everywhere(rename.actor(&person), everywhere).await? {
+    let device = browser.device();
+    match app
+        .mfa
+        .set_everywhere(actor(&person, &device), everywhere)
+        .await?
+    {
         EverywhereOutcome::Noted => Ok(redirect(&format!("{ACCOUNT}?notification={code}"))),
         EverywhereOutcome::NotCapable => Err(PageError::Unprocessable(
             "Ajoutez d’abord un second moyen de vous connecter.",
@@ -240,8 +248,12 @@ pub async fn post_recovery_codes(
     Form(_): Form,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
-    let rename = Rename::of(&browser);
-    let Some(codes) = app.mfa.draw_recovery_codes(rename.actor(&person)).await? else {
+    let (device, session) = (browser.device(), browser.session_digest());
+    let Some(codes) = app
+        .mfa
+        .draw_recovery_codes(actor(&person, &device), session.as_ref())
+        .await?
+    else {
         return Err(PageError::Unprocessable(
             "Ajoutez d’abord un second moyen de vous connecter.",
         ));

@@ -1,17 +1,14 @@
 //! The way to `FranceConnect` and back, from a journey or from the account (spec/accounts.md §5.16).
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, RETRY_AFTER};
 use actix_web::web::Data;
 
 use super::app::App;
-use super::error::{PageError, RETRY_UNAVAILABLE_AFTER};
+use super::error::PageError;
 use super::fields::Fields;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
-use super::page::{html, notification, shell};
-use super::pages::errors::ReturnLink;
+use super::page::{self, html, notification, shell};
 use super::pages::franceconnect::{FranceConnectPage, FranceConnectUnavailablePage};
 use super::session::Browser;
 use super::verify_email::signed_in;
@@ -212,24 +209,11 @@ fn start_over(way: Way, code: &str) -> HttpResponse {
 }
 
 async fn unavailable(app: &App, browser: &Browser, way: Way) -> Result<HttpResponse, PageError> {
-    let journey = browser.journey().await?;
-    let link = match journey.interaction() {
-        Some(interaction) => ReturnLink::service(
-            &interaction.uid,
-            "temporarily_unavailable",
-            "FranceConnect is unavailable",
-        ),
-        None => ReturnLink::home(),
-    };
-    let page = FranceConnectUnavailablePage {
+    let model = |link| FranceConnectUnavailablePage {
         retry: way.login,
         link,
     };
-    let body = app.renderer.render(&shell(app, browser, None).await?, &page)?;
-    Ok(HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE)
-        .insert_header((RETRY_AFTER, RETRY_UNAVAILABLE_AFTER.as_secs().to_string()))
-        .insert_header(ContentType::html())
-        .body(body))
+    page::unavailable(app, browser, "FranceConnect is unavailable", model).await
 }
 
 fn applicant(person: &Person) -> Applicant<'_> {

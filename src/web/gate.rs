@@ -10,18 +10,16 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
-use identite_actors::rate_limiter::Budget;
 
 use super::access_log::RequestId;
 use super::app::App;
-use super::budgets::network;
-use super::client_address::address_of;
+use super::budgets::{IpBudget, spend_by_ip};
 use super::error::PageError;
 use super::fields::Fields;
 use super::paths;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
-use crate::journey::{Journey, Ladder, Place, Requirement, Step, Visit, ladders, next_step};
+use crate::journey::{Journey, Ladder, Place, Requirement, Step, ladders, next_step};
 
 /// What a route asks for before its handler runs.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +27,7 @@ pub struct Gate {
     /// The requirements.
     pub ladder: Ladder,
     /// The budget by client address, if the route has one.
-    pub budget_by_ip: Option<(&'static str, Budget)>,
+    pub budget_by_ip: Option<IpBudget>,
     /// Methods that the path answers, for `OPTIONS`; empty for a path that does not exist.
     pub allow: &'static str,
     pub caching: Caching,
@@ -145,14 +143,8 @@ async fn admit(
         let place = app.accounts.admit_password()?;
         request.extensions_mut().insert(place);
     }
-    if let Some((limiter, budget)) = gate.budget_by_ip.filter(|_| app.settings.rate_limit_by_ip) {
-        let subject = network(address_of(request.head()));
-        let verdict = app.rate_limiter.hit(limiter, &subject, budget).await;
-        if !verdict.allowed {
-            return Err(PageError::TooManyRequests {
-                retry_after: verdict.retry_after,
-            });
-        }
+    if let Some(budget) = gate.budget_by_ip {
+        spend_by_ip(app, request.head(), budget).await?;
     }
     // What the path does not know is not found, whoever asks.
     if !gate.allows(request.method()) {
@@ -187,13 +179,15 @@ async fn admit(
 /// again by its address.
 async fn leave_request(browser: &Browser) -> Result<(), PageError> {
     let journey = browser.journey().await?;
-    if journey.visit.interaction.is_none() {
+    let Some(waiting) = &journey.visit.interaction else {
         return Ok(());
-    }
+    };
+    let uid = waiting.uid.clone();
     let mut without = Journey::clone(&journey);
-    without.visit.interaction = None;
-    if journey.request_has_expired() || next_step(ladders::DASHBOARD, &without) == Step::Continue {
-        browser.update(|visit| visit.interaction = None).await?;
+    without.visit.leave_request(&uid);
+    let has_expired = journey.expired_request().is_some();
+    if has_expired || next_step(ladders::DASHBOARD, &without) == Step::Continue {
+        browser.update(move |visit| visit.leave_request(&uid)).await?;
     }
     Ok(())
 }
@@ -263,21 +257,22 @@ async fn error_page(
     let interaction = match error {
         // Who is refused for lack of room costs the stores nothing.
         PageError::Busy { .. } => None,
-        _ => browser
-            .visit()
-            .await
-            .ok()
-            .and_then(|visit| visit.interaction)
-            .filter(|pending| pending.expires_at > app.clock.now()),
+        _ => waiting_request(app, browser).await,
     };
-    let uid = interaction.as_ref().map(|pending| pending.uid.as_str());
     let page = error
-        .page(&app.renderer, uid, &reference)
+        .page(&app.renderer, interaction.as_deref(), &reference)
         .unwrap_or_else(|render_error| {
             tracing::error!(error = %render_error, "an error page cannot be rendered");
             HttpResponse::InternalServerError().finish()
         });
     ServiceResponse::new(request, page)
+}
+
+/// The name of the authorization request in progress, as far as it can be told.
+async fn waiting_request(app: &App, browser: &Browser) -> Option<String> {
+    let visit = browser.visit().await.ok()?;
+    let pending = visit.interaction_at(app.clock.now())?;
+    Some(pending.uid.clone())
 }
 
 /// An error that actix-web made: its status says it all.
@@ -311,8 +306,9 @@ pub fn redirect(target: &str) -> HttpResponse {
 /// Where a chain of requirements ends: the authorization request in progress, the page that was asked for, or the home page.
 #[must_use]
 pub fn end_of_chain(journey: &Journey) -> String {
-    if let Some(interaction) = journey.interaction() {
-        return format!("/interaction/{}/login", interaction.uid);
+    if let Some(pending) = journey.interaction() {
+        let interaction = pending.uid.clone();
+        return Place::FinishRequest { interaction }.path();
     }
     match &journey.visit.referrer {
         Some(path) => path.as_str().to_owned(),
@@ -328,8 +324,9 @@ pub fn end_of_chain(journey: &Journey) -> String {
 /// When the session cannot be read or written, or the request of the service has expired.
 pub async fn go_on(browser: &Browser) -> Result<HttpResponse, PageError> {
     let journey = browser.journey().await?;
-    if journey.request_has_expired() {
-        browser.update(Visit::forget_request).await?;
+    if let Some(expired) = journey.expired_request() {
+        let uid = expired.uid.clone();
+        browser.update(move |visit| visit.forget_request(&uid)).await?;
         return Err(PageError::InteractionExpired);
     }
     if journey.interaction().is_none() {

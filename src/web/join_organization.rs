@@ -20,7 +20,7 @@ use super::verify_email::signed_in;
 use crate::db::moderations::ModeratedOrganization;
 use crate::domain::email_domain::{allowed_domains, is_gendarmerie};
 use crate::domain::{OrganizationId, Siret};
-use crate::journey::{PendingInteraction, Visit};
+use crate::journey::{PendingInteraction, Place, Visit};
 use crate::organizations::{JoinOutcome, JoinRequest, Refusal};
 
 const JOIN_ORGANIZATION: &str = "/users/join-organization";
@@ -148,9 +148,7 @@ fn refused(typed: &str, organization: OrganizationId, refusal: Refusal) -> HttpR
     match refusal {
         Refusal::OrganizationNotActive => back_to_the_form(typed, "invalid_siret", true),
         Refusal::AlreadyMember => back_to_the_form(typed, "user_in_organization_already", false),
-        Refusal::AlreadyAsked(moderation) => redirect(&format!(
-            "/users/unable-to-auto-join-organization?moderation_id={moderation}"
-        )),
+        Refusal::AlreadyAsked(moderation) => redirect(&Place::PendingModeration { moderation }.path()),
         Refusal::Rejected(moderation) => {
             redirect(&format!("/users/moderation-rejected?moderation_id={moderation}"))
         }

@@ -16,7 +16,7 @@ use super::pages::passwords::{MagicLinkSentPage, SignInWithMagicLinkPage};
 use super::session::Browser;
 use super::sign_in::{identified, refuse_address};
 use super::sign_up::refuse_if_undeliverable;
-use crate::accounts::{MagicLinkOutcome, MagicLinkRequest, OpenedSession};
+use crate::accounts::{MagicLinkOutcome, MagicLinkRequest};
 use crate::domain::{LinkToken, calendar};
 
 /// `POST /users/send-magic-link`
@@ -96,7 +96,7 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
     match outcome {
         MagicLinkOutcome::Invalid => Ok(invalid()),
         MagicLinkOutcome::SignedIn(user_id) => {
-            browser.become_signed_in(OpenedSession { sid, user_id }).await?;
+            browser.become_signed_in(sid).await?;
             browser.trust(user_id);
             go_on(&browser).await
         }

@@ -15,7 +15,7 @@ use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::db::moderations::Moderation;
 use crate::domain::ModerationId;
-use crate::journey::Person;
+use crate::journey::{Person, Place};
 use crate::organizations::{ModerationPage, RequestOutcome};
 
 const PERSONAL_INFORMATION: &str = "/users/personal-information";
@@ -61,10 +61,8 @@ pub async fn get_rejected(
     let request = asked_about(&app, &person, &query).await?;
     if request.is_pending() {
         // It was opened again: there is nothing to correct any more.
-        return Ok(redirect(&format!(
-            "/users/unable-to-auto-join-organization?moderation_id={}",
-            request.id
-        )));
+        let moderation = request.id;
+        return Ok(redirect(&Place::PendingModeration { moderation }.path()));
     }
     if !request.is_rejected() {
         // It was accepted: there is nothing to correct, either.

@@ -13,6 +13,7 @@ use super::pages::official_contact::{AskWhichEmailPage, ContactCodePage};
 use super::session::Browser;
 use super::verify_email::signed_in;
 use crate::domain::{Email, OrganizationId};
+use crate::journey::Place;
 use crate::organizations::{ContactCodeOutcome, ContactPage};
 
 const NOT_NEEDED: &str =
@@ -40,7 +41,9 @@ pub async fn get_ask(
             organization_id: organization.0,
             emails: emails.iter().map(ToString::to_string).collect(),
         },
-        ContactPage::CodeSent { .. } => return Ok(redirect(&verification(organization))),
+        ContactPage::CodeSent { .. } => {
+            return Ok(redirect(&Place::OfficialContact { organization }.path()));
+        }
         ContactPage::NotNeeded => return Ok(redirect(NOT_NEEDED)),
         ContactPage::DirectoryUnavailable => return Ok(redirect(UNAVAILABLE)),
         ContactPage::TooManyCodes { retry_after } => return Err(PageError::TooManyRequests { retry_after }),
@@ -122,15 +125,11 @@ pub async fn post(
         }
         ContactCodeOutcome::Invalid => Ok(redirect(&format!(
             "{}?notification=invalid_verify_email_code",
-            verification(organization)
+            Place::OfficialContact { organization }.path()
         ))),
         ContactCodeOutcome::NotNeeded => Ok(redirect(NOT_NEEDED)),
         ContactCodeOutcome::NotFound => Err(PageError::NotFound),
     }
-}
-
-fn verification(organization: OrganizationId) -> String {
-    format!("/users/official-contact-email-verification/{organization}")
 }
 
 fn parse(id: &str) -> Result<OrganizationId, PageError> {

@@ -9,12 +9,13 @@ use super::error::PageError;
 use super::fields::Fields;
 use super::form::Form;
 use super::gate::{go_on, redirect};
-use super::second_factor::Rename;
+use super::second_factor::{Rename, actor};
 use super::session::Browser;
 use super::sign_in::identified;
 use super::verify_email::signed_in;
-use crate::accounts::{OpenedSession, PasskeySignInOutcome};
+use crate::accounts::PasskeySignInOutcome;
 use crate::domain::{CredentialId, PasskeyName, ProvenPasskey};
+use crate::journey::Place;
 use crate::mfa::passkeys::{
     FirstFactorOutcome, PasskeyChange, RegistrationOutcome, SecondFactorOutcome, SessionKey,
 };
@@ -142,7 +143,7 @@ async fn sign_in_with(
     {
         PasskeySignInOutcome::Refused => Ok(back_to(page, INVALID)),
         PasskeySignInOutcome::SignedIn(user_id) => {
-            browser.become_signed_in(OpenedSession { sid, user_id }).await?;
+            browser.become_signed_in(sid).await?;
             browser.trust(user_id);
             go_on(browser).await
         }
@@ -162,10 +163,10 @@ pub async fn post_second_factor(
     let Some(answer) = assertion(&fields)? else {
         return Ok(back_to(SECOND_FACTOR, INVALID));
     };
-    let rename = Rename::of(&browser);
+    let (rename, device) = (Rename::of(&browser), browser.device());
     let outcome = app
         .mfa
-        .use_passkey_as_second_factor(rename.actor(&person), answer)
+        .use_passkey_as_second_factor(actor(&person, &device), &rename.names, answer)
         .await?;
     match outcome {
         SecondFactorOutcome::Unknown => Ok(back_to(SECOND_FACTOR, UNKNOWN)),
@@ -214,10 +215,14 @@ async fn register(
     let Some(answer) = answer_in(fields, "webauthn_registration_response_string")? else {
         return Ok(back_to(refused, INVALID));
     };
-    let rename = Rename::of(browser);
-    match app.mfa.register_passkey(rename.actor(&person), answer).await? {
+    let (rename, device) = (Rename::of(browser), browser.device());
+    let outcome = app
+        .mfa
+        .register_passkey(actor(&person, &device), &rename.names, answer)
+        .await?;
+    match outcome {
         RegistrationOutcome::Invalid => Ok(back_to(refused, INVALID)),
-        RegistrationOutcome::NotAllowed => Ok(back_to(SECOND_FACTOR, "2fa_required")),
+        RegistrationOutcome::NotAllowed => Ok(redirect(&Place::SecondFactorForAdministration.path())),
         RegistrationOutcome::Registered => {
             browser.continue_as(rename.sid).await?;
             if browser.visit().await?.lost_second_factor {
@@ -242,10 +247,9 @@ pub async fn post_delete(
     let Ok(credential_id) = CredentialId::parse(&credential_id) else {
         return Ok(back_to(ACCOUNT, UNKNOWN));
     };
-    let rename = Rename::of(&browser);
     let change = app
         .mfa
-        .remove_passkey(rename.actor(&person), &credential_id)
+        .remove_passkey(actor(&person, &browser.device()), &credential_id)
         .await?;
     Ok(tell(change, "passkey_successfully_deleted"))
 }
@@ -266,10 +270,9 @@ pub async fn post_rename(
     let Some(name) = PasskeyName::parse(fields.one("display_name")?.unwrap_or_default()) else {
         return Ok(back_to(ACCOUNT, "invalid_passkey_name"));
     };
-    let rename = Rename::of(&browser);
     let change = app
         .mfa
-        .rename_passkey(rename.actor(&person), &credential_id, &name)
+        .rename_passkey(actor(&person, &browser.device()), &credential_id, &name)
         .await?;
     Ok(tell(change, "passkey_successfully_renamed"))
 }
@@ -281,13 +284,14 @@ fn tell(change: PasskeyChange, done: &str) -> HttpResponse {
     }
 }
 
-/// The JSON that a script of ours has put into its form.
+/// What a passkey has signed: the JSON that a script of ours has put into its form.
 fn assertion(fields: &Fields) -> Result<Option<&str>, PageError> {
     answer_in(fields, "webauthn_authentication_response_string")
 }
 
+/// Authenticators that attest with their certificates, asked to or not, answer with more than anybody types.
 fn answer_in<'a>(fields: &'a Fields, name: &'static str) -> Result<Option<&'a str>, PageError> {
-    Ok(fields.one(name)?.filter(|answer| !answer.is_empty()))
+    Ok(fields.long(name)?.filter(|answer| !answer.is_empty()))
 }
 
 /// What ceremonies are bound to. Whoever gets here has a session: the form token, or an address, is in it.

@@ -1,7 +1,8 @@
 //! Choosing another password, with a link that was sent to the address.
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Data, ReqData};
+use identite_actors::password_hasher::Place;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 
@@ -99,6 +100,7 @@ pub async fn get_change(
 pub async fn post_change(
     app: Data<App>,
     browser: Browser,
+    place: ReqData<Place>,
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let token = fields.one("reset_password_token")?.and_then(LinkToken::parse);
@@ -110,9 +112,10 @@ pub async fn post_change(
         return Ok(refused(&token, "weak_password"));
     }
     let password = SecretString::from(password);
+    let kept_session = browser.session_digest();
     let outcome = app
         .accounts
-        .change_password(&token, &password, browser.session_digest(), &browser.device())
+        .change_password(&place, &token, &password, kept_session, &browser.device())
         .await?;
     Ok(match outcome {
         ChangePasswordOutcome::InvalidToken => invalid_token(),

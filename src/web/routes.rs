@@ -1,32 +1,21 @@
 //! The one table where a reader sees every path with its requirements, its budget and its handlers.
 
-use std::time::Duration;
-
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, get, head, method, post, resource, to};
 use actix_web::{Resource, Route};
-use identite_actors::rate_limiter::Budget;
 
 use super::error::PageError;
 use super::gate::{self, AuthorizationHeader, Caching, Gate};
 use super::pages::factors::{DuringSignIn, InAccount};
 use super::{
-    account, api, assets, certification, decision_helper, factors, franceconnect, home, join_organization,
-    legal, magic_link, manage_organizations, moderations, official_contact, oidc, passkeys, passwords,
-    registers, second_factor, select_organization, sign_in, sign_up, verify_email, welcome, where_signed_in,
+    account, api, assets, budgets, certification, decision_helper, factors, franceconnect, home,
+    join_organization, legal, magic_link, manage_organizations, moderations, official_contact, oidc,
+    passkeys, passwords, registers, second_factor, select_organization, sign_in, sign_up, verify_email,
+    welcome, where_signed_in,
 };
 use crate::journey::{Ladder, ladders};
-
-/// Page views by client address, pages of all groups together (spec/accounts.md §7).
-const PAGES_BY_IP: (&str, Budget) = (
-    "rate-limiter",
-    Budget {
-        points: 60,
-        window: Duration::from_mins(1),
-    },
-);
 
 /// Mounts everything that people and relying parties reach.
 pub fn mount(config: &mut ServiceConfig) {
@@ -75,9 +64,9 @@ fn account_pages(config: &mut ServiceConfig) {
         .service(account_page("/users/quit-organization/{id}", ladders::MEMBER, Methods::only_post(manage_organizations::post_quit)))
         .service(account_page("/users/cancel-moderation/{id}", ladders::DASHBOARD, Methods::only_post(manage_organizations::post_cancel)))
         .service(account_page("/users/delete", ladders::ADMINISTRATION, Methods::only_post(account::post_delete)))
-        .service(open_page("/conditions-generales-d-utilisation", Methods::get(legal::get_terms)))
-        .service(open_page("/politique-de-confidentialite", Methods::get(legal::get_privacy)))
-        .service(open_page("/accessibilite", Methods::get(legal::get_accessibility)));
+        .service(stop("/conditions-generales-d-utilisation", ladders::OPEN, Methods::get(legal::get_terms)))
+        .service(stop("/politique-de-confidentialite", ladders::OPEN, Methods::get(legal::get_privacy)))
+        .service(stop("/accessibilite", ladders::OPEN, Methods::get(legal::get_accessibility)));
 }
 
 /// Signing in and up; proving an address; passwords.
@@ -268,17 +257,8 @@ fn password_page(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServi
     gated(path, gate, methods)
 }
 
-/// A text for everybody, which needs no session: the header `Authorization` is passed over (spec/accounts.md Q-24).
-#[must_use]
-fn open_page(path: &str, methods: Methods) -> impl HttpServiceFactory + 'static {
-    let gate = Gate {
-        authorization: AuthorizationHeader::Ignored,
-        ..page_gate(ladders::OPEN, &methods)
-    };
-    gated(path, gate, methods)
-}
-
-/// A stop on the way from or to a relying party, which passes over what programs of its side add to requests.
+/// A stop on the way from or to a relying party, or a text for whoever comes by: the header `Authorization`, which programs may add to
+/// requests, is passed over (spec/accounts.md Q-24).
 #[must_use]
 pub fn stop(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFactory + 'static {
     let gate = Gate {
@@ -292,7 +272,7 @@ pub fn stop(path: &str, ladder: Ladder, methods: Methods) -> impl HttpServiceFac
 fn page_gate(ladder: Ladder, methods: &Methods) -> Gate {
     Gate {
         ladder,
-        budget_by_ip: Some(PAGES_BY_IP),
+        budget_by_ip: Some(budgets::PAGES),
         allow: methods.allow,
         caching: Caching::NoStoreAnywhere,
         authorization: AuthorizationHeader::Refused,

@@ -26,8 +26,7 @@ const RECOVERY: &str = "/users/2fa-sign-in-with-recovery-code";
 /// A change of name of the session about to be made, for whoever shows a factor.
 pub(super) struct Rename {
     pub sid: Sid,
-    names: SessionNames,
-    device: Device,
+    pub names: SessionNames,
 }
 
 impl Rename {
@@ -36,19 +35,17 @@ impl Rename {
         let sid = Sid::draw();
         Self {
             names: browser.names_for(&sid),
-            device: browser.device(),
             sid,
         }
     }
+}
 
-    /// `person`, about to show or change a factor.
-    pub(super) fn actor<'a>(&'a self, person: &'a Person) -> Actor<'a> {
-        Actor {
-            user: person.user_id,
-            session_uid: &person.session_uid,
-            names: &self.names,
-            device: &self.device,
-        }
+/// `person`, about to show or change a factor with `device`.
+pub(super) fn actor<'a>(person: &'a Person, device: &'a Device) -> Actor<'a> {
+    Actor {
+        user: person.user_id,
+        session_uid: &person.session_uid,
+        device,
     }
 }
 
@@ -111,8 +108,12 @@ pub async fn post_totp(
     let person = signed_in(&browser).await?;
     spend_attempt(&app, &browser, &person).await?;
     let typed = typed_code(&fields, "totpToken")?;
-    let rename = Rename::of(&browser);
-    match app.mfa.show_totp(rename.actor(&person), typed).await? {
+    let (rename, device) = (Rename::of(&browser), browser.device());
+    let outcome = app
+        .mfa
+        .show_totp(actor(&person, &device), &rename.names, typed)
+        .await?;
+    match outcome {
         FactorOutcome::Invalid => Ok(redirect(&format!("{HERE}?notification={INVALID_CODE}"))),
         FactorOutcome::NotConfigured => go_on(&browser).await,
         FactorOutcome::Accepted => {
@@ -156,12 +157,16 @@ pub async fn post_recovery(
     let person = signed_in(&browser).await?;
     spend_attempt(&app, &browser, &person).await?;
     let typed = typed_code(&fields, "recovery_code")?;
-    let rename = Rename::of(&browser);
-    match app.mfa.show_recovery_code(rename.actor(&person), typed).await? {
+    let (rename, device) = (Rename::of(&browser), browser.device());
+    let outcome = app
+        .mfa
+        .show_recovery_code(actor(&person, &device), &rename.names, typed)
+        .await?;
+    match outcome {
         RecoveryOutcome::Invalid => Ok(redirect(&format!(
             "{RECOVERY}?notification=invalid_recovery_code"
         ))),
-        RecoveryOutcome::Accepted { .. } => {
+        RecoveryOutcome::Accepted => {
             browser.continue_as(rename.sid).await?;
             browser.update(|visit| visit.lost_second_factor = true).await?;
             go_on(&browser).await

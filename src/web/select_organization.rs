@@ -44,10 +44,11 @@ pub async fn post(browser: Browser, Form(fields): Form) -> Result<HttpResponse, 
     if !is_member {
         return Err(PageError::NotFound);
     }
-    browser.select_organization(organization).await?;
-    browser
-        .update(|visit| visit.answer_prompt(Prompt::SelectOrganization))
-        .await?;
+    if browser.select_organization(organization).await? {
+        browser
+            .update(|visit| visit.answer_prompt(Prompt::SelectOrganization))
+            .await?;
+    }
     go_on(&browser).await
 }
 

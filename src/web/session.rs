@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use super::app::App;
 use super::cookies::{BROWSER, BrowserName, SESSION, Sid, TRUSTED_BROWSER};
 use super::error::PageError;
-use crate::accounts::{Device, OpenedSession, SessionNames};
+use crate::accounts::{Device, SessionNames};
 use crate::db::clients::ClientRow;
 use crate::db::sessions::EndReason;
 use crate::domain::{Amr, OrganizationId, TrustedBrowser, UserId};
@@ -32,7 +32,7 @@ struct Inner {
     /// The volatile data, once loaded.
     visit: RefCell<Option<Visit>>,
     journey: RefCell<Option<Rc<Journey>>>,
-    /// Whether the answer carries the cookie: the session is new, renamed or in use.
+    /// Whether the answer carries the cookie: the session is new, renamed or changed, or this use of it is the one that is noted.
     is_touched: Cell<bool>,
     device: RefCell<Device>,
     /// The name by which this browser is recognised; drawn for a browser that has none.
@@ -189,7 +189,12 @@ impl Browser {
         if let Some(journey) = self.0.journey.borrow().as_ref() {
             return Ok(Rc::clone(journey));
         }
-        let journey = Rc::new(self.load(self.visit().await?).await?);
+        // The stores are asked at once: neither answer depends on the other.
+        let (visit, person) = futures::future::join(self.visit(), self.load()).await;
+        let journey = Rc::new(Journey {
+            visit: visit?,
+            ..person?
+        });
         self.0.journey.replace(Some(Rc::clone(&journey)));
         Ok(journey)
     }
@@ -207,7 +212,7 @@ impl Browser {
                 visit: Visit::default(),
                 ..Journey::clone(&journey)
             },
-            None => self.load(Visit::default()).await?,
+            None => self.load().await?,
         };
         self.with_lost_second_factor(journey).await
     }
@@ -241,19 +246,23 @@ impl Browser {
         Ok((self.with_lost_second_factor(journey).await?, client))
     }
 
-    async fn load(&self, visit: Visit) -> Result<Journey, PageError> {
+    /// The journey without what the session is doing.
+    async fn load(&self) -> Result<Journey, PageError> {
         let digest = self.session_digest();
         let trusted = self.0.device.borrow().trusted;
-        let journey = self.0.app.journeys.load(digest.as_ref(), visit, trusted).await?;
+        let journey = self.0.app.journeys.load(digest.as_ref(), trusted).await?;
         self.note_use(&journey);
         Ok(journey)
     }
 
-    /// A session that is alive is in use.
+    /// A session that is alive is in use. Where that is noted, which is once in a while, its life is prolonged: on record, and in the
+    /// browser by the cookie. Other answers do not carry it: one that comes late, from a slower tab, would put the name that the session
+    /// had before back into the browser.
     fn note_use(&self, journey: &Journey) {
         let sid = self.0.sid.borrow();
-        if let (Some(_), Some(sid)) = (&journey.person, sid.as_ref()) {
-            self.0.app.sessions.seen(&sid.key());
+        if let (Some(_), Some(sid)) = (&journey.person, sid.as_ref())
+            && self.0.app.sessions.seen(&sid.key())
+        {
             self.0.is_touched.set(true);
         }
     }
@@ -291,26 +300,30 @@ impl Browser {
         Ok(moderation.map(|moderation| Place::PendingModeration { moderation }))
     }
 
-    /// Makes `organization` the one that this session acts for.
+    /// Makes `organization` the one that this session acts for. Gives whether it is: not when the person has left it meanwhile, or the
+    /// session has ended. The journey is looked at anew then, and decides what comes next.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn select_organization(&self, organization: OrganizationId) -> Result<(), PageError> {
+    pub async fn select_organization(&self, organization: OrganizationId) -> Result<bool, PageError> {
         let journey = self.journey().await?;
         let Some(person) = &journey.person else {
-            return Ok(());
+            return Ok(false);
         };
-        self.0
-            .app
-            .journeys
+        let journeys = &self.0.app.journeys;
+        if !journeys
             .select_organization(&person.session_uid, organization)
-            .await?;
+            .await?
+        {
+            self.look_again();
+            return Ok(false);
+        }
         let mut changed = Journey::clone(&journey);
         if let Some(person) = changed.person.as_mut() {
             person.selected_organization = Some(organization);
         }
         self.0.journey.replace(Some(Rc::new(changed)));
-        Ok(())
+        Ok(true)
     }
 
     /// The token that forms of this session carry; made when the first form is shown.
@@ -335,13 +348,13 @@ impl Browser {
         Ok(expected.is_some_and(|expected| bool::from(expected.as_bytes().ct_eq(token.as_bytes()))))
     }
 
-    /// Continues as the session that a sign-in opened or went on with: a new name, the way kept, what was typed forgotten.
+    /// Continues as the session that a sign-in opened, or went on with, under the name `sid`: the way is kept, what was typed forgotten.
     ///
     /// # Errors
     /// When the owner of sessions does not answer.
-    pub async fn become_signed_in(&self, opened: OpenedSession<Sid>) -> Result<(), PageError> {
-        let former = self.0.sid.replace(Some(opened.sid.clone()));
-        let (sessions, key) = (&self.0.app.sessions, opened.sid.key());
+    pub async fn become_signed_in(&self, sid: Sid) -> Result<(), PageError> {
+        let (sessions, key) = (&self.0.app.sessions, sid.key());
+        let former = self.0.sid.replace(Some(sid));
         let visit = match former {
             Some(former) => {
                 sessions
@@ -409,7 +422,7 @@ impl Browser {
         }
     }
 
-    /// Adds to an answer the cookies that it is to carry, and the session's when the session is in use.
+    /// Adds to an answer the cookies that it is to carry, and the session's when it is to be set or prolonged.
     pub fn write_cookies(&self, headers: &mut HeaderMap) {
         for cookie in self.0.cookies.borrow().iter() {
             if let Ok(value) = cookie.to_string().parse() {

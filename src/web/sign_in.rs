@@ -16,7 +16,7 @@ use super::gate::{go_on, redirect};
 use super::page::{html, notification, shell};
 use super::pages::sign_in::{SignInPage, StartSignInPage};
 use super::session::Browser;
-use crate::accounts::{OpenedSession, SignInOutcome, StartOutcome};
+use crate::accounts::{SignInOutcome, StartOutcome};
 use crate::domain::Email;
 use crate::domain::text::ecmascript_trim;
 use crate::journey::Visit;
@@ -188,8 +188,8 @@ pub async fn post_password(
         .await?
     {
         SignInOutcome::InvalidCredentials => Ok(wrong_password()),
-        SignInOutcome::SignedIn(user_id) => {
-            browser.become_signed_in(OpenedSession { sid, user_id }).await?;
+        SignInOutcome::SignedIn => {
+            browser.become_signed_in(sid).await?;
             go_on(&browser).await
         }
     }

@@ -1,7 +1,8 @@
 //! The first password, and the page that welcomes who comes from Inclusion Connect.
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Data, ReqData};
+use identite_actors::password_hasher::Place;
 use secrecy::SecretString;
 
 use super::app::App;
@@ -13,7 +14,7 @@ use super::page::{html, notification, shell};
 use super::pages::passwords::{InclusionConnectWelcomePage, SignUpPage};
 use super::session::Browser;
 use super::sign_in::{identified, is_federation, refuse_address};
-use crate::accounts::{Deliverability, OpenedSession, RefusedPassword, SignUpOutcome};
+use crate::accounts::{Deliverability, RefusedPassword, SignUpOutcome};
 use crate::domain::Email;
 
 const FIRST_PASSWORD_OF_AN_ACCOUNT: &str = "/users/sign-up?notification=new_password_needed";
@@ -63,7 +64,12 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
 ///
 /// # Errors
 /// When a part of the house does not answer.
-pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Result<HttpResponse, PageError> {
+pub async fn post(
+    app: Data<App>,
+    browser: Browser,
+    place: ReqData<Place>,
+    Form(fields): Form,
+) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
     if let Some(refusal) = refuse_if_undeliverable(&app, &browser, &email).await? {
         return Ok(refusal);
@@ -73,12 +79,12 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
     let names = browser.names_for(&sid);
     let outcome = app
         .accounts
-        .sign_up(&email, &password, &names, &browser.device())
+        .sign_up(&place, &email, &password, &names, &browser.device())
         .await?;
     let refused = |code: &str| redirect(&format!("/users/sign-up?notification={code}"));
     Ok(match outcome {
-        SignUpOutcome::SignedIn(user_id) => {
-            browser.become_signed_in(OpenedSession { sid, user_id }).await?;
+        SignUpOutcome::SignedIn => {
+            browser.become_signed_in(sid).await?;
             return go_on(&browser).await;
         }
         SignUpOutcome::EmailUnavailable => redirect("/users/start-sign-in?notification=email_unavailable"),

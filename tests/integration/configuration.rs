@@ -1,5 +1,6 @@
 //! What the program does with its configuration, from outside.
 
+use std::net::TcpStream;
 use std::process::Output;
 
 use crate::support::{EMAIL, Options, PASSWORD, TestDatabase, TestServer, identite};
@@ -126,6 +127,59 @@ fn a_check_fails_on_unsafe_values() {
 }
 
 #[test]
+fn a_check_sees_legal_pages_that_cannot_be_shown() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().display().to_string();
+    let environment = replaced(
+        production("postgres://db.exemple.fr/identite"),
+        &[("LEGAL_TEXTS_DIRECTORY", Some(&path))],
+    );
+    let output = run(&["check"], &environment);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(
+        told.starts_with("LEGAL_TEXTS_DIRECTORY: ") && told.contains("none of the legal pages"),
+        "{told}"
+    );
+    let page = directory.path().join("accessibilite.html");
+    std::fs::write(page, "<h1>Accessibilité</h1>").expect("written");
+    assert!(run(&["check"], &environment).status.success());
+}
+
+#[test]
+fn the_example_names_documented_variables_and_leaves_nothing_unsafe() {
+    let manual = include_str!("../../docs/OPERATIONS.md");
+    let lines = include_str!("../../.env.example").lines();
+    let given = lines
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='));
+    let usual = production("");
+    let mut environment = Vec::new();
+    for (name, value) in given {
+        assert!(manual.contains(&format!("| `{name}` |")), "{name}");
+        let filled_in = || {
+            let known = usual.iter().find(|(known, _)| *known == name);
+            known.map_or("a value of one's own", |(_, value)| value.as_str())
+        };
+        let value = if value.is_empty() { filled_in() } else { value };
+        environment.push((name, value.to_owned()));
+    }
+    let output = run(&["check"], &environment);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("LOG_FORMAT=json\n"), "{shown}");
+}
+
+#[tokio::test]
+async fn people_are_answered_at_the_given_address_only() {
+    // Servers under test have `LISTEN_ADDRESS=127.0.0.1`.
+    let server = TestServer::start().await;
+    let port = server.base_url.port().expect("a port");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+    assert!(TcpStream::connect(("127.0.0.2", port)).is_err());
+}
+
+#[test]
 fn all_errors_are_told_at_once_by_name_and_without_values() {
     let environment = [
         ("HOST", "nonsense"),
@@ -201,9 +255,16 @@ async fn a_deployment_refuses_the_clients_of_the_development_data() {
     let database = TestDatabase::create().await;
     let changes = [("PORT", Some("0")), ("OPERATOR_LISTEN", Some("127.0.0.1:0"))];
     let environment = replaced(production(&database.url), &changes);
-    let output = tokio::task::spawn_blocking(move || run(&["serve"], &environment))
-        .await
-        .expect("it ran");
+    let running = tokio::task::spawn_blocking(move || {
+        [&["serve"][..], &["migrate", "--check"]].map(|command| run(command, &environment))
+    });
+    let [output, check] = running.await.expect("they ran");
+    let foretold = text(&check.stdout);
+    assert_eq!(check.status.code(), Some(0), "{foretold}");
+    assert!(
+        foretold.contains("note: identite serve will not start") && foretold.contains("standard_client_id"),
+        "{foretold}"
+    );
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);
     assert!(

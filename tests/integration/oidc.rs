@@ -16,6 +16,8 @@ mod encryption;
 mod logout;
 #[path = "oidc/operating.rs"]
 mod operating;
+#[path = "oidc/posted_requests.rs"]
+mod posted_requests;
 #[path = "oidc/provider.rs"]
 mod provider;
 #[path = "oidc/pushed_requests.rs"]
@@ -24,6 +26,8 @@ mod pushed_requests;
 mod refresh;
 #[path = "oidc/revocation.rs"]
 mod revocation;
+#[path = "oidc/statements.rs"]
+mod statements;
 #[path = "oidc/token.rs"]
 mod token;
 #[path = "oidc/userinfo.rs"]

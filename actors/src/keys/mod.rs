@@ -1,9 +1,10 @@
-//! Signing keys and their rotation.
+//! Signing keys and what each does at this moment.
 //!
-//! The keys come from a private JWK set. Reading it prepares everything once: signing on the hot path takes a snapshot
-//! ([`Keys::current`]) without passing through the mailbox, and costs the signature itself. [`Keys::replace`] makes a
-//! new set sign at once; the keys that leave go on verifying, and stay published, for a grace period: as long as the
-//! last token that they signed may be valid.
+//! The first ones come from a private JWK set, and sign. From then on whoever keeps the calendar of the keys says what
+//! each does ([`Keys::arrange`]): one that is coming is published before it signs; one that retires goes on verifying,
+//! and stays published, for as long as the last token that it signed may be valid. Reading a key prepares everything
+//! once: signing on the hot path takes a snapshot ([`Keys::current`]) without passing through the mailbox, and costs
+//! the signature itself.
 
 mod algorithm;
 mod key;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures::future::LocalBoxFuture;
 use josekit::JoseError;
 use josekit::jwk::{Ed25519, Jwk, P_256};
@@ -49,7 +50,7 @@ pub enum InvalidKeys {
 /// What a key does at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStage {
-    /// It is published, so that everybody knows it when it signs.
+    /// It is published, so that everybody knows it when it signs, and verifies what it signs elsewhere already.
     Coming,
     /// It signs and verifies.
     Signing,
@@ -65,9 +66,9 @@ pub struct ArrangedKey {
     pub stage: KeyStage,
 }
 
-/// Why the keys were not replaced; the ones before stay.
+/// Why the keys were not arranged; the ones before stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReplaceError {
+pub enum ArrangeError {
     #[error(transparent)]
     Actor(#[from] ActorError),
     #[error(transparent)]
@@ -82,14 +83,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads `jwks` and starts the actor; must be called where an actix `System` runs. `grace` is how long keys verify after
-    /// they were replaced.
+    /// Reads `jwks` and starts the actor; must be called where an actix `System` runs.
     ///
     /// # Errors
     /// See [`InvalidKeys`].
     pub fn start(
         jwks: &SecretString,
-        grace: Duration,
         clock: SharedClock,
         instruments: &Instruments,
     ) -> Result<Self, InvalidKeys> {
@@ -101,7 +100,6 @@ impl Keys {
         let actor = start(instruments, "keys", 16, move || Keeper {
             current: kept.clone(),
             clock: clock.clone(),
-            grace: TimeDelta::from_std(grace).unwrap_or(TimeDelta::days(365)),
         });
         actor.meter().describe_with(move || observed.load().describe());
         Ok(Self { current, actor })
@@ -113,19 +111,11 @@ impl Keys {
         self.current.load_full()
     }
 
-    /// Signs with the keys of `jwks` from now on.
-    ///
-    /// # Errors
-    /// When `jwks` cannot be used; the keys before stay.
-    pub async fn replace(&self, jwks: SecretString) -> Result<(), ReplaceError> {
-        Ok(self.actor.ask(Replace(jwks)).await??)
-    }
-
     /// Makes each of `keys`, in order, do what its stage says from now on; keys that are not among them are forgotten.
     ///
     /// # Errors
     /// When one cannot be used, two have one `kid`, or none signs; the keys before stay.
-    pub async fn arrange(&self, keys: Vec<ArrangedKey>) -> Result<(), ReplaceError> {
+    pub async fn arrange(&self, keys: Vec<ArrangedKey>) -> Result<(), ArrangeError> {
         Ok(self.actor.ask(Arrange(keys)).await??)
     }
 }
@@ -133,11 +123,10 @@ impl Keys {
 struct Keeper {
     current: Arc<ArcSwap<KeySet>>,
     clock: SharedClock,
-    grace: TimeDelta,
 }
 
 impl Behaviour for Keeper {
-    const MESSAGES: &'static [&'static str] = &["arrange", "replace"];
+    const MESSAGES: &'static [&'static str] = &["arrange"];
 
     fn tick_every(&self) -> Option<Duration> {
         Some(TICK_EVERY)
@@ -149,30 +138,6 @@ impl Behaviour for Keeper {
             self.current.store(Arc::new(set));
         }
         None
-    }
-}
-
-struct Replace(SecretString);
-
-impl Request for Replace {
-    type Response = Result<(), InvalidKeys>;
-    const NAME: &'static str = "replace";
-
-    fn failed(response: &Self::Response) -> bool {
-        response.is_err()
-    }
-}
-
-impl Answers<Replace> for Keeper {
-    fn answer(&mut self, Replace(jwks): Replace) -> Answer<Result<(), InvalidKeys>> {
-        let now = self.clock.now();
-        let replaced = read_keys(jwks.expose_secret())
-            .and_then(|next: Vec<Arc<Key>>| self.current.load().followed_by(next, now + self.grace, now))
-            .map(|set| {
-                tracing::info!("the signing keys were replaced");
-                self.current.store(Arc::new(set));
-            });
-        Answer::Now(replaced)
     }
 }
 

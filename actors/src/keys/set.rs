@@ -92,31 +92,6 @@ impl KeySet {
         }
     }
 
-    /// The set that follows this one: `next` signs, and the keys that are not part of it retire until `until`.
-    ///
-    /// # Errors
-    /// When a key of `next` has the `kid` of another key that is still needed.
-    pub(super) fn followed_by(
-        &self,
-        next: Vec<Arc<Key>>,
-        until: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<Self, InvalidKeys> {
-        let leaving = self.active.iter().map(|key| Retiring {
-            key: key.clone(),
-            until,
-        });
-        let mut retiring = Vec::new();
-        for old in leaving.chain(self.retiring.iter().filter(|old| old.until > now).cloned()) {
-            match next.iter().find(|key| key.kid == old.key.kid) {
-                None => retiring.push(old),
-                Some(key) if key.thumbprint == old.key.thumbprint => {}
-                Some(key) => return Err(InvalidKeys::DuplicateKid(key.kid.clone())),
-            }
-        }
-        Ok(Self::new(next, Vec::new(), retiring, self.clock.clone()))
-    }
-
     /// This set without the keys whose time has come; `None` when there are none.
     pub(super) fn without_retired(&self, now: DateTime<Utc>) -> Option<Self> {
         let still: Vec<Retiring> = self
@@ -180,29 +155,43 @@ impl KeySet {
         signed(signing, &header, payload)
     }
 
-    /// The payload of `jws`, which must be signed with `algorithm` by the key `kid` of this set, and say so in its header.
-    ///
-    /// # Errors
-    /// See [`VerificationError`].
-    pub fn verify(
-        &self,
-        kid: &str,
-        algorithm: SigningAlgorithm,
-        jws: &str,
-    ) -> Result<Vec<u8>, VerificationError> {
-        let (header, payload) = self.open(jws)?;
-        if header.kid != kid || header.alg != algorithm.name() {
-            return Err(VerificationError::UnknownKey);
-        }
-        Ok(payload)
-    }
-
     /// The payload of `jws`, which must be signed by a key of this set: the one that its header names.
     ///
     /// # Errors
     /// See [`VerificationError`].
     pub fn verify_own(&self, jws: &str) -> Result<Vec<u8>, VerificationError> {
-        self.open(jws).map(|(_, payload)| payload)
+        let malformed = VerificationError::Malformed;
+        let (signed, signature) = jws.rsplit_once('.').ok_or(malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(malformed)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed);
+        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed)?;
+        let (payload, signature) = (decode(payload)?, decode(signature)?);
+
+        let now = self.clock.now();
+        let retiring = self
+            .retiring
+            .iter()
+            .filter(|old| old.until > now)
+            .map(|old| &old.key);
+        // One that is coming may sign already at a node that looked at the calendar a moment before this one.
+        let key = self
+            .active
+            .iter()
+            .chain(retiring)
+            .chain(&self.coming)
+            .find(|key| key.kid == header.kid);
+        let signing = key
+            .and_then(|key| {
+                key.signing
+                    .iter()
+                    .find(|signing| signing.algorithm.name() == header.alg)
+            })
+            .ok_or(VerificationError::UnknownKey)?;
+        signing
+            .verifier
+            .verify(signed.as_bytes(), &signature)
+            .map_err(|_| VerificationError::WrongSignature)?;
+        Ok(payload)
     }
 
     /// The published set, as JSON.
@@ -225,21 +214,11 @@ impl KeySet {
 
     /// For operators: which key signs with what, and which keys retire when.
     pub(super) fn describe(&self) -> Value {
-        let kid_of = |algorithm: SigningAlgorithm| {
-            let chosen = self.choose(algorithm).map(|signing| signing.header.as_str());
-            self.active
-                .iter()
-                .find(|key| {
-                    key.signing
-                        .iter()
-                        .any(|signing| Some(signing.header.as_str()) == chosen)
-                })
-                .map(|key| key.kid.clone())
-        };
         let signs: Vec<Value> = self
             .signing_algorithms()
             .into_iter()
-            .map(|algorithm| json!({ "alg": algorithm.name(), "kid": kid_of(algorithm) }))
+            .filter_map(|algorithm| self.choose(algorithm))
+            .map(|signing| json!({ "alg": signing.algorithm.name(), "kid": signing.kid }))
             .collect();
         let retiring: Vec<Value> = self
             .retiring
@@ -261,39 +240,6 @@ impl KeySet {
             return Some(first);
         }
         Some(candidates.find(|signing| signing.is_explicit).unwrap_or(first))
-    }
-
-    fn open(&self, jws: &str) -> Result<(Header, Vec<u8>), VerificationError> {
-        let malformed = VerificationError::Malformed;
-        let (signed, signature) = jws.rsplit_once('.').ok_or(malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(malformed)?;
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed);
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed)?;
-        let (payload, signature) = (decode(payload)?, decode(signature)?);
-
-        let now = self.clock.now();
-        let retiring = self
-            .retiring
-            .iter()
-            .filter(|old| old.until > now)
-            .map(|old| &old.key);
-        let key = self
-            .active
-            .iter()
-            .chain(retiring)
-            .find(|key| key.kid == header.kid);
-        let signing = key
-            .and_then(|key| {
-                key.signing
-                    .iter()
-                    .find(|signing| signing.algorithm.name() == header.alg)
-            })
-            .ok_or(VerificationError::UnknownKey)?;
-        signing
-            .verifier
-            .verify(signed.as_bytes(), &signature)
-            .map_err(|_| VerificationError::WrongSignature)?;
-        Ok((header, payload))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::metrics::OutboxMetrics;
 use super::ports::StoreError;
 use super::{Carrier, Claim, DeliveryError, Item, OutboxSettings, OutboxStore};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, delta};
 
 /// Errors are kept for operators up to this many characters.
 const ERROR_LENGTH: usize = 500;
@@ -158,7 +158,7 @@ impl Floor {
     /// ever will.
     async fn record_delivered(&self, id: i64, now: DateTime<Utc>) {
         let mut pause = RECORDING_PAUSE;
-        while let Err(error) = self.store.delivered(&[id], now).await {
+        while let Err(error) = self.store.delivered(id, now).await {
             tracing::warn!(item = id, %error, "a delivery cannot be recorded yet");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_RECORDING_PAUSE);
@@ -189,8 +189,4 @@ impl Drop for Place {
 
 fn bounded(error: &str) -> String {
     error.chars().take(ERROR_LENGTH).collect()
-}
-
-fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::days(365))
 }

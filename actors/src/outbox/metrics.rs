@@ -1,7 +1,8 @@
 //! The gauges and counters of the outbox.
 
-use prometheus::core::Collector;
 use prometheus::{Gauge, IntCounter, IntGauge, Registry};
+
+use crate::instrumentation::registered;
 
 pub(super) struct OutboxMetrics {
     pub(super) waiting: IntGauge,
@@ -56,12 +57,4 @@ impl OutboxMetrics {
             )?,
         })
     }
-}
-
-fn registered<M: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: M,
-) -> Result<M, prometheus::Error> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

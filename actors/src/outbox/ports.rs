@@ -48,8 +48,8 @@ pub trait OutboxStore: Send + Sync + 'static {
     /// Counts the attempt that begins. Two workers never get the same item at the same time (`SKIP LOCKED`).
     async fn claim(&self, claim: Claim<'_>) -> Result<Vec<Item>, StoreError>;
 
-    /// These were accepted by their carrier; recorded whoever holds the lease now.
-    async fn delivered(&self, ids: &[i64], at: DateTime<Utc>) -> Result<(), StoreError>;
+    /// It was accepted by its carrier; recorded whoever holds the lease now.
+    async fn delivered(&self, id: i64, at: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Ends the lease of `worker`; the next attempt begins at the given instant. Nothing when the lease is not its own.
     async fn retry(

@@ -32,7 +32,7 @@ use serde_json::json;
 
 pub use self::records::{Seen, SessionRecords};
 use self::seen::SeenBook;
-use self::shard::{Discard, Flush, Load, Rotate, Shard, SignOut, SignOutEverywhere, Update, WhereSignedIn};
+use self::shard::{Flush, Load, Rotate, Shard, SignOut, Update};
 use self::storage::Storage;
 use crate::clock::SharedClock;
 use crate::instrumentation::Instruments;
@@ -89,7 +89,7 @@ pub enum SessionError {
     Contended,
 }
 
-/// Why a question to the records, or a sign-out, was not answered.
+/// Why a sign-out was not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError<E> {
     #[error(transparent)]
@@ -102,11 +102,12 @@ pub enum RecordsError<E> {
 /// See the module. Cheap to clone.
 pub struct Sessions<D: SessionData, R: SessionRecords> {
     inner: Arc<Inner<D, R>>,
+    /// Of each shard, over the connection that reads.
+    storages: Arc<[Storage]>,
 }
 
 struct Inner<D: SessionData, R: SessionRecords> {
     shards: Vec<Handle<Shard<D, R>>>,
-    storages: Arc<[Storage]>,
     seen: Arc<[SeenBook]>,
     clock: SharedClock,
     data: PhantomData<fn() -> D>,
@@ -116,12 +117,13 @@ impl<D: SessionData, R: SessionRecords> Clone for Sessions<D, R> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
+            storages: self.storages.clone(),
         }
     }
 }
 
 impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
-    /// Starts the shards; must be called where an actix `System` runs.
+    /// Starts the shards; must be called where an actix `System` runs. Each has a connection of its own to `store`.
     pub fn start(
         store: &Arc<dyn StateStore>,
         records: &Arc<R>,
@@ -136,14 +138,16 @@ impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
         let seen: Arc<[SeenBook]> = (0..shard_count).map(|_| SeenBook::new(settings)).collect();
         let shards = (0..shard_count)
             .map(|index| {
-                let (storages, seen, records) = (storages.clone(), seen.clone(), records.clone());
+                let (store, storages, seen, records) =
+                    (store.clone(), storages.clone(), seen.clone(), records.clone());
                 let (observed_storages, observed_seen) = (storages.clone(), seen.clone());
                 let (clock, flush_every) = (clock.clone(), settings.flush_every);
                 let name = format!("sessions-{index}");
                 let handle = start(instruments, name, settings.mailbox_capacity, move || {
+                    let store = store.clone().for_this_runtime();
                     Shard::new(
                         index,
-                        storages.clone(),
+                        over(&storages, &store),
                         seen.clone(),
                         records.clone(),
                         clock.clone(),
@@ -163,13 +167,22 @@ impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
             .collect();
         let inner = Inner {
             shards,
-            storages,
             seen,
             clock: clock.clone(),
             data: PhantomData,
         };
         Self {
             inner: Arc::new(inner),
+            storages,
+        }
+    }
+
+    /// The same sessions, read over another connection to the same store.
+    #[must_use]
+    pub fn with_store(&self, store: &Arc<dyn StateStore>) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            storages: over(&self.storages, store),
         }
     }
 
@@ -177,7 +190,7 @@ impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
     pub async fn load(&self, key: &str) -> Option<D> {
         let deadline = Instant::now() + DEADLINE;
         let index = self.index(key);
-        let storage = &self.inner.storages[index];
+        let storage = &self.storages[index];
         if storage.has_unsent(key) {
             // Bringing it to the store is the business of the shard.
             let message = Load {
@@ -235,21 +248,8 @@ impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
         self.shard(old).ask(message).await
     }
 
-    /// Forgets the volatile data of a session.
-    ///
-    /// # Errors
-    /// See [`ActorError`]. A store that is away is no error: it is told when it comes back.
-    pub async fn discard(&self, key: &str) -> Result<(), ActorError> {
-        let deadline = Instant::now() + DEADLINE;
-        self.shard(key)
-            .ask(Discard {
-                key: key.to_owned(),
-                deadline,
-            })
-            .await
-    }
-
-    /// Ends a signed-in session: first its record, then its volatile data. After `Ok`, no node accepts it.
+    /// Ends a signed-in session: first its record, then its volatile data. After `Ok`, no node accepts it. A store that is away is told when
+    /// it comes back.
     ///
     /// # Errors
     /// When the end could not be recorded; then nothing is acknowledged.
@@ -259,38 +259,6 @@ impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
                 key: key.to_owned(),
                 reason,
             })
-            .await?
-            .map_err(RecordsError::Records)
-    }
-
-    /// Ends all signed-in sessions of a user but `except`, and gives how many there were.
-    ///
-    /// # Errors
-    /// When the ends could not be recorded; then nothing is acknowledged.
-    pub async fn sign_out_everywhere(
-        &self,
-        user: R::UserId,
-        except: Option<&str>,
-        reason: R::Reason,
-    ) -> Result<usize, RecordsError<R::Error>> {
-        let message = SignOutEverywhere::<R> {
-            user,
-            except: except.map(str::to_owned),
-            reason,
-        };
-        self.inner.shards[0]
-            .ask(message)
-            .await?
-            .map_err(RecordsError::Records)
-    }
-
-    /// The signed-in sessions of a user.
-    ///
-    /// # Errors
-    /// When the records are unavailable.
-    pub async fn where_signed_in(&self, user: R::UserId) -> Result<Vec<R::Record>, RecordsError<R::Error>> {
-        self.inner.shards[0]
-            .ask(WhereSignedIn::<R> { user })
             .await?
             .map_err(RecordsError::Records)
     }
@@ -321,6 +289,13 @@ impl<D: SessionData, R: SessionRecords> Sessions<D, R> {
     fn index(&self, key: &str) -> usize {
         index_of(key, self.inner.shards.len())
     }
+}
+
+fn over(storages: &[Storage], store: &Arc<dyn StateStore>) -> Arc<[Storage]> {
+    storages
+        .iter()
+        .map(|storage| storage.over(store.clone()))
+        .collect()
 }
 
 /// The shard of a key, of `count`.

@@ -14,31 +14,12 @@ pub struct Seen {
 /// Every method has a deadline of its own; when it gives `Ok`, the change is committed.
 #[async_trait]
 pub trait SessionRecords: Send + Sync + 'static {
-    type UserId: Copy + Send + Sync + 'static;
-    /// What "where am I signed in" shows of one session.
-    type Record: Send + 'static;
     /// Why a session ended.
     type Reason: Copy + Send + Sync + 'static;
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Ends these sessions. Those that have ended, or never were, are passed over.
-    async fn end(&self, keys: &[String], reason: Self::Reason, at: DateTime<Utc>) -> Result<(), Self::Error>;
-
-    /// Ends every live session of `user` but `except`. Gives the keys of those that it ended.
-    async fn end_all_of_user(
-        &self,
-        user: Self::UserId,
-        except: Option<&str>,
-        reason: Self::Reason,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<String>, Self::Error>;
-
-    /// The live sessions of `user`.
-    async fn alive_of_user(
-        &self,
-        user: Self::UserId,
-        at: DateTime<Utc>,
-    ) -> Result<Vec<Self::Record>, Self::Error>;
+    /// Ends a session. One that has ended, or never was, is passed over.
+    async fn end(&self, key: &str, reason: Self::Reason, at: DateTime<Utc>) -> Result<(), Self::Error>;
 
     /// Records uses, of different sessions. Sessions that have ended are passed over.
     async fn seen(&self, batch: &[Seen]) -> Result<(), Self::Error>;

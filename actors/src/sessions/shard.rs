@@ -123,16 +123,7 @@ impl<R: SessionRecords> Desk<R> {
 }
 
 impl<D: SessionData, R: SessionRecords> Behaviour for Shard<D, R> {
-    const MESSAGES: &'static [&'static str] = &[
-        "load",
-        "update",
-        "rotate",
-        "discard",
-        "sign_out",
-        "sign_out_everywhere",
-        "where_signed_in",
-        "flush",
-    ];
+    const MESSAGES: &'static [&'static str] = &["load", "update", "rotate", "sign_out", "flush"];
 
     fn tick_every(&self) -> Option<Duration> {
         Some(TICK_EVERY.min(self.flush_every))
@@ -257,26 +248,6 @@ where
     }
 }
 
-pub(super) struct Discard {
-    pub(super) key: String,
-    pub(super) deadline: Instant,
-}
-
-impl Request for Discard {
-    type Response = ();
-    const NAME: &'static str = "discard";
-}
-
-impl<D: SessionData, R: SessionRecords> Answers<Discard> for Shard<D, R> {
-    fn answer(&mut self, Discard { key, deadline }: Discard) -> Answer<()> {
-        let desk = self.desk.clone();
-        Answer::Later(Box::pin(async move {
-            let _turn = desk.turns.wait_for(&key).await;
-            desk.own_storage().discard(&key, deadline).await;
-        }))
-    }
-}
-
 pub(super) struct SignOut<R: SessionRecords> {
     pub(super) key: String,
     pub(super) reason: R::Reason,
@@ -296,68 +267,9 @@ impl<D: SessionData, R: SessionRecords> Answers<SignOut<R>> for Shard<D, R> {
         let desk = self.desk.clone();
         Answer::Later(Box::pin(async move {
             let _turn = desk.turns.wait_for(&key).await;
-            desk.records
-                .end(std::slice::from_ref(&key), reason, desk.clock.now())
-                .await?;
+            desk.records.end(&key, reason, desk.clock.now()).await?;
             desk.own_storage().discard(&key, Instant::now() + DEADLINE).await;
             Ok(())
-        }))
-    }
-}
-
-pub(super) struct SignOutEverywhere<R: SessionRecords> {
-    pub(super) user: R::UserId,
-    pub(super) except: Option<String>,
-    pub(super) reason: R::Reason,
-}
-
-impl<R: SessionRecords> Request for SignOutEverywhere<R> {
-    type Response = Result<usize, R::Error>;
-    const NAME: &'static str = "sign_out_everywhere";
-
-    fn failed(response: &Self::Response) -> bool {
-        response.is_err()
-    }
-}
-
-impl<D: SessionData, R: SessionRecords> Answers<SignOutEverywhere<R>> for Shard<D, R> {
-    fn answer(&mut self, message: SignOutEverywhere<R>) -> Answer<Result<usize, R::Error>> {
-        let desk = self.desk.clone();
-        let SignOutEverywhere { user, except, reason } = message;
-        Answer::Later(Box::pin(async move {
-            let now = desk.clock.now();
-            let ended = desk
-                .records
-                .end_all_of_user(user, except.as_deref(), reason, now)
-                .await?;
-            // The records are the authority; the volatile data that is left would expire by itself.
-            let deadline = Instant::now() + DEADLINE;
-            for key in &ended {
-                desk.storage_of(key).discard(key, deadline).await;
-            }
-            Ok(ended.len())
-        }))
-    }
-}
-
-pub(super) struct WhereSignedIn<R: SessionRecords> {
-    pub(super) user: R::UserId,
-}
-
-impl<R: SessionRecords> Request for WhereSignedIn<R> {
-    type Response = Result<Vec<R::Record>, R::Error>;
-    const NAME: &'static str = "where_signed_in";
-
-    fn failed(response: &Self::Response) -> bool {
-        response.is_err()
-    }
-}
-
-impl<D: SessionData, R: SessionRecords> Answers<WhereSignedIn<R>> for Shard<D, R> {
-    fn answer(&mut self, message: WhereSignedIn<R>) -> Answer<Result<Vec<R::Record>, R::Error>> {
-        let desk = self.desk.clone();
-        Answer::Later(Box::pin(async move {
-            desk.records.alive_of_user(message.user, desk.clock.now()).await
         }))
     }
 }

@@ -14,8 +14,9 @@ use super::{SessionData, SessionError, SessionsSettings};
 use crate::clock::SharedClock;
 use crate::state::{StateError, StateStore, Write};
 
-/// The sessions of one shard. Every method but [`Storage::load`] and the synchronous ones must be called by whoever
-/// has the turn of the key.
+/// The sessions of one shard, seen over one connection to the store. Every method but [`Storage::load`] and the synchronous ones must be
+/// called by whoever has the turn of the key.
+#[derive(Clone)]
 pub(super) struct Storage {
     store: Arc<dyn StateStore>,
     clock: SharedClock,
@@ -25,7 +26,13 @@ pub(super) struct Storage {
     /// Life of the stored value: a session that is used just before a re-arming is due must still live for the
     /// promised time.
     stored_for: Duration,
+    kept: Arc<Kept>,
+}
+
+/// What this process keeps of the sessions of a shard, whatever connection they are seen over.
+struct Kept {
     copies: Mutex<Copies>,
+    /// How many copies wait for the store, to be read without the lock.
     unsent_count: AtomicUsize,
 }
 
@@ -72,23 +79,33 @@ impl Storage {
             key_prefix: settings.key_prefix.clone(),
             rearm_every,
             stored_for: settings.time_to_live + rearm_every,
-            // Grows with use: room for all copies is not taken in advance.
-            copies: Mutex::new(Copies {
-                by_key: bounded_cache(capacity),
-                unsent: HashSet::new(),
+            kept: Arc::new(Kept {
+                // Grows with use: room for all copies is not taken in advance.
+                copies: Mutex::new(Copies {
+                    by_key: bounded_cache(capacity),
+                    unsent: HashSet::new(),
+                }),
+                unsent_count: AtomicUsize::new(0),
             }),
-            unsent_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same sessions over another connection to the same store.
+    pub(super) fn over(&self, store: Arc<dyn StateStore>) -> Self {
+        Self {
+            store,
+            ..self.clone()
         }
     }
 
     /// Whether a change of this session waits for the store to come back.
     pub(super) fn has_unsent(&self, key: &str) -> bool {
-        self.unsent_count.load(Ordering::Acquire) > 0 && self.copies().unsent.contains(key)
+        self.kept.unsent_count.load(Ordering::Acquire) > 0 && self.copies().unsent.contains(key)
     }
 
     /// The sessions whose changes wait for the store, up to `limit`.
     pub(super) fn unsent_keys(&self, limit: usize) -> Vec<String> {
-        if self.unsent_count.load(Ordering::Acquire) == 0 {
+        if self.kept.unsent_count.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
         self.copies().unsent.iter().take(limit).cloned().collect()
@@ -163,7 +180,9 @@ impl Storage {
                     self.settle(key, Some(new));
                     return Ok(answer);
                 }
-                Ok(false) if !is_remembered && Instant::now() >= deadline => return Err(SessionError::Contended),
+                Ok(false) if !is_remembered && Instant::now() >= deadline => {
+                    return Err(SessionError::Contended);
+                }
                 Ok(false) => {}
                 Err(_) => {
                     self.keep_for_store(key, Unsent::Value(new));
@@ -356,14 +375,18 @@ impl Storage {
                 unsent: None,
             },
         );
-        self.unsent_count.store(copies.unsent.len(), Ordering::Release);
+        self.kept
+            .unsent_count
+            .store(copies.unsent.len(), Ordering::Release);
     }
 
     fn forget(&self, key: &str) {
         let mut copies = self.copies();
         copies.by_key.pop(key);
         copies.unsent.remove(key);
-        self.unsent_count.store(copies.unsent.len(), Ordering::Release);
+        self.kept
+            .unsent_count
+            .store(copies.unsent.len(), Ordering::Release);
     }
 
     fn keep_for_store(&self, key: &str, unsent: Unsent) {
@@ -376,11 +399,13 @@ impl Storage {
                 unsent: Some(unsent),
             },
         );
-        self.unsent_count.store(copies.unsent.len(), Ordering::Release);
+        self.kept
+            .unsent_count
+            .store(copies.unsent.len(), Ordering::Release);
     }
 
     fn copies(&self) -> MutexGuard<'_, Copies> {
-        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

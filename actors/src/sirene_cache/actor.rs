@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, Shared};
 use lru::LruCache;
@@ -16,7 +15,7 @@ use super::bucket::{Bucket, Urgency};
 use super::metrics::CacheMeter;
 use super::ports::{Finding, Known, Shelf, Shelved, Source};
 use super::{SireneCacheSettings, Unavailable};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, delta};
 use crate::supervision::{Answer, Answers, Behaviour, Request};
 
 type Outcome<V, N> = Result<Known<V, N>, Unavailable>;
@@ -35,14 +34,9 @@ pub struct CacheActor<V: 'static, N: 'static>(Rc<Inner<V, N>>);
 
 struct Inner<V, N> {
     floor: Arc<Floor<V, N>>,
-    memory: RefCell<LruCache<String, Entry<V, N>>>,
+    memory: RefCell<LruCache<String, Known<V, N>>>,
     flights: RefCell<HashMap<String, Flight<V, N>>>,
     bucket: RefCell<Option<Bucket>>,
-}
-
-struct Entry<V, N> {
-    finding: Finding<V, N>,
-    as_of: DateTime<Utc>,
 }
 
 /// What a caller saw on the shelf.
@@ -81,37 +75,30 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> CacheActor<V, N
 impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
     /// What memory holds of `key`, and how good it is.
     fn remembered(&self, key: &str) -> Option<(Known<V, N>, Age)> {
-        let mut memory = self.memory.borrow_mut();
-        let entry = memory.get(key)?;
-        Some(self.judged(entry.finding.clone(), entry.as_of))
+        let known = self.memory.borrow_mut().get(key)?.clone();
+        let age = self.age_of(&known);
+        Some((known, age))
     }
 
-    fn judged(&self, finding: Finding<V, N>, as_of: DateTime<Utc>) -> (Known<V, N>, Age) {
+    fn age_of(&self, known: &Known<V, N>) -> Age {
         let settings = &self.floor.settings;
-        let age = self.floor.clock.now() - as_of;
-        let (fresh_for, stale_for) = match &finding {
+        let age = self.floor.clock.now() - known.as_of;
+        let (fresh_for, stale_for) = match &known.finding {
             Finding::Present(_) => (settings.fresh_for, settings.stale_for),
             Finding::Absent(_) => (settings.absent_for, Duration::ZERO),
         };
-        let verdict = if age < delta(fresh_for) {
+        if age < delta(fresh_for) {
             Age::Fresh
         } else if age < delta(fresh_for.saturating_add(stale_for)) {
             Age::Stale
         } else {
             Age::Expired
-        };
-        let is_stale = !matches!(verdict, Age::Fresh);
-        let known = Known {
-            finding,
-            as_of,
-            is_stale,
-        };
-        (known, verdict)
+        }
     }
 
-    fn remember(&self, key: &str, finding: Finding<V, N>, as_of: DateTime<Utc>) {
+    fn remember(&self, key: &str, known: Known<V, N>) {
         let mut memory = self.memory.borrow_mut();
-        memory.put(key.to_owned(), Entry { finding, as_of });
+        memory.put(key.to_owned(), known);
         let entries = i64::try_from(memory.len()).unwrap_or(i64::MAX);
         self.floor.meter.entries.set(entries);
     }
@@ -158,9 +145,10 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
                 Memo::Read(seen) => seen,
             };
             if let Some(Shelved { value, as_of }) = seen {
-                self.remember(key, Finding::Present(value.clone()), as_of);
-                let (known, age) = self.judged(Finding::Present(value), as_of);
-                match age {
+                let finding = Finding::Present(value);
+                let known = Known { finding, as_of };
+                self.remember(key, known.clone());
+                match self.age_of(&known) {
                     Age::Fresh => return Ok(known),
                     Age::Stale => {
                         self.floor.meter.stale_served.inc();
@@ -216,8 +204,9 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
             }
         };
         let as_of = floor.clock.now();
-        self.remember(key, finding.clone(), as_of);
-        if let (Finding::Present(value), Some(keeper)) = (&finding, &floor.shelf) {
+        let known = Known { finding, as_of };
+        self.remember(key, known.clone());
+        if let (Finding::Present(value), Some(keeper)) = (&known.finding, &floor.shelf) {
             let (key, value, keeper) = (key.to_owned(), value.clone(), keeper.clone());
             actix::spawn(async move {
                 if let Err(error) = keeper.save(&key, &value, as_of).await {
@@ -225,11 +214,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
                 }
             });
         }
-        Ok(Known {
-            finding,
-            as_of,
-            is_stale: false,
-        })
+        Ok(known)
     }
 
     async fn wait_for_quota(&self, urgency: Urgency) -> Result<(), Unavailable> {
@@ -357,8 +342,4 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Answers<Peek<V,
         }
         Answer::Now(fresh)
     }
-}
-
-fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

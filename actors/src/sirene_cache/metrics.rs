@@ -12,10 +12,11 @@
 //! | `identite_actor_sirene_cache_flights` | gauge, calls in progress |
 //! | `identite_actor_sirene_cache_entries` | gauge, findings in memory |
 
-use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
+
+use crate::instrumentation::registered;
 
 const DURATION_BUCKETS: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
 const LABELS: [&str; 1] = ["cache"];
@@ -104,12 +105,4 @@ impl SireneCacheMetrics {
 
 fn full(name: &str) -> String {
     format!("identite_actor_sirene_cache_{name}")
-}
-
-fn registered<M: Collector + Clone + 'static>(
-    registry: &Registry,
-    metric: M,
-) -> Result<M, prometheus::Error> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

@@ -29,8 +29,6 @@ pub struct Known<V, N> {
     pub finding: Finding<V, N>,
     /// When the register said so.
     pub as_of: DateTime<Utc>,
-    /// Whether it is older than findings should be.
-    pub is_stale: bool,
 }
 
 impl<V, N: Clone> Clone for Known<V, N> {
@@ -38,7 +36,6 @@ impl<V, N: Clone> Clone for Known<V, N> {
         Self {
             finding: self.finding.clone(),
             as_of: self.as_of,
-            is_stale: self.is_stale,
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::hash_map::{DefaultHasher, HashMap};
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Counter, StateError, StateStore, Write};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, delta};
 
 const SHARDS: usize = 64;
 
@@ -137,6 +137,10 @@ impl Shard {
 
 #[async_trait]
 impl StateStore for MemoryStore {
+    fn for_this_runtime(self: Arc<Self>) -> Arc<dyn StateStore> {
+        self
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
         let (mut shard, now) = self.shard_of(key);
         match shard.live(key, now) {
@@ -223,15 +227,6 @@ impl StateStore for MemoryStore {
         Ok(matches)
     }
 
-    async fn touch(&self, key: &str, ttl: Duration) -> Result<bool, StateError> {
-        let (mut shard, now) = self.shard_of(key);
-        let Some(entry) = shard.live(key, now) else {
-            return Ok(false);
-        };
-        entry.expires_at = now + delta(ttl);
-        Ok(true)
-    }
-
     async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {
         let (mut shard, now) = self.shard_of(key);
         let Some(entry) = shard.live(key, now) else {
@@ -297,8 +292,4 @@ fn locked<'a>(shards: &'a mut [(usize, MutexGuard<'_, Shard>)], key: &str) -> &'
 
 fn not_a(kind: &str) -> StateError {
     StateError::Unavailable(format!("the key does not hold a {kind}"))
-}
-
-fn delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::days(36_500))
 }

@@ -11,6 +11,7 @@ mod redis;
 pub use memory::MemoryStore;
 pub use redis::{InvalidRedisUrl, RedisStore};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,6 +56,10 @@ pub enum StateError {
 /// Shared, short-lived state. Every operation is atomic; none waits longer than a second.
 #[async_trait]
 pub trait StateStore: Send + Sync {
+    /// The same store over a connection that the calling runtime drives itself, where there are connections: no operation wakes another
+    /// thread. To be called on the single-threaded runtime that will use it.
+    fn for_this_runtime(self: Arc<Self>) -> Arc<dyn StateStore>;
+
     /// The value under `key`, unless it has expired.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError>;
 
@@ -74,9 +79,6 @@ pub trait StateStore: Send + Sync {
         new: Vec<u8>,
         ttl: Duration,
     ) -> Result<bool, StateError>;
-
-    /// Lets `key` live for `ttl` from now. Gives whether it exists.
-    async fn touch(&self, key: &str, ttl: Duration) -> Result<bool, StateError>;
 
     /// Adds one to the counter `key`; the first hit opens a window of `window` that later hits do not move.
     async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError>;

@@ -77,18 +77,6 @@ impl RedisStore {
         })
     }
 
-    /// The same store over a connection of its own that a single-threaded `runtime` drives itself: no operation wakes another
-    /// thread. Until that connection is up, this store's serves.
-    #[must_use]
-    pub fn for_worker(&self, runtime: &tokio::runtime::Handle) -> Self {
-        Self {
-            line: Line::open(self.connector.clone(), &self.namespace, runtime),
-            common: Some(self.line.clone()),
-            connector: self.connector.clone(),
-            namespace: self.namespace.clone(),
-        }
-    }
-
     fn line(&self) -> &Line {
         match &self.common {
             Some(common) if !self.line.is_up() => common,
@@ -107,6 +95,17 @@ impl RedisStore {
 
 #[async_trait]
 impl StateStore for RedisStore {
+    /// Until the new connection is up, this store's serves.
+    fn for_this_runtime(self: Arc<Self>) -> Arc<dyn StateStore> {
+        let runtime = tokio::runtime::Handle::current();
+        Arc::new(Self {
+            line: Line::open(self.connector.clone(), &self.namespace, &runtime),
+            common: Some(self.line.clone()),
+            connector: self.connector.clone(),
+            namespace: self.namespace.clone(),
+        })
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
         self.line().query(Cmd::new().arg("GET").arg(self.key(key))).await
     }
@@ -174,17 +173,6 @@ impl StateStore for RedisStore {
                 self.line().run(Script::swap(), &[key], &arguments).await
             }
         }
-    }
-
-    async fn touch(&self, key: &str, ttl: Duration) -> Result<bool, StateError> {
-        self.line()
-            .query(
-                Cmd::new()
-                    .arg("PEXPIRE")
-                    .arg(self.key(key))
-                    .arg(milliseconds(ttl)),
-            )
-            .await
     }
 
     async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {

@@ -1,11 +1,11 @@
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use identite_actors::keys::{
-    InvalidKeys, KeySet, Keys, ReplaceError, SigningAlgorithm, VerificationError, generate,
+    ArrangeError, ArrangedKey, InvalidKeys, KeySet, KeyStage, Keys, SigningAlgorithm, VerificationError,
+    generate,
 };
 use josekit::jwk::{Ed25519, Jwk, P_256, P_384, P_521, X25519};
 use josekit::jws::{ES256, EdDSA, JwsVerifier, PS256, RS256};
@@ -17,8 +17,6 @@ use crate::support::{clock, eventually_is, instruments};
 /// Made once: RSA keys are slow to make.
 static GENERATED: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(generate().unwrap().expose_secret()).unwrap());
-
-const GRACE: Duration = Duration::from_hours(1);
 
 fn read(jwks: &Value) -> Result<KeySet, InvalidKeys> {
     KeySet::read(&jwks.to_string(), clock().1)
@@ -120,7 +118,6 @@ fn what_is_signed_verifies_here_and_elsewhere() {
         let jws = set.sign(algorithm, br#"{"sub":"1"}"#).unwrap();
         let kid = kid_of(&jws);
         assert_eq!(header(&jws), format!(r#"{{"alg":"{algorithm}","kid":"{kid}"}}"#));
-        assert_eq!(set.verify(&kid, algorithm, &jws).unwrap(), br#"{"sub":"1"}"#);
         assert_eq!(set.verify_own(&jws).unwrap(), br#"{"sub":"1"}"#);
 
         let key = keys.iter().find(|key| key["kid"] == kid.as_str()).unwrap();
@@ -145,7 +142,7 @@ fn what_was_tampered_with_is_refused() {
     let set = read(&GENERATED).unwrap();
     let jws = set.sign(SigningAlgorithm::Es256, b"payload").unwrap();
     let kid = kid_of(&jws);
-    let verify = |jws: &str| set.verify(&kid, SigningAlgorithm::Es256, jws);
+    let verify = |jws: &str| set.verify_own(jws);
     let parts: Vec<&str> = jws.split('.').collect();
     let (head, payload, signature) = (parts[0], parts[1], parts[2]);
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
@@ -176,14 +173,6 @@ fn what_was_tampered_with_is_refused() {
     ] {
         assert_eq!(verify(text), Err(VerificationError::Malformed), "{text}");
     }
-    assert_eq!(
-        set.verify(&kid, SigningAlgorithm::Rs256, &jws),
-        Err(VerificationError::UnknownKey)
-    );
-    assert_eq!(
-        set.verify("other", SigningAlgorithm::Es256, &jws),
-        Err(VerificationError::UnknownKey)
-    );
 }
 
 #[test]
@@ -331,16 +320,38 @@ fn a_key_that_names_the_algorithm_signs_before_the_order_of_the_list() {
     );
 }
 
+fn jwks(key: &Value) -> SecretString {
+    SecretString::from(json!({ "keys": [key] }).to_string())
+}
+
+fn arranged(key: &Value, stage: KeyStage) -> ArrangedKey {
+    ArrangedKey {
+        jwk: SecretString::from(key.to_string()),
+        stage,
+    }
+}
+
 #[actix::test]
-async fn replaced_keys_verify_until_the_last_token_they_signed_has_expired() {
+async fn a_key_is_published_signs_and_verifies_until_the_last_token_it_signed_has_expired() {
     let (shifted, clock) = clock();
     let instruments = instruments(&clock);
-    let jwks = |key: &Value| SecretString::from(json!({ "keys": [key] }).to_string());
-    let keys = Keys::start(&jwks(&generated(2)), GRACE, clock, &instruments).unwrap();
+    let (first, next) = (generated(2), new_key(Jwk::generate_ec_key(P_256).unwrap()));
+    let keys = Keys::start(&jwks(&first), clock.clone(), &instruments).unwrap();
+    let coming = vec![
+        arranged(&first, KeyStage::Signing),
+        arranged(&next, KeyStage::Coming),
+    ];
+    keys.arrange(coming).await.unwrap();
+    assert_eq!(published(&keys.current()).len(), 2, "before it signs");
     let old_token = keys.current().sign(SigningAlgorithm::Es256, b"old").unwrap();
+    assert_eq!(first["kid"], kid_of(&old_token).as_str());
 
-    let fresh = new_key(Jwk::generate_ec_key(P_256).unwrap());
-    keys.replace(jwks(&fresh)).await.unwrap();
+    let until = clock.now() + TimeDelta::hours(1);
+    let replaced = vec![
+        arranged(&next, KeyStage::Signing),
+        arranged(&first, KeyStage::Retiring { until }),
+    ];
+    keys.arrange(replaced).await.unwrap();
     let new_token = keys.current().sign(SigningAlgorithm::Es256, b"new").unwrap();
     assert_ne!(kid_of(&old_token), kid_of(&new_token));
     assert_eq!(keys.current().verify_own(&old_token).unwrap(), b"old");
@@ -368,33 +379,69 @@ async fn replaced_keys_verify_until_the_last_token_they_signed_has_expired() {
     assert!(keys.current().verify_own(&new_token).is_ok());
 }
 
+/// Nodes look at the calendar one after the other: what a sister signs with the next key is ours as well.
+#[actix::test]
+async fn what_a_key_that_is_coming_has_signed_elsewhere_is_ours() {
+    let clock = clock().1;
+    let (first, next) = (generated(2), new_key(Jwk::generate_ec_key(P_256).unwrap()));
+    let keys = Keys::start(&jwks(&first), clock.clone(), &instruments(&clock)).unwrap();
+    let token = set_of(std::slice::from_ref(&next))
+        .sign(SigningAlgorithm::Es256, b"sister")
+        .unwrap();
+    assert_eq!(
+        keys.current().verify_own(&token),
+        Err(VerificationError::UnknownKey)
+    );
+    let coming = vec![
+        arranged(&first, KeyStage::Signing),
+        arranged(&next, KeyStage::Coming),
+    ];
+    keys.arrange(coming).await.unwrap();
+    assert_eq!(keys.current().verify_own(&token).unwrap(), b"sister");
+    let own = keys.current().sign(SigningAlgorithm::Es256, b"own").unwrap();
+    assert_eq!(
+        first["kid"],
+        kid_of(&own).as_str(),
+        "it does not sign here before its time"
+    );
+}
+
 #[actix::test]
 async fn unusable_keys_replace_nothing() {
     let clock = clock().1;
-    let jwks = SecretString::from(json!({ "keys": [generated(2)] }).to_string());
-    let keys = Keys::start(&jwks, GRACE, clock.clone(), &instruments(&clock)).unwrap();
+    let key = generated(2);
+    let keys = Keys::start(&jwks(&key), clock.clone(), &instruments(&clock)).unwrap();
     let token = keys.current().sign(SigningAlgorithm::Es256, b"x").unwrap();
-    assert_eq!(
-        keys.replace(SecretString::from("{}")).await,
-        Err(ReplaceError::Keys(InvalidKeys::NotAKeySet))
+    let fresh = new_key(Jwk::generate_ec_key(P_256).unwrap());
+    let same_name = with(fresh, "kid", key["kid"].clone());
+    let until = clock.now() + TimeDelta::hours(1);
+    let (signing, retiring) = (KeyStage::Signing, KeyStage::Retiring { until });
+
+    let useless = keys.arrange(vec![arranged(&json!({}), signing)]).await;
+    assert!(
+        matches!(
+            useless,
+            Err(ArrangeError::Keys(InvalidKeys::Key { position: 0, .. }))
+        ),
+        "{useless:?}"
     );
-    let other = with(
-        new_key(Jwk::generate_ec_key(P_256).unwrap()),
-        "kid",
-        generated(2)["kid"].clone(),
-    );
-    let same_kid = SecretString::from(json!({ "keys": [other] }).to_string());
+    let twice = vec![arranged(&key, retiring), arranged(&same_name, signing)];
     assert!(matches!(
-        keys.replace(same_kid).await,
-        Err(ReplaceError::Keys(InvalidKeys::DuplicateKid(_)))
+        keys.arrange(twice).await,
+        Err(ArrangeError::Keys(InvalidKeys::DuplicateKid(_)))
     ));
+    for nobody in [
+        vec![],
+        vec![arranged(&key, retiring)],
+        vec![arranged(&key, KeyStage::Coming)],
+    ] {
+        assert_eq!(
+            keys.arrange(nobody).await,
+            Err(ArrangeError::Keys(InvalidKeys::NobodySigns))
+        );
+    }
     assert!(keys.current().verify_own(&token).is_ok());
-    keys.replace(jwks).await.unwrap();
-    assert_eq!(
-        published(&keys.current()).len(),
-        1,
-        "the same key does not retire"
-    );
+    assert_eq!(published(&keys.current()).len(), 1);
 }
 
 #[test]

@@ -98,11 +98,9 @@ impl OutboxStore for Table {
         Ok(claimed.collect())
     }
 
-    async fn delivered(&self, ids: &[i64], _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn delivered(&self, id: i64, _: DateTime<Utc>) -> Result<(), StoreError> {
         self.answer()?;
-        for id in ids {
-            self.rows.lock().unwrap().get_mut(id).unwrap().delivered = true;
-        }
+        self.rows.lock().unwrap().get_mut(&id).unwrap().delivered = true;
         Ok(())
     }
 

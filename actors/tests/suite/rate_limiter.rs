@@ -22,13 +22,12 @@ async fn the_hit_after_the_last_point_is_refused_until_the_window_ends() {
         &instruments(&clock),
         RateLimiterSettings::default(),
     );
-    for remaining in [2, 1, 0] {
+    for number in 1..=BUDGET.points {
         let verdict = limiter.hit("rate-limiter-password", "a@b.fr", BUDGET).await;
-        assert!(verdict.allowed);
-        assert_eq!(verdict.remaining, remaining);
+        assert!(verdict.allowed, "{number}");
     }
     let refused = limiter.hit("rate-limiter-password", "a@b.fr", BUDGET).await;
-    assert!(!refused.allowed && refused.remaining == 0);
+    assert!(!refused.allowed);
     assert!(refused.retry_after <= BUDGET.window && refused.retry_after > Duration::from_secs(290));
     assert!(
         limiter

@@ -23,10 +23,10 @@ struct Data {
     count: u32,
 }
 
-/// The table of signed-in sessions: key to user and reason of the end.
+/// The table of signed-in sessions: key to reason of the end.
 #[derive(Default)]
 struct Records {
-    rows: Mutex<BTreeMap<String, (i32, Option<&'static str>)>>,
+    rows: Mutex<BTreeMap<String, Option<&'static str>>>,
     seen: Mutex<Vec<Vec<Seen>>>,
     away: AtomicBool,
 }
@@ -36,12 +36,12 @@ struct Records {
 struct Away;
 
 impl Records {
-    fn sign_in(&self, key: &str, user: i32) {
-        self.rows.lock().unwrap().insert(key.to_owned(), (user, None));
+    fn sign_in(&self, key: &str) {
+        self.rows.lock().unwrap().insert(key.to_owned(), None);
     }
 
     fn reason(&self, key: &str) -> Option<&'static str> {
-        self.rows.lock().unwrap()[key].1
+        self.rows.lock().unwrap()[key]
     }
 
     fn answer(&self) -> Result<(), Away> {
@@ -55,47 +55,15 @@ impl Records {
 
 #[async_trait]
 impl SessionRecords for Records {
-    type UserId = i32;
-    type Record = String;
     type Reason = &'static str;
     type Error = Away;
 
-    async fn end(&self, keys: &[String], reason: &'static str, _: DateTime<Utc>) -> Result<(), Away> {
+    async fn end(&self, key: &str, reason: &'static str, _: DateTime<Utc>) -> Result<(), Away> {
         self.answer()?;
-        for key in keys {
-            if let Some(row) = self.rows.lock().unwrap().get_mut(key) {
-                row.1.get_or_insert(reason);
-            }
+        if let Some(row) = self.rows.lock().unwrap().get_mut(key) {
+            row.get_or_insert(reason);
         }
         Ok(())
-    }
-
-    async fn end_all_of_user(
-        &self,
-        user: i32,
-        except: Option<&str>,
-        reason: &'static str,
-        _: DateTime<Utc>,
-    ) -> Result<Vec<String>, Away> {
-        self.answer()?;
-        let mut ended = Vec::new();
-        for (key, row) in self.rows.lock().unwrap().iter_mut() {
-            if row.0 == user && row.1.is_none() && except != Some(key) {
-                row.1 = Some(reason);
-                ended.push(key.clone());
-            }
-        }
-        Ok(ended)
-    }
-
-    async fn alive_of_user(&self, user: i32, _: DateTime<Utc>) -> Result<Vec<String>, Away> {
-        self.answer()?;
-        let rows = self.rows.lock().unwrap();
-        Ok(rows
-            .iter()
-            .filter(|(_, row)| row.0 == user && row.1.is_none())
-            .map(|(key, _)| key.clone())
-            .collect())
     }
 
     async fn seen(&self, batch: &[Seen]) -> Result<(), Away> {
@@ -150,7 +118,7 @@ fn type_email(email: &'static str) -> impl FnMut(&mut Data) + Send + 'static {
 }
 
 #[actix::test]
-async fn a_session_is_created_changed_and_discarded() {
+async fn a_session_is_created_and_changed() {
     let world = World::new();
     let sessions = world.node();
     assert_eq!(sessions.load("k").await, None);
@@ -161,8 +129,6 @@ async fn a_session_is_created_changed_and_discarded() {
         count: 1,
     };
     assert_eq!(sessions.load("k").await, Some(expected));
-    sessions.discard("k").await.unwrap();
-    assert_eq!(sessions.load("k").await, None);
 }
 
 #[actix::test]
@@ -375,12 +341,13 @@ async fn the_store_is_right_when_another_node_changed_the_same_session_meanwhile
 }
 
 #[actix::test]
-async fn a_session_discarded_while_the_store_is_away_does_not_come_back() {
+async fn a_session_that_ended_while_the_store_is_away_does_not_come_back() {
     let world = World::new();
     let sessions = world.node();
+    world.records.sign_in("k");
     sessions.update("k", add_one).await.unwrap();
     world.store.set(Mode::Down);
-    sessions.discard("k").await.unwrap();
+    sessions.sign_out("k", "logout").await.unwrap();
     assert_eq!(sessions.load("k").await, None);
     world.store.set(Mode::Up);
     assert_eq!(sessions.load("k").await, None);
@@ -445,7 +412,7 @@ async fn sessions_survive_redis_being_killed_and_wiped() {
 async fn a_sign_out_is_acknowledged_after_its_record() {
     let world = World::new();
     let sessions = world.node();
-    world.records.sign_in("k", 7);
+    world.records.sign_in("k");
     sessions.update("k", add_one).await.unwrap();
 
     world.records.away.store(true, Ordering::SeqCst);
@@ -463,7 +430,7 @@ async fn a_sign_out_is_acknowledged_after_its_record() {
 async fn a_sign_out_works_while_the_store_is_away() {
     let world = World::new();
     let sessions = world.node();
-    world.records.sign_in("k", 7);
+    world.records.sign_in("k");
     world.store.set(Mode::Hanging);
     sessions.sign_out("k", "logout").await.unwrap();
     assert_eq!(world.records.reason("k"), Some("logout"));
@@ -473,39 +440,12 @@ async fn a_sign_out_works_while_the_store_is_away() {
 async fn a_sign_out_goes_on_when_its_caller_has_gone() {
     let world = World::new();
     let sessions = world.node();
-    world.records.sign_in("k", 7);
+    world.records.sign_in("k");
     {
         let mut abandoned = Box::pin(sessions.sign_out("k", "logout"));
         let _ = futures::poll!(&mut abandoned);
     }
     eventually_is("it is recorded", || world.records.reason("k") == Some("logout")).await;
-}
-
-#[actix::test]
-async fn signing_out_everywhere_spares_this_browser() {
-    let world = World::new();
-    let (node, other_node) = (world.node(), world.node());
-    for key in ["here", "phone", "office"] {
-        world.records.sign_in(key, 7);
-        node.update(key, add_one).await.unwrap();
-    }
-    world.records.sign_in("somebody else", 8);
-    assert_eq!(
-        node.where_signed_in(7).await.unwrap(),
-        ["here", "office", "phone"]
-    );
-    assert_eq!(
-        node.sign_out_everywhere(7, Some("here"), "elsewhere")
-            .await
-            .unwrap(),
-        2
-    );
-    assert_eq!(other_node.where_signed_in(7).await.unwrap(), ["here"]);
-    assert_eq!(other_node.load("phone").await, None);
-    assert!(other_node.load("here").await.is_some());
-    assert_eq!(world.records.reason("somebody else"), None);
-    world.records.away.store(true, Ordering::SeqCst);
-    assert!(node.sign_out_everywhere(8, None, "elsewhere").await.is_err());
 }
 
 #[actix::test]

@@ -142,11 +142,13 @@ fn stand(register: Arc<Register>, settings: SireneCacheSettings) -> Stand {
 }
 
 impl Stand {
+    /// What is told of a key, and whether it is old.
     async fn value(&self, key: &str) -> Result<(usize, bool), Unavailable> {
         let known = self.cache.look_up(key).await?;
+        let is_old = self.clock.now() - known.as_of >= FRESH;
         match known.finding {
-            Finding::Present(value) => Ok((*value, known.is_stale)),
-            Finding::Absent(_) => Ok((0, known.is_stale)),
+            Finding::Present(value) => Ok((*value, is_old)),
+            Finding::Absent(_) => Ok((0, is_old)),
         }
     }
 
@@ -345,14 +347,13 @@ async fn a_caller_who_saw_the_shelf_saves_a_look_at_it() {
     let stand = stand(Register::open(), SireneCacheSettings::default());
     let known = stand.cache.look_up_beyond("a", None).await.unwrap();
     assert_eq!(known.finding, Finding::Present(Arc::new(1)));
-    let shelved = Shelved {
-        value: Arc::new(9),
-        as_of: stand.clock.now() - FRESH * 2,
-    };
+    let as_of = stand.clock.now() - FRESH * 2;
+    let value = Arc::new(9);
+    let shelved = Shelved { value, as_of };
     let known = stand.cache.look_up_beyond("b", Some(shelved)).await.unwrap();
     assert_eq!(
-        (known.finding, known.is_stale),
-        (Finding::Present(Arc::new(9)), true)
+        (known.finding, known.as_of),
+        (Finding::Present(Arc::new(9)), as_of)
     );
     assert_eq!(stand.table.loads.load(Ordering::SeqCst), 0);
 }

@@ -68,7 +68,6 @@ async fn every_promise(store: Arc<dyn StateStore>, time: &Time) {
     sets_live_as_long_as_their_longest_member(&*store, time).await;
     a_swap_needs_the_expected_value(&*store, time).await;
     racing_swaps_lose_nothing(&store).await;
-    touching_moves_the_expiry(&*store, time).await;
     a_counter_counts_in_a_fixed_window(&*store, time).await;
     racing_increments_are_all_counted(&store).await;
 }
@@ -268,17 +267,6 @@ async fn racing_swaps_lose_nothing(store: &Arc<dyn StateStore>) {
         adder.unwrap();
     }
     assert_eq!(text(&**store, "sum").await.as_deref(), Some("50"));
-}
-
-async fn touching_moves_the_expiry(store: &dyn StateStore, time: &Time) {
-    assert!(!store.touch("touched", LONG).await.unwrap());
-    store.write(&[], vec![put("touched", "x", SHORT)]).await.unwrap();
-    assert!(store.touch("touched", LONG).await.unwrap());
-    time.pass(SHORT * 2).await;
-    assert_eq!(text(store, "touched").await.as_deref(), Some("x"));
-    assert!(store.touch("touched", SHORT).await.unwrap());
-    time.pass(SHORT * 2).await;
-    assert_eq!(text(store, "touched").await, None);
 }
 
 async fn a_counter_counts_in_a_fixed_window(store: &dyn StateStore, time: &Time) {

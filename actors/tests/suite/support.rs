@@ -175,6 +175,10 @@ impl FallibleStore {
 
 #[async_trait]
 impl StateStore for FallibleStore {
+    fn for_this_runtime(self: Arc<Self>) -> Arc<dyn StateStore> {
+        self
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StateError> {
         self.answer().await?.get(key).await
     }
@@ -195,10 +199,6 @@ impl StateStore for FallibleStore {
         ttl: Duration,
     ) -> Result<bool, StateError> {
         self.answer().await?.swap(key, expected, new, ttl).await
-    }
-
-    async fn touch(&self, key: &str, ttl: Duration) -> Result<bool, StateError> {
-        self.answer().await?.touch(key, ttl).await
     }
 
     async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {

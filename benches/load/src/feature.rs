@@ -181,6 +181,7 @@ impl ClientKey {
         for (name, value) in parameters {
             claims[*name] = Value::from(*value);
         }
+        claims["iss"] = claims["client_id"].clone();
         let mut header = JwsHeader::new();
         header.set_token_type("oauth-authz-req+jwt");
         self.sign(&header, &claims)

@@ -161,6 +161,7 @@ fn each_remark_of_production() {
         ),
         ("SESSION_MAX_AGE_IN_SECONDS", "0"),
         ("SESSION_ABSOLUTE_MAX_AGE_IN_SECONDS", "60"),
+        ("TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER", "X-Client-Verified"),
         ("NODE_ENV", "development"),
     ] {
         let mut variables = CAREFUL.to_vec();
@@ -192,6 +193,23 @@ fn an_operator_token_makes_an_open_listener_acceptable() {
 fn secure_cookies_over_plain_http_are_remarked_upon_anywhere() {
     let config = read(&[("FEATURE_USE_SECURE_COOKIES", "True")]).expect("valid");
     assert_eq!(warned(&config), ["FEATURE_USE_SECURE_COOKIES"]);
+}
+
+#[test]
+fn keys_that_cannot_sign_for_ordinary_relying_parties_are_remarked_upon_anywhere() {
+    for (keys, is_fine) in [
+        (r#"{"kty":"EC"},{"kty":"RSA"}"#, true),
+        (r#"{"kty":"RSA","use":"sig","alg":"RS256"}"#, true),
+        (r#"{"kty":"EC"}"#, false),
+        (r#"{"kty":"RSA","use":"enc"}"#, false),
+        (r#"{"kty":"RSA","alg":"PS256"}"#, false),
+        (r#"{"kty":"RSA","use":"enc"},{"kty":"RSA","alg":"PS256"}"#, false),
+    ] {
+        let jwks = format!(r#"{{"keys":[{keys}]}}"#);
+        let config = read(&[("JWKS", &jwks)]).expect("valid");
+        assert_eq!(warned(&config).is_empty(), is_fine, "{keys}");
+        assert!(is_fine || warned(&config) == ["JWKS"], "{keys}");
+    }
 }
 
 const VIOLATIONS: &[(&str, &str, &str)] = &[

@@ -13,7 +13,7 @@ mod tests;
 pub use headcount::{HEADCOUNTS, headcount_label};
 pub use info::OrganizationInfo;
 pub use labels::display_name;
-pub use profile::{OrganizationProfile, TypeLabel};
+pub use profile::{ContactDirectory, OrganizationProfile, TypeLabel};
 pub use record::{
     ActivitePrincipale, Adresse, EstablishmentRecord, FormeJuridique, PersonneMorale, PersonnePhysique,
     TrancheEffectif, UniteLegale,

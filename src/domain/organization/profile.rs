@@ -147,6 +147,15 @@ impl TypeLabel {
     }
 }
 
+/// A directory that names official contacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactDirectory {
+    /// Town halls, by commune.
+    ServicePublic,
+    /// Schools, by SIRET.
+    EducationNationale,
+}
+
 impl OrganizationProfile<'_> {
     /// Fewer than 50 people, or nobody knows.
     #[must_use]
@@ -197,6 +206,18 @@ impl OrganizationProfile<'_> {
             self.has_activity(SECONDARY_EDUCATION) && self.has_legal_category(PUBLIC_SECONDARY_SCHOOLS);
         let is_primary_school = self.has_activity(PRIMARY_EDUCATION) && self.has_legal_category(TOWNS);
         is_secondary_school || is_primary_school
+    }
+
+    /// The directory that names its official contacts, of which only towns and schools have any.
+    #[must_use]
+    pub fn contact_directory(&self) -> Option<ContactDirectory> {
+        if self.is_etablissement_scolaire() {
+            Some(ContactDirectory::EducationNationale)
+        } else if self.is_commune() {
+            Some(ContactDirectory::ServicePublic)
+        } else {
+            None
+        }
     }
 
     /// Collects or treats waste.

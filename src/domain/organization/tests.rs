@@ -158,6 +158,27 @@ fn establishments_are_mapped_and_classified() {
     }
 }
 
+/// Schools are written to at their own address, whichever town they belong to.
+#[test]
+fn towns_and_schools_have_official_contacts() {
+    for (category, activity, expected) in [
+        ("7210", "84.11Z", Some(ContactDirectory::ServicePublic)),
+        ("7312", "84.11Z", Some(ContactDirectory::ServicePublic)),
+        ("7210", "85.20Z", Some(ContactDirectory::EducationNationale)),
+        ("7331", "85.31Z", Some(ContactDirectory::EducationNationale)),
+        ("7331", "84.11Z", None),
+        ("7346", "84.11Z", None),
+        ("9220", "85.20Z", None),
+    ] {
+        let profile = OrganizationProfile {
+            categorie_juridique: Some(category),
+            activite_principale: Some(activity),
+            ..OrganizationProfile::default()
+        };
+        assert_eq!(profile.contact_directory(), expected, "{category} {activity}");
+    }
+}
+
 #[test]
 fn payloads_become_columns_and_addresses() {
     for case in PAYLOADS.cases() {

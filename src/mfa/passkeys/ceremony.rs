@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use webauthn_rs_core::proto::CollectedClientData;
 
 use super::UNWRITABLE;
+use super::relying_party::Verification;
 use crate::domain::UserId;
 use crate::mfa::MfaError;
 
@@ -34,6 +35,14 @@ impl Purpose {
             Self::FirstFactor => "first-factor",
             Self::Discoverable => "discoverable",
             Self::SecondFactor => "second-factor",
+        }
+    }
+
+    /// Whether the person is verified: where the passkey is all that is shown.
+    pub(super) const fn verification(self) -> Verification {
+        match self {
+            Self::FirstFactor | Self::Discoverable => Verification::Required,
+            Self::Registration | Self::SecondFactor => Verification::NotNeeded,
         }
     }
 }
@@ -123,6 +132,18 @@ mod tests {
         })
         .to_string()
         .into_bytes()
+    }
+
+    #[test]
+    fn who_shows_nothing_but_a_passkey_is_verified() {
+        for (purpose, expected) in [
+            (Purpose::FirstFactor, Verification::Required),
+            (Purpose::Discoverable, Verification::Required),
+            (Purpose::SecondFactor, Verification::NotNeeded),
+            (Purpose::Registration, Verification::NotNeeded),
+        ] {
+            assert_eq!(purpose.verification(), expected, "{purpose:?}");
+        }
     }
 
     #[tokio::test]

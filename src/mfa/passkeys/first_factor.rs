@@ -4,10 +4,10 @@ use webauthn_rs_core::proto::PublicKeyCredentialDescriptor;
 
 use super::CeremonyOptions;
 use super::ceremony::{Binding, Purpose, SessionKey};
-use super::relying_party::{Verification, describe, descriptor};
+use super::relying_party::{describe, descriptor};
 use super::verdict::Verdict;
 use crate::db;
-use crate::domain::{Device, Email, ProvenPasskey, UserId};
+use crate::domain::{Device, Email, ProvenPasskey};
 use crate::mfa::{Mfa, MfaError};
 
 /// The end of an attempt to sign in with a passkey.
@@ -77,9 +77,7 @@ impl Mfa {
         };
         let purpose = Purpose::FirstFactor;
         let binding = Binding { session, purpose };
-        let verdict = self
-            .judge(binding, Some(facts.id), answer, Verification::Required, device)
-            .await?;
+        let verdict = self.judge(binding, Some(facts.id), answer, device).await?;
         Ok(verdict.into())
     }
 
@@ -105,25 +103,8 @@ impl Mfa {
     ) -> Result<FirstFactorOutcome, MfaError> {
         let purpose = Purpose::Discoverable;
         let binding = Binding { session, purpose };
-        let verdict = self
-            .judge(binding, None, answer, Verification::Required, device)
-            .await?;
+        let verdict = self.judge(binding, None, answer, device).await?;
         Ok(verdict.into())
-    }
-
-    async fn ask_for_passkey(
-        &self,
-        allowed: &[PublicKeyCredentialDescriptor],
-        user: Option<UserId>,
-        binding: Binding<'_>,
-    ) -> Result<CeremonyOptions, MfaError> {
-        let relying_party = &self.services.passkeys.relying_party;
-        let challenged = relying_party.challenge_assertion(allowed, Verification::Required)?;
-        let store = self.services.state.as_ref();
-        binding
-            .keep(store, &challenged.challenge, user, challenged.state)
-            .await?;
-        Ok(challenged.options)
     }
 
     fn decoys(&self, email: &Email) -> Vec<PublicKeyCredentialDescriptor> {

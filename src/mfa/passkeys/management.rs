@@ -58,9 +58,10 @@ impl Mfa {
         self.after_removal(&transaction, actor, Amr::Pop, remains, now)
             .await?;
         db::events::record(&transaction, &actor.event(SecurityEvent::PasskeyRemoved), now).await?;
+        let (given_name, family_name) = holder.user.names();
         let message = DeleteAccessKey {
-            given_name: holder.user.given_name.unwrap_or_default(),
-            family_name: holder.user.family_name.unwrap_or_default(),
+            given_name,
+            family_name,
         };
         self.post(&transaction, &holder.user.email, &message, now).await?;
         transaction.commit().await?;

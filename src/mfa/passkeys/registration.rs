@@ -9,7 +9,7 @@ use super::ceremony::{Binding, Purpose, SessionKey};
 use crate::db;
 use crate::db::authenticators::NewAuthenticator;
 use crate::db::second_factors::Holder;
-use crate::domain::{Amr, SecurityEvent, UserId};
+use crate::domain::{Amr, SecurityEvent, SessionNames, UserId};
 use crate::mail::messages::AddAccessKey;
 use crate::mfa::second_factor::Proof;
 use crate::mfa::{Actor, Mfa, MfaError};
@@ -56,17 +56,18 @@ impl Mfa {
         Ok(challenged.options)
     }
 
-    /// Adds the passkey that `answer` (the browser's JSON) brings, as a factor that was shown in the session of `actor`; the owner is
-    /// told by e-mail.
+    /// Adds the passkey that `answer` (the browser's JSON) brings, as a factor that was shown in the session of `actor`, which gets the
+    /// next of `names`; the owner is told by e-mail.
     ///
     /// # Errors
     /// When the database or the shared state does not answer: nothing is added.
     pub async fn register_passkey(
         &self,
         actor: Actor<'_>,
+        names: &SessionNames,
         answer: &str,
     ) -> Result<RegistrationOutcome, MfaError> {
-        let Some(session) = &actor.names.former_digest else {
+        let Some(session) = &names.former_digest else {
             return Ok(RegistrationOutcome::NotAllowed);
         };
         let Ok(registration) = serde_json::from_str::<RegisterPublicKeyCredential>(answer) else {
@@ -88,7 +89,10 @@ impl Mfa {
         }
         let relying_party = &self.services.passkeys.relying_party;
         match relying_party.verify_registration(&registration, &state) {
-            Ok(made) => self.add_passkey(actor, &made, &transports_of(answer)).await,
+            Ok(made) => {
+                self.add_passkey(actor, names, &made, &transports_of(answer))
+                    .await
+            }
             Err(refusal) => {
                 tracing::info!(user = actor.user.0, ?refusal, "a new passkey was refused");
                 Ok(RegistrationOutcome::Invalid)
@@ -99,6 +103,7 @@ impl Mfa {
     async fn add_passkey(
         &self,
         actor: Actor<'_>,
+        names: &SessionNames,
         made: &MadePasskey,
         transports: &[String],
     ) -> Result<RegistrationOutcome, MfaError> {
@@ -106,7 +111,9 @@ impl Mfa {
         let name = self.services.passkeys.names.of(made.aaguid, now);
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;
-        let Some(Holder { user, .. }) = self.lock_for_enrolment(&transaction, actor, now).await? else {
+        let session = names.former_digest.as_ref();
+        let Some(Holder { user, .. }) = self.lock_for_enrolment(&transaction, actor, session, now).await?
+        else {
             return Ok(RegistrationOutcome::NotAllowed);
         };
         let passkey = NewAuthenticator {
@@ -125,14 +132,22 @@ impl Mfa {
         }
         let proof = Proof::Enrolled(SecurityEvent::PasskeyAdded);
         let recorded = self
-            .record_factor(&transaction, actor, methods(made.user_verified), proof, now)
+            .record_factor(
+                &transaction,
+                actor,
+                names,
+                methods(made.user_verified),
+                proof,
+                now,
+            )
             .await?;
         if recorded.is_none() {
             return Ok(RegistrationOutcome::NotAllowed);
         }
+        let (given_name, family_name) = user.names();
         let message = AddAccessKey {
-            given_name: user.given_name.unwrap_or_default(),
-            family_name: user.family_name.unwrap_or_default(),
+            given_name,
+            family_name,
         };
         self.post(&transaction, &user.email, &message, now).await?;
         transaction.commit().await?;

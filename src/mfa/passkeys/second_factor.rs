@@ -3,10 +3,10 @@
 use super::CeremonyOptions;
 use super::ceremony::{Binding, Purpose, SessionKey};
 use super::registration::methods;
-use super::relying_party::{Verification, descriptor};
+use super::relying_party::descriptor;
 use super::verdict::Verdict;
 use crate::db;
-use crate::domain::UserId;
+use crate::domain::{SessionNames, UserId};
 use crate::mfa::second_factor::Proof;
 use crate::mfa::{Actor, Mfa, MfaError};
 
@@ -35,44 +35,30 @@ impl Mfa {
             db::authenticators::keys_of_user(&client, user).await?
         };
         let allowed: Vec<_> = known.iter().filter_map(descriptor).collect();
-        let relying_party = &self.services.passkeys.relying_party;
-        let challenged = relying_party.challenge_assertion(&allowed, Verification::NotNeeded)?;
-        let binding = Binding {
-            session,
-            purpose: Purpose::SecondFactor,
-        };
-        let store = self.services.state.as_ref();
-        binding
-            .keep(store, &challenged.challenge, Some(user), challenged.state)
-            .await?;
-        Ok(challenged.options)
+        let purpose = Purpose::SecondFactor;
+        self.ask_for_passkey(&allowed, Some(user), Binding { session, purpose })
+            .await
     }
 
-    /// Takes `answer` (the browser's JSON) as a second factor in the session of `actor`.
+    /// Takes `answer` (the browser's JSON) as a second factor in the session of `actor`, which gets the next of `names`.
     ///
     /// # Errors
     /// When the database or the shared state does not answer.
     pub async fn use_passkey_as_second_factor(
         &self,
         actor: Actor<'_>,
+        names: &SessionNames,
         answer: &str,
     ) -> Result<SecondFactorOutcome, MfaError> {
-        let Some(session) = &actor.names.former_digest else {
+        let Some(session) = &names.former_digest else {
             return Ok(SecondFactorOutcome::Unknown);
         };
         let binding = Binding {
             session,
             purpose: Purpose::SecondFactor,
         };
-        let verdict = self
-            .judge(
-                binding,
-                Some(actor.user),
-                answer,
-                Verification::NotNeeded,
-                actor.device,
-            )
-            .await?;
+        let user = Some(actor.user);
+        let verdict = self.judge(binding, user, answer, actor.device).await?;
         let passkey = match verdict {
             Verdict::Proven(passkey) => passkey,
             Verdict::Unknown => return Ok(SecondFactorOutcome::Unknown),
@@ -88,6 +74,7 @@ impl Mfa {
             .record_factor(
                 &transaction,
                 actor,
+                names,
                 methods(passkey.user_verified),
                 Proof::Used,
                 now,

@@ -1,14 +1,15 @@
-//! What an answer to a challenge comes to, before anything is recorded.
+//! Asking for a passkey, and what the answer comes to, before anything is recorded. Whether the person is to be verified follows, in both,
+//! from what the passkey is asked for.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use identite_actors::state::Write;
-use webauthn_rs_core::proto::{AuthenticationState, PublicKeyCredential};
+use webauthn_rs_core::proto::{AuthenticationState, PublicKeyCredential, PublicKeyCredentialDescriptor};
 
-use super::Refusal;
 use super::ceremony::Binding;
-use super::relying_party::{Verification, user_of_handle};
+use super::relying_party::user_of_handle;
+use super::{CeremonyOptions, Refusal};
 use crate::db;
 use crate::db::users::User;
 use crate::domain::{CredentialId, Device, ProvenPasskey, SecurityEvent, UserId};
@@ -27,6 +28,22 @@ pub(super) enum Verdict {
 }
 
 impl Mfa {
+    /// Options to show one of the passkeys `allowed`, of `user` where it is known whose they are.
+    pub(super) async fn ask_for_passkey(
+        &self,
+        allowed: &[PublicKeyCredentialDescriptor],
+        user: Option<UserId>,
+        binding: Binding<'_>,
+    ) -> Result<CeremonyOptions, MfaError> {
+        let relying_party = &self.services.passkeys.relying_party;
+        let challenged = relying_party.challenge_assertion(allowed, binding.purpose.verification())?;
+        let store = self.services.state.as_ref();
+        binding
+            .keep(store, &challenged.challenge, user, challenged.state)
+            .await?;
+        Ok(challenged.options)
+    }
+
     /// What `answer` proves: that a passkey of `user` is at hand, or of whomever it names when `user` is `None`. Its challenge is used
     /// up; nothing else is recorded, except that the counter went backwards.
     pub(super) async fn judge(
@@ -34,7 +51,6 @@ impl Mfa {
         binding: Binding<'_>,
         user: Option<UserId>,
         answer: &str,
-        verification: Verification,
         device: &Device,
     ) -> Result<Verdict, MfaError> {
         let Ok(answer) = serde_json::from_str::<PublicKeyCredential>(answer) else {
@@ -70,6 +86,7 @@ impl Mfa {
             return Ok(Verdict::Unknown);
         };
         let relying_party = &self.services.passkeys.relying_party;
+        let verification = binding.purpose.verification();
         match relying_party.verify_assertion(&answer, &state, &passkey, verification) {
             Ok(proof) => Ok(Verdict::Proven(ProvenPasskey {
                 user: owner,
@@ -113,7 +130,7 @@ impl Mfa {
         let event = device.event(owner, SecurityEvent::PasskeyRefused);
         db::events::record(&transaction, &event, now).await?;
         if let (true, Some(user)) = (is_news, db::users::find_by_id(&transaction, owner).await?) {
-            self.tell_of_copy(&transaction, user, now).await?;
+            self.tell_of_copy(&transaction, &user, now).await?;
         }
         transaction.commit().await?;
         self.services.outbox.poke();
@@ -123,12 +140,13 @@ impl Mfa {
     async fn tell_of_copy(
         &self,
         transaction: &db::Transaction<'_>,
-        user: User,
+        user: &User,
         now: DateTime<Utc>,
     ) -> Result<(), MfaError> {
+        let (given_name, family_name) = user.names();
         let message = PasskeyRefused {
-            given_name: user.given_name.unwrap_or_default(),
-            family_name: user.family_name.unwrap_or_default(),
+            given_name,
+            family_name,
         };
         self.post(transaction, &user.email, &message, now).await
     }

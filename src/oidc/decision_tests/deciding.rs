@@ -254,6 +254,33 @@ fn the_wrong_person_is_refused_after_having_signed_in() {
     );
 }
 
+/// The secret that subjects are made with does not wait in the store; what a former version stored with it is read.
+#[test]
+fn a_stored_request_holds_no_key_and_means_the_same_person() {
+    use super::super::subject::{PairwiseKey, SubjectType};
+    let names = SubjectType::Pairwise(PairwiseKey::new("the key".to_owned()));
+    let mut client = standard_client();
+    client.settings.subject_type = names.clone();
+    let hint = format!("{}@standard_client_id", names.subject(UserId(1)));
+    let raw = [
+        ("client_id", "standard_client_id"),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("id_token_hint", hint.as_str()),
+    ];
+    let request = read_raw(&raw, ClientLookup::Known(&client)).unwrap();
+    assert!(request.names_somebody());
+
+    let mut stored = serde_json::to_value(&request).unwrap();
+    let text = stored.to_string();
+    assert!(!text.contains("the key") && !text.contains("pairwise"), "{text}");
+    let read = |stored: &Value| -> AuthorizationRequest { serde_json::from_value(stored.clone()).unwrap() };
+    assert_eq!(read(&stored).of_client(&client), request);
+    stored["subject_type"] = json!({"pairwise": "the key"});
+    assert_eq!(read(&stored).of_client(&client), request);
+    assert_eq!(login_reasons(&request, Some(&signed_in(60)), now()), []);
+}
+
 #[test]
 fn every_custom_prompt_is_honoured_once() {
     let both = [("prompt", "update_userinfo select_organization")];

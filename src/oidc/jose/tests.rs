@@ -193,6 +193,16 @@ fn what_is_sealed_is_opened_by_its_owner() {
         assert_eq!(opened, b"a.b.c");
         assert_eq!(header.content_type(), Some("JWT"));
     }
+    let claims: Map<String, Value> = [("sub".to_owned(), json!("1"))].into_iter().collect();
+    let encryption = Encryption {
+        key: KeyEncryption::EcdhEs,
+        content: "A256GCM",
+    };
+    let sealed = keys.seal_claims(&claims, encryption).unwrap();
+    let decrypter = ECDH_ES.decrypter_from_jwk(&key).unwrap();
+    let (opened, header) = josekit::jwe::deserialize_compact(&sealed, &decrypter).unwrap();
+    assert_eq!(opened, br#"{"sub":"1"}"#);
+    assert_eq!(header.content_type(), None, "what is inside is no JWT");
     for algorithm in KeyEncryption::ALL {
         let encryption = Encryption {
             key: algorithm,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use identite_actors::sirene_cache::{Finding, SireneCache};
 
+use crate::domain::organization::ContactDirectory;
 use crate::domain::{Email, Siret};
 
 /// Why the directory of schools has no address to write to.
@@ -54,12 +55,27 @@ impl OfficialContacts {
         }
     }
 
-    /// The addresses of the town halls of the commune with the INSEE code `code_officiel_geographique`, at least one, in the
-    /// directory's order.
+    /// The official contacts that `directory` names for the establishment with this SIRET, in the commune with this INSEE code: at least
+    /// one, in the directory's order.
     ///
     /// # Errors
     /// When there is none, or nobody can tell now.
-    pub async fn town_halls(&self, code_officiel_geographique: &str) -> Result<Vec<Email>, ContactError> {
+    pub async fn ask(
+        &self,
+        directory: ContactDirectory,
+        siret: &str,
+        code_officiel_geographique: &str,
+    ) -> Result<Vec<Email>, ContactError> {
+        match directory {
+            ContactDirectory::ServicePublic => self.town_halls(code_officiel_geographique).await,
+            ContactDirectory::EducationNationale => {
+                let siret: Siret = siret.parse().map_err(|_| ContactError::NotFound)?;
+                Ok(vec![self.school(&siret).await?])
+            }
+        }
+    }
+
+    async fn town_halls(&self, code_officiel_geographique: &str) -> Result<Vec<Email>, ContactError> {
         if code_officiel_geographique.is_empty() {
             return Err(ContactError::NotFound);
         }
@@ -75,11 +91,7 @@ impl OfficialContacts {
         }
     }
 
-    /// The address of the school with this SIRET.
-    ///
-    /// # Errors
-    /// When there is none, or nobody can tell now.
-    pub async fn school(&self, siret: &Siret) -> Result<Email, ContactError> {
+    async fn school(&self, siret: &Siret) -> Result<Email, ContactError> {
         let known = self
             .schools
             .look_up(siret.as_str())

@@ -5,7 +5,7 @@
 //! caller asks and decides again.
 
 use crate::domain::email_domain::{self, FreeMailRules};
-use crate::domain::organization::OrganizationProfile;
+use crate::domain::organization::{ContactDirectory, OrganizationProfile};
 use crate::domain::{Email, EmailDomainType, LinkVerificationType, ModerationId, Siret};
 
 /// Somebody who wants to act for an organization, and what is known of both.
@@ -62,7 +62,7 @@ pub enum Outcome {
     /// A register must name the person as an executive first.
     CertifyDirigeant,
     /// Ask this directory for [`Contacts`], then decide again.
-    Ask(Directory),
+    Ask(ContactDirectory),
     Link(NewLink),
     /// Somebody has to decide.
     Moderate,
@@ -83,15 +83,6 @@ pub enum Refusal {
     RestrictedToPublicServiceEmails,
     /// Perhaps a professional address was forgotten.
     MustConfirm,
-}
-
-/// A directory of official contacts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Directory {
-    /// Town halls, by commune.
-    ServicePublic,
-    /// Schools, by SIRET.
-    EducationNationale,
 }
 
 /// How the person comes to act for the organization.
@@ -122,7 +113,6 @@ fn first_that_holds(candidacy: &Candidacy<'_>, contact_domains: &mut Vec<String>
     let domain = candidacy.email.domain();
     let is_free = candidacy.free_mail.is_free_for_joining(candidacy.email.as_str());
     let is_small_etablissement_public = organization.is_small_etablissement_public();
-    let is_school = organization.is_etablissement_scolaire();
     let has_domain_type = |kind| candidacy.domain_types.contains(&kind);
 
     // 1
@@ -185,26 +175,17 @@ fn first_that_holds(candidacy: &Candidacy<'_>, contact_domains: &mut Vec<String>
     {
         return Outcome::Refused(Refusal::MustConfirm);
     }
-    // 14
-    if organization.is_commune() && !is_school {
-        match candidacy.contacts {
-            Contacts::NotAsked => return Outcome::Ask(Directory::ServicePublic),
-            Contacts::Known(contacts) => {
-                if let Some(link) = by_town_hall(candidacy, contacts, is_free, contact_domains) {
-                    return link;
-                }
-            }
-        }
-    }
-    // 15
-    if is_school {
-        match candidacy.contacts {
-            Contacts::NotAsked => return Outcome::Ask(Directory::EducationNationale),
-            Contacts::Known(contacts) => {
-                if let Some(link) = by_school(candidacy.email, contacts) {
-                    return link;
-                }
-            }
+    // 14 for a town, 15 for a school
+    if let Some(directory) = organization.contact_directory() {
+        let Contacts::Known(contacts) = candidacy.contacts else {
+            return Outcome::Ask(directory);
+        };
+        let link = match directory {
+            ContactDirectory::ServicePublic => by_town_hall(candidacy, contacts, is_free, contact_domains),
+            ContactDirectory::EducationNationale => by_school(candidacy.email, contacts),
+        };
+        if let Some(link) = link {
+            return link;
         }
     }
     // 16: where several types are approved, one that makes nobody external counts

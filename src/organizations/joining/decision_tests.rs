@@ -58,13 +58,13 @@ fn profile(columns: &Columns) -> OrganizationProfile<'_> {
 }
 
 /// The answers of the two directories in a case: `None` is a failure.
-fn contacts(case: &Value, directory: Directory) -> Contacts {
+fn contacts(case: &Value, directory: ContactDirectory) -> Contacts {
     let addresses: Vec<&str> = match directory {
-        Directory::ServicePublic => case["service_public_contacts"]
+        ContactDirectory::ServicePublic => case["service_public_contacts"]
             .as_array()
             .map(|list| list.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default(),
-        Directory::EducationNationale => text(case, "education_contact").into_iter().collect(),
+        ContactDirectory::EducationNationale => text(case, "education_contact").into_iter().collect(),
     };
     Contacts::Known(
         addresses

@@ -11,6 +11,7 @@ use crate::db;
 use crate::db::memberships::{JoiningFacts, NewMembership};
 use crate::db::moderations::{NON_VERIFIED_DOMAIN, NewModeration};
 use crate::domain::email_domain::is_listed_as_free;
+use crate::domain::organization::ContactDirectory;
 use crate::domain::{Email, EmailDomainType, OrganizationId, Siret, UserId};
 
 /// Somebody who wants to act for an organization.
@@ -106,21 +107,11 @@ impl Organizations {
     }
 
     /// The official contacts of an organization; a directory that does not answer names none.
-    async fn contacts_of(&self, directory: decision::Directory, establishment: &Establishment) -> Vec<Email> {
+    async fn contacts_of(&self, directory: ContactDirectory, establishment: &Establishment) -> Vec<Email> {
+        let info = &establishment.info;
+        let commune = &info.code_officiel_geographique;
         let contacts = &self.services.contacts;
-        let found = match directory {
-            decision::Directory::ServicePublic => {
-                let commune = &establishment.info.code_officiel_geographique;
-                contacts.town_halls(commune).await
-            }
-            decision::Directory::EducationNationale => {
-                let siret: Result<Siret, _> = establishment.info.siret.parse();
-                match siret {
-                    Ok(siret) => contacts.school(&siret).await.map(|contact| vec![contact]),
-                    Err(_) => Err(ContactError::NotFound),
-                }
-            }
-        };
+        let found = contacts.ask(directory, &info.siret, commune).await;
         found.unwrap_or_else(|error| {
             match error {
                 ContactError::Unavailable => {

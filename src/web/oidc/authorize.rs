@@ -1,7 +1,7 @@
 //! The authorization endpoint and its resumption.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{LOCATION, SET_COOKIE};
+use actix_web::http::header::{LOCATION, ORIGIN, SET_COOKIE};
 use actix_web::web::{Data, Path};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 
@@ -49,14 +49,25 @@ pub(super) async fn get(
     answer(&app, &browser, &request, fields.into_pairs()).await
 }
 
-/// `POST /oauth/authorize`: the same parameters in a form.
+/// `POST /oauth/authorize`: the same parameters in a form. Without a session it may come from a page of another site, from which browsers
+/// withhold the cookie: a GET brings it.
 pub(super) async fn post(
     app: Data<App>,
     browser: Browser,
     request: HttpRequest,
     posted: PostedFields,
 ) -> Result<HttpResponse, PageError> {
-    answer(&app, &browser, &request, posted.into_pairs()).await
+    let parameters = posted.into_pairs();
+    // Browsers say where a form comes from (`Origin`); other programs have no cookie to withhold.
+    let may_lack_its_session = request.headers().contains_key(ORIGIN) && browser.session_digest().is_none();
+    if !may_lack_its_session {
+        return answer(&app, &browser, &request, parameters).await;
+    }
+    let client = match Oidc::wanted_client_id(&parameters) {
+        Some(client_id) => browser.journey_of_person_and_client(client_id).await?.1,
+        None => None,
+    };
+    written(&app, app.oidc.keep_posted(parameters, client).await)
 }
 
 async fn answer(
@@ -79,18 +90,25 @@ async fn answer(
     written(app, answer)
 }
 
-/// `GET /oauth/authorize/{uid}`
+/// `GET /oauth/authorize/{uid}`: an interaction of this browser, or a request that it posted without its session.
 pub(super) async fn resume(
     app: Data<App>,
     browser: Browser,
     request: HttpRequest,
     uid: Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    if !is_bound(&app, &request, RESUME_COOKIE, &uid) {
-        let error = ProtocolError::invalid_request("this request has expired or was already answered");
-        return Err(PageError::provider(StatusCode::BAD_REQUEST, &error));
-    }
     let authentication = authentication_of(&browser).await?;
+    if !is_bound(&app, &request, RESUME_COOKIE, &uid) {
+        let posted = app
+            .oidc
+            .answer_posted(&uid, authentication.as_ref(), &visitor(&request))
+            .await;
+        let Some(answer) = posted else {
+            let error = ProtocolError::invalid_request("this request has expired or was already answered");
+            return Err(PageError::provider(StatusCode::BAD_REQUEST, &error));
+        };
+        return written(&app, answer);
+    }
     let answer = app
         .oidc
         .resume(&uid, authentication.as_ref(), &visitor(&request))
@@ -126,6 +144,9 @@ fn written(app: &App, answer: AuthorizationAnswer) -> Result<HttpResponse, PageE
             }
             Ok(response.finish())
         }
+        AuthorizationAnswer::Posted { name } => Ok(HttpResponse::SeeOther()
+            .insert_header((LOCATION, format!("/oauth/authorize/{name}")))
+            .finish()),
         AuthorizationAnswer::FormPost {
             status,
             action,

@@ -7,6 +7,8 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use super::endpoints::DPOP;
+
 const PREFLIGHT_LIFE_IN_SECONDS: &str = "3600";
 
 /// The request's `Origin`, if a browser script asks.
@@ -22,10 +24,15 @@ pub(super) fn allow(request: &HttpRequest, response: &mut HttpResponseBuilder) {
     response.insert_header((VARY, "Origin"));
 }
 
-/// … and its challenge.
+/// … and its challenge, and where a proof of possession was sent the nonce for the next one (RFC 9449 §8).
 pub(super) fn allow_with_challenge(request: &HttpRequest, response: &mut HttpResponseBuilder) {
     allow(request, response);
-    response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate"));
+    let readable = if request.headers().contains_key(DPOP) {
+        "WWW-Authenticate, DPoP-Nonce"
+    } else {
+        "WWW-Authenticate"
+    };
+    response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, readable));
 }
 
 pub(super) async fn preflight_get(request: HttpRequest) -> HttpResponse {
@@ -54,4 +61,25 @@ fn preflight(request: &HttpRequest, methods: &'static str) -> HttpResponse {
         response.insert_header((ACCESS_CONTROL_ALLOW_HEADERS, headers.clone()));
     }
     response.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_script_that_proves_possession_reads_the_nonce_that_it_needs() {
+        let readable = |request: TestRequest| {
+            let mut response = HttpResponse::Ok();
+            allow_with_challenge(&request.to_http_request(), &mut response);
+            let response = response.finish();
+            let header = response.headers().get(ACCESS_CONTROL_EXPOSE_HEADERS).cloned();
+            header.expect("the header")
+        };
+        assert_eq!(readable(TestRequest::post()), "WWW-Authenticate");
+        let with_proof = TestRequest::post().insert_header((DPOP, "a.b.c"));
+        assert_eq!(readable(with_proof), "WWW-Authenticate, DPoP-Nonce");
+    }
 }

@@ -18,7 +18,7 @@ use crate::web::access_log::RequestId;
 use crate::web::app::App;
 use crate::web::budgets;
 use crate::web::client_address::client_address;
-use crate::web::error::{PageError, RETRY_UNAVAILABLE_AFTER};
+use crate::web::error::{PageError, RETRY_UNAVAILABLE_AFTER, retry_after_seconds};
 use crate::web::fields::Fields;
 use crate::web::form;
 
@@ -27,7 +27,7 @@ const KEYS_ARE_FRESH_FOR: u32 = 900;
 /// How long they may keep what this provider says about itself, in seconds.
 const DISCOVERY_IS_FRESH_FOR: u32 = 300;
 /// RFC 9449.
-const DPOP: HeaderName = HeaderName::from_static("dpop");
+pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// RFC 9701.
 const SIGNED_INTROSPECTION: &str = "application/token-introspection+jwt";
@@ -174,9 +174,23 @@ fn dpop(request: &HttpRequest) -> Option<String> {
 
 /// The certificate that the client showed to whoever terminates TLS, where this deployment believes in that header.
 fn certificate(app: &App, request: &HttpRequest) -> Option<ClientCertificate> {
-    let name = app.settings.client_certificate_header.as_ref()?;
-    let value = request.headers().get(name)?.to_str().ok()?;
-    ClientCertificate::parse(value)
+    let header = app.settings.client_certificate_header.as_ref()?;
+    let certificate = ClientCertificate::parse(only(request, header)?)?;
+    let verdict = app.settings.certificate_verified_header.as_ref();
+    Some(match verdict.and_then(|header| only(request, header)) {
+        Some(verdict) => certificate.judged(verdict),
+        None => certificate,
+    })
+}
+
+/// The value of a header that comes once. Of several, one may be what the client itself has sent.
+fn only<'a>(request: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
+    let mut values = request.headers().get_all(name);
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    value.to_str().ok()
 }
 
 /// The same as [`refuse`]; who fails too often to prove to be a client is told to wait.
@@ -203,11 +217,7 @@ fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpRespon
         _ => error.retry_after,
     };
     if let Some(retry_after) = retry_after {
-        // A whole second more than what is left of the last one: too early would be refused again.
-        response.insert_header((
-            RETRY_AFTER,
-            retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0),
-        ));
+        response.insert_header((RETRY_AFTER, retry_after_seconds(retry_after)));
     }
     give_nonce(app, request, &mut response);
     if let Some(challenge) = &error.challenge {
@@ -225,11 +235,16 @@ fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpRespon
             Err(_) => page.error_response(),
         };
     }
-    let mut body = json!({ "error": error.error.code.as_str() });
-    if let Some(description) = &error.error.description {
+    told_as_json(&mut response, &error.error)
+}
+
+/// The answer that tells an error as JSON.
+pub(super) fn told_as_json(response: &mut HttpResponseBuilder, error: &ProtocolError) -> HttpResponse {
+    let mut body = json!({ "error": error.code.as_str() });
+    if let Some(description) = &error.description {
         body["error_description"] = json!(description);
     }
-    if let Some(scope) = error.error.scope {
+    if let Some(scope) = error.scope {
         body["scope"] = json!(scope);
     }
     response
@@ -237,7 +252,8 @@ fn refuse(app: &App, request: &HttpRequest, error: &EndpointError) -> HttpRespon
         .body(body.to_string())
 }
 
-fn prefers_html(request: &HttpRequest) -> bool {
+/// Whether an error is told as a page: without a word on it, or with `*/*`, it is JSON (spec/oidc.md §10.1).
+pub(super) fn prefers_html(request: &HttpRequest) -> bool {
     let Ok(accept) = Accept::parse(request) else {
         return false;
     };

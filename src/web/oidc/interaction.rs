@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 
 use super::seen_by_provider::authentication_of;
-use crate::journey::{Journey, PendingInteraction, Place, Prompt, Visit};
+use crate::journey::{Journey, PendingInteraction, Place, Prompt};
 use crate::oidc::cookies::{INTERACTION_COOKIE, RESUME_COOKIE, SIGNATURE_SUFFIX, is_signed, signature};
 use crate::oidc::{ACR_NOT_MET, ErrorEnd, Finish, FirstPage, InteractionContext, InteractionPrompt, Start};
 use crate::web::app::App;
@@ -34,12 +34,13 @@ pub(super) async fn start(
         }
         Start::Page { context, page } => {
             remember(&browser, &context, page == FirstPage::SignIn).await?;
-            Ok(redirect(&match page {
-                FirstPage::SignIn => Place::StartSignIn.path(),
-                FirstPage::Journey => format!("/interaction/{}/login", context.uid),
-                FirstPage::SelectOrganization => Place::SelectOrganization.path(),
-                FirstPage::PersonalInformation => Place::PersonalInformation.path(),
-            }))
+            let place = match page {
+                FirstPage::SignIn => Place::StartSignIn,
+                FirstPage::Journey => finish_place(context.uid),
+                FirstPage::SelectOrganization => Place::SelectOrganization,
+                FirstPage::PersonalInformation => Place::PersonalInformation,
+            };
+            Ok(redirect(&place.path()))
         }
     }
 }
@@ -61,21 +62,21 @@ pub(super) async fn finish(
             .await?
             .ok_or(PageError::InteractionExpired)?;
         remember(&browser, &context, false).await?;
-        return Ok(redirect(&format!("/interaction/{}/login", context.uid)));
+        return Ok(redirect(&finish_place(context.uid).path()));
     }
     let authentication = authentication_of(&browser)
         .await?
         .ok_or_else(|| PageError::fault("the gate let somebody through who is not signed in"))?;
     match app.oidc.finish_interaction(&uid, &authentication).await? {
         Finish::Gone => {
-            forget(&browser).await?;
+            forget(&browser, &uid).await?;
             Err(PageError::InteractionExpired)
         }
         Finish::SignInAgain(context) => {
             remember(&browser, &context, true).await?;
             Ok(redirect(&Place::StartSignIn.path()))
         }
-        Finish::AcrNotMet(_) => Err(PageError::AcrNotMet(ACR_NOT_MET)),
+        Finish::AcrNotMet => Err(PageError::AcrNotMet(ACR_NOT_MET)),
         Finish::Resume => resume(&app, &browser, &uid).await,
     }
 }
@@ -95,7 +96,7 @@ pub(super) async fn access_denied(
     if is_out_of_reach {
         return Err(PageError::AcrNotMet(ACR_NOT_MET));
     }
-    Ok(redirect(&format!("/interaction/{uid}/login")))
+    Ok(redirect(&finish_place(uid.into_inner()).path()))
 }
 
 /// `GET /interaction/{uid}/error`: the person returns to the relying party from an error page.
@@ -110,10 +111,10 @@ pub(super) async fn error(
     let (error, description) = (query.one("error")?, query.one("error_description")?);
     match app.oidc.interaction_error(&uid, error, description).await? {
         ErrorEnd::Gone => {
-            forget(&browser).await?;
+            forget(&browser, &uid).await?;
             Err(PageError::InteractionExpired)
         }
-        ErrorEnd::Invalid(_) => Err(PageError::BadRequest(
+        ErrorEnd::Invalid => Err(PageError::BadRequest(
             "Ce lien n’est pas un lien de retour valable.",
         )),
         ErrorEnd::Resume => resume(&app, &browser, &uid).await,
@@ -121,11 +122,15 @@ pub(super) async fn error(
 }
 
 async fn resume(app: &App, browser: &Browser, uid: &str) -> Result<HttpResponse, PageError> {
-    forget(browser).await?;
+    forget(browser, uid).await?;
     let target = app.oidc.settings().url(&format!("/oauth/authorize/{uid}"));
     Ok(HttpResponse::SeeOther()
         .insert_header((LOCATION, target))
         .finish())
+}
+
+fn finish_place(interaction: String) -> Place {
+    Place::FinishRequest { interaction }
 }
 
 fn pending_uid(journey: &Journey) -> Option<&str> {
@@ -163,8 +168,10 @@ async fn remember(
         .await
 }
 
-async fn forget(browser: &Browser) -> Result<(), PageError> {
-    browser.update(Visit::forget_request).await
+/// The interaction `uid` is over. What another tab of this browser has begun since then goes on waiting.
+async fn forget(browser: &Browser, uid: &str) -> Result<(), PageError> {
+    let uid = uid.to_owned();
+    browser.update(move |visit| visit.forget_request(&uid)).await
 }
 
 fn require_binding(app: &App, request: &HttpRequest, uid: &str) -> Result<(), PageError> {

@@ -1,6 +1,8 @@
 //! Registers and FranceConnect that are away while somebody is to be certified: each has its page and another try, and nothing is
 //! half-written.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::certification::{ANGELA, DANONE, ULYSSE, ask, expect_certified, house, link};
@@ -111,6 +113,33 @@ async fn the_button_of_the_outage_tries_again() {
     make_well(&server).await;
     let page = visitor.get("/users/certification-dirigeant").await;
     expect_certified(&server, &visitor, &service, &page).await;
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_the_registers_are_asked_certifies_nobody() {
+    let patient = by_http()
+        .with("RNE_API_HTTP_CLIENT_TIMEOUT", "20000")
+        .with("HTTP_CLIENT_TIMEOUT", "20000");
+    let (server, _, visitor, service) = house(DANONE, ULYSSE, patient).await;
+    let slow = json!({"fault": "slow", "milliseconds": 3000, "path": "/companies/"});
+    order(&server, RNE, &slow).await;
+    let end_the_session = async {
+        let chosen = "SELECT count(*) FROM identite_sessions WHERE selected_organization_id IS NOT NULL";
+        while server.database().count(chosen).await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // The person is led to the page that asks the registers.
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        server
+            .database()
+            .execute("UPDATE identite_sessions SET ended_at = now(), end_reason = 'elsewhere'")
+            .await;
+    };
+    let (page, ()) = tokio::join!(ask(&server, &visitor, &service), end_the_session);
+    assert_eq!(page.url.path(), "/users/start-sign-in", "{}", page.text());
+    assert_eq!(link(&server).await, "domain true");
+    let told = "SELECT count(*) FROM identite_events WHERE kind = 'executive_certified'";
+    assert_eq!(server.database().count(told).await, 0);
 }
 
 #[tokio::test]

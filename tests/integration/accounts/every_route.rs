@@ -16,6 +16,7 @@ fn routes() -> Vec<(String, bool)> {
         for part in table
             .split("page(\"")
             .flat_map(|part| part.split("stop(\n            \""))
+            .flat_map(|part| part.split("stop(\""))
             .skip(1)
         {
             let Some((path, rest)) = part.split_once('"') else {

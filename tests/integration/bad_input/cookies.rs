@@ -3,7 +3,9 @@
 use url::Url;
 
 use crate::support::wire::{exchange, request};
-use crate::support::{EMAIL, ORGANIZATION, Options, PASSWORD, Page, RelyingParty, TestServer, parameter};
+use crate::support::{
+    EMAIL, ORGANIZATION, Options, PASSWORD, Page, RelyingParty, TestServer, Visitor, parameter,
+};
 
 const START: &str = "/users/start-sign-in";
 const EXPIRED: &str = "Demande de connexion expirée";
@@ -256,6 +258,13 @@ async fn userinfo(base_url: &Url, authorization: &str) -> Page {
     exchange(base_url, &request("GET", "/oauth/userinfo", &headers, b"")).await
 }
 
+/// Opens a path as the browser of somebody does who reads HTML; redirects are not followed.
+async fn open_as_person(server: &TestServer, visitor: &Visitor, path: &str) -> Page {
+    let cookies = visitor.cookies_for("/");
+    let headers = [("Accept", "text/html,*/*;q=0.8"), ("Cookie", cookies.as_str())];
+    exchange(&server.base_url, &request("GET", path, &headers, b"")).await
+}
+
 #[tokio::test]
 async fn a_changed_logout_hint_ends_no_session() {
     let server = TestServer::start().await;
@@ -275,13 +284,15 @@ async fn a_changed_logout_hint_ends_no_session() {
         "e30.e30.".to_owned(),
         "x".to_owned(),
     ] {
-        let page = visitor.get(&format!("/oauth/logout?id_token_hint={wrong}")).await;
+        let page = open_as_person(&server, &visitor, &format!("/oauth/logout?id_token_hint={wrong}")).await;
         page.expect_error(400, "invalid_request");
         assert_eq!(visitor.get("/").await.url.path(), "/", "still signed in");
     }
     let elsewhere =
         format!("/oauth/logout?id_token_hint={hint}&post_logout_redirect_uri=http://evil.example/");
-    visitor.get(&elsewhere).await.expect_error(400, "invalid_request");
+    open_as_person(&server, &visitor, &elsewhere)
+        .await
+        .expect_error(400, "invalid_request");
 
     let mut target = server.base_url.join("/oauth/logout").expect("a path");
     target

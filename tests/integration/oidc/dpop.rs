@@ -224,3 +224,50 @@ async fn a_client_that_must_prove_possession_does_so_with_our_nonce() {
     let fresh = key.proof("POST", &token_url(), provider.now(), &with(&nonce));
     assert!(redeem(&provider, &code, Some(fresh)).await.is_ok());
 }
+
+/// The nonce tells the time where the clock of the client does not (RFC 9449 §4.3, §8), and a proof works once all the same.
+#[tokio::test]
+async fn a_client_whose_clock_is_wrong_is_led_to_our_nonce() {
+    let provider = Provider::start().await;
+    provider.set(json!({"require_dpop_nonce": true})).await;
+    let (session, key) = (provider.sign_in().await, ClientKey::new());
+    let code = provider.code(&[], &session).await;
+    let wrong = provider.now() - TimeDelta::hours(2);
+    let without = key.proof("POST", &token_url(), wrong, &json!({}));
+    assert_eq!(
+        code_of(redeem(&provider, &code, Some(without)).await),
+        (400, "use_dpop_nonce")
+    );
+    let nonce = json!({"nonce": provider.oidc.dpop_nonce()});
+    let proof = key.proof("POST", &token_url(), wrong, &nonce);
+    assert!(redeem(&provider, &code, Some(proof.clone())).await.is_ok());
+    let mut told = Vec::new();
+    for _ in 0..7 {
+        let code = provider.code(&[], &session).await;
+        told.push(code_of(redeem(&provider, &code, Some(proof.clone())).await).1);
+        provider.clock.advance(TimeDelta::minutes(2));
+    }
+    assert_eq!(told.first(), Some(&"invalid_grant"), "it was used");
+    assert_eq!(told.last(), Some(&"use_dpop_nonce"), "its nonce is too old");
+    assert!(
+        told.iter()
+            .all(|code| ["invalid_grant", "use_dpop_nonce"].contains(code)),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_proof_counts_no_longer_than_its_client_says() {
+    let provider = Provider::start().await;
+    let (session, key) = (provider.sign_in().await, ClientKey::new());
+    let code = provider.code(&[], &session).await;
+    let now = provider.now().timestamp();
+    for changes in [json!({"exp": now - 60}), json!({"nbf": now + 60})] {
+        let proof = key.proof("POST", &token_url(), provider.now(), &changes);
+        let outcome = redeem(&provider, &code, Some(proof)).await;
+        assert_eq!(code_of(outcome), (400, "invalid_dpop_proof"), "{changes}");
+    }
+    let in_time = json!({"exp": now + 60, "nbf": now - 60});
+    let proof = key.proof("POST", &token_url(), provider.now(), &in_time);
+    assert!(redeem(&provider, &code, Some(proof)).await.is_ok());
+}

@@ -10,7 +10,7 @@ use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
 use openssl::x509::extension::SubjectAlternativeName;
 use openssl::x509::{X509Builder, X509NameBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client_key::{ClientKey, token_hash};
 use super::provider::{ISSUER, Provider, parameter, redemption};
@@ -70,13 +70,34 @@ async fn tokens_are_encrypted_for_whoever_wants_that() {
         authorization: Some(format!("Bearer {}", tokens.access_token)),
         ..UserinfoRequest::default()
     };
+    let UserinfoAnswer::Jwt(jwe) = provider.oidc.userinfo(request.clone()).await.unwrap() else {
+        panic!("no JWT")
+    };
+    // Nobody asked for a signature: there is no JWT inside, and nothing says that there is.
+    let decrypter = josekit::jwe::ECDH_ES_A256KW.decrypter_from_jwk(&key.jwk).unwrap();
+    let (inner, header) = josekit::jwe::deserialize_compact(&jwe, &decrypter).unwrap();
+    assert_eq!(header.content_type(), None);
+    let claims: Value = serde_json::from_slice(&inner).unwrap();
+    assert_eq!(
+        (&claims["sub"], &claims["aud"]),
+        (&json!("1"), &json!("standard_client_id"))
+    );
+
+    let signs = "UPDATE oidc_clients SET userinfo_signed_response_alg = 'ES256' WHERE client_id = 'standard_client_id'";
+    provider.database.execute(signs).await;
     let UserinfoAnswer::Jwt(jwe) = provider.oidc.userinfo(request).await.unwrap() else {
         panic!("no JWT")
     };
-    let decrypter = josekit::jwe::ECDH_ES_A256KW.decrypter_from_jwk(&key.jwk).unwrap();
-    let (inner, _) = josekit::jwe::deserialize_compact(&jwe, &decrypter).unwrap();
-    let claims = provider.claims(std::str::from_utf8(&inner).unwrap());
-    assert_eq!(claims["aud"], "standard_client_id");
+    let (inner, header) = josekit::jwe::deserialize_compact(&jwe, &decrypter).unwrap();
+    assert_eq!(header.content_type(), Some("JWT"));
+    let jwt = std::str::from_utf8(&inner).unwrap();
+    assert_eq!(algorithm(jwt), "ES256");
+    assert_eq!(provider.claims(jwt)["aud"], "standard_client_id");
+}
+
+fn algorithm(jwt: &str) -> String {
+    let header = josekit::jwt::decode_header(jwt).unwrap();
+    header.claim("alg").unwrap().as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Logout.
 
+use identite::domain::UserId;
 use identite::oidc::{Authentication, ErrorCode, LogoutAnswer, LogoutError, LogoutPage};
 
 use super::provider::Provider;
@@ -110,6 +111,50 @@ async fn only_registered_addresses_of_known_clients_are_followed() {
     let page = ask(&provider, &[elsewhere], None).await;
     let (url, _) = done(confirm(&provider, &page, "yes", None).await);
     assert_eq!(url, "http://localhost:3000/oauth/logout/success");
+}
+
+/// A client that compares its addresses as texts does so after a logout, too (spec/oidc.md §8.3: the same comparison).
+#[tokio::test]
+async fn an_exact_client_is_led_to_exactly_its_address() {
+    let provider = Provider::start().await;
+    let address = |sent| {
+        [
+            ("client_id", "standard_client_id"),
+            ("post_logout_redirect_uri", sent),
+        ]
+    };
+    let shouted = address("HTTP://LOCALHOST:4000");
+    let page = ask(&provider, &shouted, None).await;
+    assert_eq!(done(confirm(&provider, &page, "yes", None).await).0, AFTERWARDS);
+
+    provider
+        .set(serde_json::json!({"exact_redirect_uris": true}))
+        .await;
+    let refused = provider.oidc.logout_request(pairs(&shouted), None).await;
+    assert_eq!(refusal(refused), ErrorCode::InvalidRequest);
+    let page = ask(&provider, &address(AFTERWARDS), None).await;
+    assert_eq!(done(confirm(&provider, &page, "yes", None).await).0, AFTERWARDS);
+}
+
+/// A hint counts as its client knows people, also where the question comes up at the confirmation only.
+#[tokio::test]
+async fn a_hint_of_a_client_with_pairwise_subjects_spares_the_question() {
+    let provider = Provider::start_with(|settings| settings.confirm_unhinted_logout = true).await;
+    provider
+        .set(serde_json::json!({"pairwise_subject_key": "a key"}))
+        .await;
+    let session = provider.sign_in().await;
+    let hint = id_token(&provider, &session).await;
+    let other = provider.sign_in_as(UserId(2), 2).await;
+    let raw = [("id_token_hint", hint.as_str())];
+    assert!(ask(&provider, &raw, Some(&session)).await.is_automatic);
+    assert!(!ask(&provider, &raw, Some(&other)).await.is_automatic);
+
+    let page = ask(&provider, &raw, None).await;
+    assert!(done(confirm(&provider, &page, "yes", Some(&session)).await).1);
+    let page = ask(&provider, &raw, None).await;
+    let asked = confirm(&provider, &page, "yes", Some(&other)).await;
+    assert!(matches!(asked, Ok(LogoutAnswer::Ask(_))), "{asked:?}");
 }
 
 #[tokio::test]

@@ -295,6 +295,7 @@ async fn a_client_is_registered_checked_changed_and_gets_a_new_secret() {
         ),
         ("secret_hash=x", "is no setting"),
         ("backchannel_logout_uri=ftp://x", "must be a web uri"),
+        ("jwks_uri=http://rp.example/jwks", "must be an https uri"),
     ] {
         let (ok, text) = output(&server, &["clients", "set", &client.client_id, setting]);
         assert!(!ok && text.contains(why), "{setting}: {text}");
@@ -443,14 +444,46 @@ async fn figures_are_told_by_client() {
 #[tokio::test]
 async fn a_certificate_counts_only_where_its_header_is_believed() {
     const HEADER: &str = "X-Client-Certificate";
-    for (options, expected) in [
-        (Options::default(), "invalid_client"),
+    const VERIFIED: &str = "X-Client-Verified";
+    let shown = super::encryption::certificate_header("rp.example");
+    let nowhere = Options::default();
+    let unverified = Options::default().with("TLS_CLIENT_CERTIFICATE_HEADER", HEADER);
+    let verified = unverified
+        .clone()
+        .with("TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER", VERIFIED);
+    // What the proxy is believed in, what is advertised, and what each verdict leads to.
+    for (options, advertised, outcomes) in [
+        (nowhere, [false, false], ["invalid_client"; 4]),
+        (unverified, [false, true], ["invalid_client"; 4]),
         (
-            Options::default().with("TLS_CLIENT_CERTIFICATE_HEADER", HEADER),
-            "invalid_grant",
+            verified,
+            [true, true],
+            [
+                "invalid_grant",
+                "invalid_client",
+                "invalid_client",
+                "invalid_client",
+            ],
         ),
     ] {
         let server = TestServer::start_with(options).await;
+        let document = server.base_url.join(".well-known/openid-configuration").unwrap();
+        let document: Value = crate::support::http_get(document)
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let methods = document["token_endpoint_auth_methods_supported"]
+            .as_array()
+            .unwrap();
+        let told = ["tls_client_auth", "self_signed_tls_client_auth"]
+            .map(|method| methods.iter().any(|offered| offered == method));
+        assert_eq!(told, advertised);
+        assert_eq!(
+            document["tls_client_certificate_bound_access_tokens"] == true,
+            advertised[1]
+        );
         let client = RelyingParty::default();
         client.register(server.database()).await;
         server
@@ -460,19 +493,24 @@ async fn a_certificate_counts_only_where_its_header_is_believed() {
                 &json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "rp.example"}),
             )
             .await;
-        let answer = crate::support::http_client()
-            .post(server.base_url.join("oauth/token").unwrap())
-            .header(HEADER, super::encryption::certificate_header("rp.example"))
-            .form(&[
+        // Of two verdicts one is not the proxy's.
+        let verdicts: [&[&str]; 4] = [&["SUCCESS"], &["FAILED:18"], &[], &["SUCCESS", "FAILED:18"]];
+        for (verdict, expected) in verdicts.into_iter().zip(outcomes) {
+            let mut request = crate::support::http_client()
+                .post(server.base_url.join("oauth/token").unwrap())
+                .header(HEADER, &shown);
+            for word in verdict {
+                request = request.header(VERIFIED, *word);
+            }
+            let form = [
                 ("grant_type", "authorization_code"),
-                ("client_id", &client.client_id),
+                ("client_id", client.client_id.as_str()),
                 ("code", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
-            ])
-            .send()
-            .await
-            .unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        assert_eq!(answer["error"], expected);
+            ];
+            let answer = request.form(&form).send().await.unwrap();
+            let answer: Value = answer.json().await.unwrap();
+            assert_eq!(answer["error"], expected, "{verdict:?}");
+        }
     }
 }
 

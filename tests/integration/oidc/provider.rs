@@ -1,12 +1,14 @@
 //! An `OpenID` provider on a database of its own, with volatile state in memory and a clock that moves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use identite::connectors::ClientKeyDocuments;
 use identite::db::clients;
 use identite::domain::{Amr, IdentityLevel, OrganizationId, OrganizationLevel, UserId};
 use identite::oidc::{
-    Authentication, AuthorizationAnswer, Body, ClientRequest, Finish, Oidc, OidcSettings,
+    Authentication, AuthorizationAnswer, Body, ClientRequest, Finish, Oidc, OidcSettings, PublishedKeys,
     SelectedOrganization, Signer, SigningAlgorithm, SigningError, TokenResponse, VerifiedJwt, Visitor,
 };
 use identite_actors::clock::{Clock, ShiftedClock};
@@ -135,6 +137,16 @@ impl Provider {
             clock,
             oidc,
             keys,
+        }
+    }
+
+    /// This provider, able to fetch the keys that clients publish.
+    pub fn fetching_keys(self) -> Self {
+        let http = crate::connectors::client(Duration::from_secs(3));
+        let keys = PublishedKeys::new(ClientKeyDocuments::new(&http));
+        Self {
+            oidc: self.oidc.with_published_keys(keys),
+            ..self
         }
     }
 

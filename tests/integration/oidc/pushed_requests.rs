@@ -71,6 +71,62 @@ async fn of_many_at_once_one_uses_a_pushed_request() {
     assert_eq!(codes, 1);
 }
 
+/// People reload and go back, and some mail programs visit links first: nothing is lost by that, and one code is all there is.
+#[tokio::test]
+async fn looking_at_a_pushed_request_does_not_use_it_up_and_its_code_does() {
+    let provider = Provider::start().await;
+    let uri = push(&provider, &[]).await.unwrap();
+    let visit = async || provider.authorize(&[("request_uri", &uri)], None).await;
+    let (scanner, first, second) = (visit().await, visit().await, visit().await);
+    // The minute is for the browser to come, not for its person to sign in.
+    provider.clock.advance(TimeDelta::minutes(5));
+    let session = provider.sign_in().await;
+    let answer = provider.interact(second, &session).await;
+    assert!(parameter(&answer, "code").is_some());
+    assert_eq!(parameter(&answer, "state").as_deref(), Some("pushed"));
+
+    let late = provider.interact(first, &session).await;
+    assert_eq!(parameter(&late, "error").as_deref(), Some("invalid_request_uri"));
+    assert_eq!(parameter(&late, "state").as_deref(), Some("pushed"));
+    // Nor does what began with it begin anything else, at the very end of its hour.
+    provider.clock.advance(TimeDelta::minutes(54));
+    let AuthorizationAnswer::Interaction { uid, .. } = scanner else {
+        panic!("{scanner:?}")
+    };
+    let later = provider
+        .oidc
+        .resume(&uid, None, &identite::oidc::Visitor::default())
+        .await;
+    assert_eq!(parameter(&later, "error").as_deref(), Some("invalid_request_uri"));
+}
+
+#[tokio::test]
+async fn a_pushed_request_that_became_a_code_is_known_no_more() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let uri = push(&provider, &[]).await.unwrap();
+    let silent = [("request_uri", uri.as_str())];
+    assert!(parameter(&provider.authorize(&silent, Some(&session)).await, "code").is_some());
+    let again = provider.authorize(&silent, None).await;
+    assert_eq!(parameter(&again, "error").as_deref(), Some("invalid_request_uri"));
+}
+
+#[tokio::test]
+async fn of_many_who_sign_in_at_once_for_a_pushed_request_one_gets_its_code() {
+    let provider = Provider::start().await;
+    let uri = push(&provider, &[]).await.unwrap();
+    let request = [("request_uri", uri.as_str())];
+    let visits = futures::future::join_all((0..100).map(|_| provider.authorize(&request, None))).await;
+    let session = provider.sign_in().await;
+    let ends = visits.into_iter().map(|visit| provider.interact(visit, &session));
+    let answers = futures::future::join_all(ends).await;
+    let codes = answers
+        .iter()
+        .filter(|answer| parameter(answer, "code").is_some())
+        .count();
+    assert_eq!(codes, 1);
+}
+
 #[tokio::test]
 async fn it_waits_a_minute_and_serves_one_client() {
     let provider = Provider::start().await;
@@ -248,7 +304,11 @@ async fn an_unsound_request_object_is_refused() {
         json!({"client_id": null}),
         json!({"aud": "https://other.example"}),
         json!({"exp": provider.now().timestamp() - 60}),
+        json!({"exp": (provider.now().timestamp() + 60).to_string()}),
         json!({"nbf": provider.now().timestamp() + 60}),
+        json!({"nbf": true}),
+        json!({"iat": "now"}),
+        json!({"iss": ["standard_client_id"]}),
         json!({"request": "x"}),
         json!({"request_uri": "urn:x"}),
         json!({"scope": ["openid"]}),
@@ -265,5 +325,59 @@ async fn an_unsound_request_object_is_refused() {
             Some("invalid_request_object"),
             "{jwt}"
         );
+    }
+}
+
+/// What was signed says where its error goes; before that is known to be the client's, what came with it does (RFC 9101 §6.3).
+#[tokio::test]
+async fn an_error_of_a_signed_request_goes_where_that_says() {
+    let provider = Provider::start().await;
+    let (session, key) = (provider.sign_in().await, ClientKey::new());
+    provider
+        .set(json!({"request_object_signing_alg": "ES256", "jwks": key.set()}))
+        .await;
+    let send = async |jwt: String| {
+        let outer = [("request", jwt.as_str()), ("state", "outside")];
+        provider.authorize(&outer, Some(&session)).await
+    };
+    let late = json!({"exp": provider.now().timestamp() - 60});
+    let answer = send(object(&provider, &key, &late)).await;
+    assert_eq!(
+        parameter(&answer, "error").as_deref(),
+        Some("invalid_request_object")
+    );
+    assert_eq!(parameter(&answer, "state").as_deref(), Some("signed"));
+
+    let mut changes = late.clone();
+    changes["response_mode"] = json!("fragment");
+    let answer = send(object(&provider, &key, &changes)).await;
+    let AuthorizationAnswer::Redirect { url } = &answer else {
+        panic!("{answer:?}")
+    };
+    assert!(url.contains("#error=invalid_request_object"), "{url}");
+
+    changes["redirect_uri"] = json!("https://evil.example/");
+    let answer = send(object(&provider, &key, &changes)).await;
+    assert!(
+        matches!(&answer, AuthorizationAnswer::ErrorPage { error, .. } if error.code == ErrorCode::InvalidRedirectUri),
+        "{answer:?}"
+    );
+
+    let foreign = send(object(&provider, &ClientKey::new(), &late)).await;
+    assert_eq!(parameter(&foreign, "state").as_deref(), Some("outside"));
+}
+
+#[tokio::test]
+async fn who_must_sign_requests_says_until_when_and_not_for_long() {
+    let provider = Provider::start().await;
+    let (session, key) = (provider.sign_in().await, ClientKey::new());
+    provider
+        .set(json!({"request_object_signing_alg": "ES256", "jwks": key.set(), "require_signed_request_object": true}))
+        .await;
+    for (seconds, outcome) in [(3600, "code"), (7200, "error")] {
+        let exp = provider.now().timestamp() + seconds;
+        let jwt = object(&provider, &key, &json!({"exp": exp}));
+        let answer = provider.authorize(&[("request", &jwt)], Some(&session)).await;
+        assert!(parameter(&answer, outcome).is_some(), "{seconds}: {answer:?}");
     }
 }

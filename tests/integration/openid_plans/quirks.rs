@@ -41,7 +41,11 @@ const REGISTER: [(u8, Resolution, &[&str]); 59] = [
     (
         4,
         Fix,
-        &["oidcc_ensure_post_request_succeeds", "a_logout_may_be_posted"],
+        &[
+            "oidcc_ensure_post_request_succeeds",
+            "a_form_of_another_site_finds_whoever_is_signed_in",
+            "a_logout_may_be_posted",
+        ],
     ),
     (
         5,

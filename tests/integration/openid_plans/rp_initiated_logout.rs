@@ -115,6 +115,45 @@ async fn oidcc_rp_initiated_logout_bad_id_token_hint() {
     }
 }
 
+/// Whoever does not prefer HTML is told in JSON what is wrong (spec/oidc.md §8.3, §10.1).
+#[tokio::test]
+async fn a_logout_that_cannot_be_honoured_is_told_as_page_or_as_json() {
+    let stage = Stage::set().await;
+    let answer = async |path: &str, accept: Option<&str>| {
+        let request = stage.visitor.client().get(stage.visitor.url(path));
+        let request = match accept {
+            Some(accept) => request.header("Accept", accept),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let (content_type, cache_control) = (header("content-type"), header("cache-control"));
+        assert_eq!(
+            (answer.status().as_u16(), cache_control.as_str()),
+            (400, "no-store")
+        );
+        (content_type, answer.text().await.unwrap())
+    };
+    for (path, error) in [
+        ("/oauth/logout?id_token_hint=x", "invalid_request"),
+        ("/oauth/logout?client_id=nobody", "invalid_client"),
+        ("/oauth/logout/success?client_id=nobody", "invalid_client"),
+    ] {
+        for accept in [None, Some("*/*"), Some("application/json")] {
+            let (content_type, body) = answer(path, accept).await;
+            assert_eq!(
+                content_type, "application/json; charset=utf-8",
+                "{path} {accept:?}"
+            );
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(body["error"], error, "{path} {accept:?}");
+        }
+        let (content_type, body) = answer(path, Some("text/html,*/*;q=0.8")).await;
+        assert_eq!(content_type, "text/html; charset=utf-8", "{path}");
+        assert!(body.contains("Erreur 400") && body.contains(error), "{path}");
+    }
+}
+
 /// A logout that ends the session and stays here, on a page of ours.
 async fn expect_own_page(parameters: &[(&str, &str)]) {
     let (stage, _) = signed_in().await;

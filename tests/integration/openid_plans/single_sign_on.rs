@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{Stage, sent};
-use crate::support::{EMAIL, ORGANIZATION, PASSWORD, RelyingParty};
+use crate::support::{EMAIL, ORGANIZATION, PASSWORD, Page, RelyingParty, http_client_builder, parameter};
 
 /// What becomes of a live session once `change` happened: the error without pages, and the page with them.
 async fn after(change: &str) -> (String, String) {
@@ -16,6 +16,64 @@ async fn after(change: &str) -> (String, String) {
     let page = stage.send(&[]).await;
     assert_eq!(page.status, 200, "{change}: {}", page.url);
     (error, page.url.path().to_owned())
+}
+
+/// What becomes of a form on a page of another site: browsers withhold the session's cookie (`SameSite=Lax`) from it, and give it to the
+/// GET that they are led to.
+async fn sent_by_form_from_elsewhere(stage: &Stage, parameters: &[(&str, &str)]) -> (String, Page) {
+    let without_cookies = http_client_builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let request = stage.client.authorization_url(&stage.server, parameters);
+    let fields: Vec<(String, String)> = request.query_pairs().into_owned().collect();
+    let target = stage.server.base_url.join("oauth/authorize").unwrap();
+    let form = without_cookies.post(target).form(&fields);
+    let by_program = form.try_clone().expect("a form").send().await.unwrap();
+    assert_eq!(by_program.status(), 303);
+    let location = by_program.headers()["location"].to_str().unwrap();
+    assert!(
+        !location.starts_with("/oauth/authorize/"),
+        "answered at once: {location}"
+    );
+    let answer = form
+        .header("origin", "https://service.exemple.fr")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert!(answer.headers().get("set-cookie").is_none());
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert!(
+        location.starts_with("/oauth/authorize/") && !location.contains("the-state"),
+        "{location}"
+    );
+    let page = stage.visitor.get(&location).await;
+    (location, page)
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_finds_whoever_is_signed_in() {
+    let stage = Stage::set_signed_in().await;
+    for parameters in [vec![], vec![("prompt", "none")]] {
+        let (address, page) = sent_by_form_from_elsewhere(&stage, &parameters).await;
+        assert!(sent(&page, "code").is_some(), "{parameters:?}");
+        assert_eq!(sent(&page, "state").as_deref(), Some("the-state"));
+        // Once.
+        let again = stage.visitor.get(&address).await;
+        again.expect_error(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_leads_a_stranger_to_the_sign_in() {
+    let stage = Stage::set().await;
+    let (_, silent) = sent_by_form_from_elsewhere(&stage, &[("prompt", "none")]).await;
+    assert_eq!(sent(&silent, "error").as_deref(), Some("login_required"));
+    let (_, page) = sent_by_form_from_elsewhere(&stage, &[]).await;
+    let answer = stage.sign_in(page).await;
+    assert!(parameter(&answer, "code").is_some());
 }
 
 #[tokio::test]

@@ -182,6 +182,21 @@ async fn operators_see_whom_stricter_settings_would_break() {
     assert_eq!(figure("normalised_redirect_uri").await.as_deref(), Some("1"));
     assert_eq!(figure("claims_beyond_scopes").await, None);
 
+    // The same setting is about the addresses after a logout.
+    let client_id = stage.client.client_id.as_str();
+    for (sent, count) in [("http://localhost:9/", "1"), ("HTTP://localhost:9", "2")] {
+        let mut url = stage.visitor.url("/oauth/logout");
+        url.query_pairs_mut()
+            .extend_pairs([("client_id", client_id), ("post_logout_redirect_uri", sent)]);
+        // Somebody who is not signed in: nothing ends.
+        assert_eq!(http_client().get(url).send().await.unwrap().status(), 200);
+        assert_eq!(
+            figure("normalised_redirect_uri").await.as_deref(),
+            Some(count),
+            "{sent}"
+        );
+    }
+
     let narrow = format!(
         "UPDATE oidc_clients SET scope = 'openid email' WHERE client_id = '{}'",
         stage.client.client_id

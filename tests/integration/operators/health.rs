@@ -1,5 +1,6 @@
 //! `/healthz`, `/readyz`, and who may see the other pages.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -115,6 +116,32 @@ async fn a_server_starts_while_postgresql_is_away() {
     wait_until_ready(&server, false).await;
     detour.open();
     wait_until_ready(&server, true).await;
+}
+
+/// The command by which the image looks after the server.
+fn health_check_of_the_image() -> Vec<String> {
+    let image = include_str!("../../../Dockerfile");
+    let (_, check) = image.split_once("\nHEALTHCHECK ").expect("a health check");
+    let (_, command) = check.split_once(" CMD ").expect("a command");
+    let (command, _) = command.split_once("\nENTRYPOINT").expect("its end");
+    serde_json::from_str(&command.replace("\\\n", "")).expect("a list of words")
+}
+
+#[tokio::test]
+async fn the_health_check_of_the_image_sees_whether_the_server_answers() {
+    let words = health_check_of_the_image();
+    let mut server = TestServer::start().await;
+    let port = server.operator_url.port().expect("a port");
+    let looks_well = || {
+        let mut check = Command::new(&words[0]);
+        check
+            .args(&words[1..])
+            .env("OPERATOR_LISTEN", format!("127.0.0.1:{port}"));
+        check.output().expect("it runs").status.success()
+    };
+    assert!(looks_well());
+    server.stop().await;
+    assert!(!looks_well());
 }
 
 #[tokio::test]

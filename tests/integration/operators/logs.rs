@@ -104,6 +104,22 @@ async fn the_access_log_has_the_combined_format_without_secrets() {
 }
 
 #[tokio::test]
+async fn requests_for_assets_are_not_in_the_access_log() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("access.log");
+    let options = Options::default().with("ACCESS_LOG_PATH", &path.display().to_string());
+    let server = TestServer::start_with(options).await;
+    let visitor = server.visitor();
+    let page = visitor.get(START).await;
+    let mut quoted = page.body.split('"');
+    let asset = quoted.find(|text| text.starts_with("/dist/")).expect("an asset");
+    assert_eq!(visitor.get(asset).await.status, 200, "{asset}");
+    visitor.get("/last").await;
+    let log = contents(&path, "/last").await;
+    assert!(log.contains(START) && !log.contains("/dist/"), "{log}");
+}
+
+#[tokio::test]
 async fn a_hangup_reopens_the_access_log() {
     let directory = tempfile::tempdir().expect("a directory");
     let (path, moved) = (

@@ -53,6 +53,21 @@ async fn a_passkey_is_added_and_its_row_is_what_the_reference_writes() {
     assert_eq!(visitor.cookie("/", "trusted-browser"), None);
 }
 
+/// Browsers repeat in their JSON what the attestation holds, and some authenticators attest with certificates, asked to or not.
+#[tokio::test]
+async fn an_answer_longer_than_anybody_types_makes_a_passkey_too() {
+    let server = TestServer::start().await;
+    let (_, visitor) = signed_in(&server).await;
+    let mut authenticator = Authenticator::new(KeyKind::P256, server.issuer());
+    let mut answer = authenticator.create(&options(&visitor, REGISTRATION).await);
+    answer["response"]["publicKey"] = json!("A".repeat(20_000));
+    let page = send_registration(&visitor, ANY_FORM, "/passkeys/verify-registration", &answer).await;
+    assert_eq!(
+        place(&page),
+        "/connection-and-account?notification=passkey_successfully_created"
+    );
+}
+
 #[tokio::test]
 async fn a_passkey_that_verifies_nobody_is_a_second_factor_only() {
     let server = TestServer::start().await;

@@ -143,6 +143,21 @@ async fn organizations_are_fetched_once() {
     assert!(told(&old).contains("3 of 3 due: 1 refreshed"), "{}", told(&old));
 }
 
+/// Of a thousand establishments one line tells how far the work has come.
+#[tokio::test]
+async fn a_report_has_the_standard_output_for_itself() {
+    let server = TestServer::start().await;
+    forget_all(server.database(), 1).await;
+    let nonsense = "INSERT INTO organizations (siret)
+                    SELECT 'not a siret ' || rank FROM generate_series(1, 999) AS rank";
+    server.database().execute(nonsense).await;
+    let output = run(&server, &["--mock", "--dry-run", "--report", "-"]).await;
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("\n1000 of 1000\n"));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["due"], &report["refreshed"]), (&1_000.into(), &1.into()));
+}
+
 #[tokio::test]
 async fn whoever_stops_it_loses_nothing_and_goes_on_later() {
     let server = TestServer::start().await;

@@ -134,6 +134,41 @@ async fn a_session_in_use_does_not_expire() {
 }
 
 #[tokio::test]
+async fn the_cookie_comes_with_what_changes_the_session_and_not_with_every_page() {
+    let server = start(Options::default()).await;
+    let visitor = server.visitor();
+    // The last page has drawn the form token.
+    assert_eq!(visitor.sign_in_as(EMAIL, PASSWORD).await.url.path(), "/");
+    let session = session_of(&visitor);
+    for path in ["/", "/users/select-organization"] {
+        let page = visitor.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(
+            page.header("set-cookie"),
+            "",
+            "{path}: late, it would bring back a former name"
+        );
+    }
+    // An address that is typed is kept in the session.
+    let page = visitor.get(START).await;
+    let token = page.form_token();
+    let cookies = visitor.cookies_for(START);
+    let headers = [
+        ("Cookie", cookies.as_str()),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ];
+    let body = format!("_csrf={token}&login={}", EMAIL.replace('@', "%40"));
+    let answer = exchange(
+        &server.base_url,
+        &request("POST", START, &headers, body.as_bytes()),
+    )
+    .await;
+    assert_eq!(answer.status, 302);
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with(&format!("session={session};")), "{cookie}");
+}
+
+#[tokio::test]
 async fn a_session_in_use_ends_all_the_same_after_its_absolute_age() {
     let options = Options::default().with("SESSION_ABSOLUTE_MAX_AGE_IN_SECONDS", "2");
     let server = start(options.with("SESSION_MAX_AGE_IN_SECONDS", "60")).await;

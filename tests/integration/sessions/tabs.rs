@@ -24,6 +24,19 @@ async fn service(server: &TestServer, state: &str) -> RelyingParty {
     client
 }
 
+/// Asks the provider for `client` in a tab whose redirects are followed by hand, so that the path of its interaction is known. Gives it.
+async fn begin(server: &TestServer, visitor: &Visitor, client: &RelyingParty, state: &str) -> String {
+    let url = client.authorization_url(server, &[("state", state)]);
+    let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+    let asked = exchange(&server.base_url, &request("GET", &target, &[], b"")).await;
+    for cookie in asked.headers.get_all("set-cookie") {
+        visitor.add_cookie(cookie.to_str().expect("ASCII"));
+    }
+    let interaction = asked.location().path().to_owned();
+    assert_eq!(visitor.get(&interaction).await.url.path(), START);
+    interaction
+}
+
 /// Goes to the provider for `client`, in a tab of its own.
 async fn open_tab(server: &TestServer, visitor: &Visitor, client: &RelyingParty, state: &str) -> Page {
     let url = client.authorization_url(server, &[("state", state)]);
@@ -72,16 +85,7 @@ async fn the_tab_that_waited_can_be_finished_after_the_other() {
     let server = start().await;
     let visitor = server.visitor();
     let client = service(&server, "first").await;
-    // The first tab: its redirects are followed by hand, so that the path of its interaction is known.
-    let url = client.authorization_url(&server, &[("state", "first")]);
-    let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-    let asked = exchange(&server.base_url, &request("GET", &target, &[], b"")).await;
-    for cookie in asked.headers.get_all("set-cookie") {
-        visitor.add_cookie(cookie.to_str().expect("ASCII"));
-    }
-    let first_interaction = asked.location().path().to_owned();
-    assert_eq!(visitor.get(&first_interaction).await.url.path(), START);
-
+    let first_interaction = begin(&server, &visitor, &client, "first").await;
     let second = service(&server, "second").await;
     let page = open_tab(&server, &visitor, &second, "second").await;
     expect_answer(&go_all_the_way(&visitor, &page).await, "second");
@@ -93,6 +97,29 @@ async fn the_tab_that_waited_can_be_finished_after_the_other() {
     assert_eq!(page.status, 400);
     assert_eq!(page.title(), "Demande de connexion expirée - ProConnect");
     server.expect_discreet_log(&[EMAIL, &code]).await;
+}
+
+#[tokio::test]
+async fn who_returns_from_one_service_is_still_on_the_way_to_the_other() {
+    let server = start().await;
+    let visitor = server.visitor();
+    let (first, second) = (service(&server, "first").await, service(&server, "second").await);
+    let first_interaction = begin(&server, &visitor, &first, "first").await;
+    let page = open_tab(&server, &visitor, &second, "second").await;
+    assert_eq!(page.url.path(), START);
+
+    // The link of an error page in the first tab.
+    let way_back = format!("{first_interaction}/error?error=access_denied&error_description=Refused");
+    let location = visitor.get(&way_back).await.location();
+    assert_eq!(location.path(), "/first", "{location}");
+    assert_eq!(parameter(&location, "error").as_deref(), Some("access_denied"));
+    // Clicked again, it leads nowhere, which does not concern the second tab either.
+    assert_eq!(visitor.get(&way_back).await.status, 400);
+
+    let answer = go_all_the_way(&visitor, &page).await;
+    let code = expect_answer(&answer, "second");
+    assert_eq!(second.redeem(&server, &code, &[]).await.0, 200);
+    server.expect_discreet_log(&[EMAIL, PASSWORD, &code]).await;
 }
 
 #[tokio::test]
