@@ -4,7 +4,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::try_join;
 use rand::RngExt as _;
 
 use super::{Accounts, AccountsError};
@@ -55,12 +54,12 @@ impl Accounts {
         let Some(user) = db::users::record_sign_in(transaction, sign_in.user, now).await? else {
             return Ok(None);
         };
-        // Neither depends on the other: they travel together.
-        let (uid, is_new_browser) = try_join(
-            self.open_session(transaction, sign_in, Former::GoesOn, now),
-            self.note_browser(transaction, user.id, sign_in.device, now),
-        )
-        .await?;
+        let uid = self
+            .open_session(transaction, sign_in, Former::GoesOn, now)
+            .await?;
+        let is_new_browser = self
+            .note_browser(transaction, user.id, sign_in.device, now)
+            .await?;
         let event = if is_new_browser {
             SecurityEvent::SignInFromNewBrowser
         } else {

@@ -197,6 +197,11 @@ impl Certification {
         let transaction = client.transaction().await?;
         db::certifications::certify(&transaction, candidate.user, organization, now).await?;
         if !db::sessions::select_organization(&transaction, candidate.session_uid, organization).await? {
+            tracing::info!(
+                user = candidate.user.0,
+                organization = organization.0,
+                "nothing is recorded: the session has ended, or the person has left the organization"
+            );
             return Ok(CertificationOutcome::SessionEnded);
         }
         let event = db::events::NewEvent {

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use identite_actors::clock::{Clock, SystemClock};
-use identite_actors::keys::KeySet;
+use identite_actors::keys::{KeySet, KeyStage};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::database::pool;
@@ -15,6 +16,8 @@ use crate::config::Config;
 use crate::db;
 use crate::oidc::SigningAlgorithm;
 use crate::oidc::registry::{self, CheckedClient, Finding, HandedOut, Registration};
+use crate::oidc::signing_keys::SigningKeys;
+use crate::server;
 
 /// Relying parties.
 #[derive(Debug, Subcommand)]
@@ -83,11 +86,11 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
     let config = load_config()?;
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
-    let supported = supported(&config)?;
     let offers_tls_client_auth = config.oidc.tells_verified_certificates();
     let now = SystemClock.now();
     runtime.block_on(async {
         let mut database = pool.get().await?;
+        let supported = supported(&config, &database).await?;
         match command {
             ClientsCommand::List => {
                 let clients = registry::check(&database, &supported, offers_tls_client_auth, now)
@@ -168,9 +171,22 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
     })
 }
 
-fn supported(config: &Config) -> Result<Vec<SigningAlgorithm>, CommandError> {
-    let keys = KeySet::read(config.secrets.jwks.expose_secret(), Arc::new(SystemClock))
+/// What a server signs with now: with the keys of `JWKS` and of the calendar, each as the calendar says.
+async fn supported(config: &Config, database: &db::Client) -> Result<Vec<SigningAlgorithm>, CommandError> {
+    let calendar = SigningKeys::new(&config.secrets.jwks, server::master_keys(config))
         .map_err(|error| CommandError::Refused(format!("JWKS: {error}")))?;
+    let arrangement = calendar
+        .arrangement(database, &mut HashMap::new(), SystemClock.now())
+        .await
+        .map_err(|error| CommandError::Refused(error.to_string()))?;
+    let signing: Vec<Value> = arrangement
+        .keys
+        .iter()
+        .filter(|key| key.stage == KeyStage::Signing)
+        .filter_map(|key| serde_json::from_str(key.jwk.expose_secret()).ok())
+        .collect();
+    let keys = KeySet::read(&json!({ "keys": signing }).to_string(), Arc::new(SystemClock))
+        .map_err(|error| CommandError::Refused(format!("the signing keys: {error}")))?;
     Ok(keys
         .signing_algorithms()
         .into_iter()

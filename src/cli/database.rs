@@ -79,15 +79,15 @@ pub(super) fn check_migration() -> Result<(), CommandError> {
         println!("note: {remark}");
     }
     if !config.deploy_env.is_localhost() {
-        // A database without tables has no clients.
-        let clients = runtime
-            .block_on(db::fixtures::fixture_secrets(&pool))
-            .unwrap_or_default();
-        if !clients.is_empty() {
-            println!(
+        match runtime.block_on(db::fixtures::fixture_secrets(&pool)) {
+            Ok(clients) if clients.is_empty() => {}
+            Ok(clients) => println!(
                 "note: identite serve will not start: these clients have a public secret of the development data set: {}",
                 clients.join(", ")
-            );
+            ),
+            // A database without tables has no clients.
+            Err(error) if error.is_undefined_table() => {}
+            Err(error) => println!("note: the clients' secrets could not be looked through: {error}"),
         }
     }
     for obstacle in &outlook.obstacles {

@@ -94,7 +94,8 @@ fn contradictions(config: &Config, warn_if: &mut WarnIf) {
     warn_if(
         !signs_with_default_algorithm(config.secrets.jwks.expose_secret()),
         "JWKS",
-        "no key signs with RS256, which relying parties get that name no algorithm: they are refused",
+        "none of its keys signs with RS256, the algorithm of relying parties that name none: they are refused unless \
+         `identite keys list` shows one",
     );
     let sessions = &config.sessions;
     warn_if(

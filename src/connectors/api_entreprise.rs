@@ -135,13 +135,15 @@ fn read(siret: &Siret, answer: &Answer) -> Result<EstablishmentAnswer, CallError
     if data.siret == siret.as_str() {
         return Ok(found(data));
     }
-    // What is true of another establishment is not told of this one.
+    // What is true of another establishment is not told of this one: the register knows it under another number, if at all.
     let redirected = meta.and_then(|meta| meta.redirect_from_siret);
-    if redirected.as_deref() == Some(siret.as_str()) {
-        return Ok(EstablishmentAnswer::Unknown);
+    if redirected.as_deref() != Some(siret.as_str()) {
+        tracing::warn!(
+            siret = siret.as_str(),
+            "a register answered about another establishment"
+        );
     }
-    let what = "it is about another establishment";
-    Err(CallError::Unreadable(what.to_owned()))
+    Ok(EstablishmentAnswer::Unknown)
 }
 
 fn found(record: EstablishmentRecord) -> EstablishmentAnswer {
@@ -220,18 +222,10 @@ mod tests {
         assert!(matches!(found, Ok(EstablishmentAnswer::Found(_))), "{found:?}");
 
         document["data"]["siret"] = "21370261600011".into();
-        for (redirected_from, is_unknown) in [
-            (None, false),
-            (Some(SIRET), true),
-            (Some("39234600300016"), false),
-        ] {
+        for redirected_from in [None, Some(SIRET), Some("39234600300016")] {
             document["meta"]["redirect_from_siret"] = redirected_from.into();
             let told = answer(200, &document.to_string());
-            if is_unknown {
-                assert_eq!(told, Ok(EstablishmentAnswer::Unknown));
-            } else {
-                assert!(matches!(told, Err(CallError::Unreadable(_))), "{told:?}");
-            }
+            assert_eq!(told, Ok(EstablishmentAnswer::Unknown), "{redirected_from:?}");
         }
     }
 

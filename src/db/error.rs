@@ -48,7 +48,8 @@ impl Error {
     }
 
     /// Whether the server does not know a table that the statement names.
-    pub(super) fn is_undefined_table(&self) -> bool {
+    #[must_use]
+    pub fn is_undefined_table(&self) -> bool {
         matches!(self, Self::Fault(fault) if fault.code.as_deref() == Some(SqlState::UNDEFINED_TABLE.code()))
     }
 

@@ -73,6 +73,7 @@ pub use introspection::{Introspection, IntrospectionAnswer, LiveToken};
 pub use logout::{LOGOUT_SUCCESS_PATH, LoggedOut, LogoutAnswer, LogoutError, LogoutPage};
 pub use metrics::{ClientFigures, ProviderMetrics};
 pub use parameters::Body;
+pub use posted_request::PostedRequest;
 pub use pushed_request::PushedRequestAnswer;
 pub use service::{Oidc, OidcSettings, Visitor};
 pub use signer::{Signer, SigningAlgorithm, SigningError, VerifiedJwt};

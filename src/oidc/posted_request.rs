@@ -25,14 +25,14 @@ const POSTED_REQUEST_LIFE: Duration = Duration::from_mins(1);
 
 /// What is kept of it: the request as it was read, with all that was checked about how it reached us.
 #[derive(Debug, Serialize, Deserialize)]
-struct PostedRequest {
+pub struct PostedRequest {
     request: AuthorizationRequest,
     expires_at: DateTime<Utc>,
 }
 
 impl Oidc {
     /// The authorization endpoint for a form that came without a session: a sound request is kept, and goes on with a GET
-    /// ([`Self::answer_posted`]); an unsound one is answered.
+    /// ([`Self::posted_request`]); an unsound one is answered.
     ///
     /// `raw` and `row` are those of [`Self::authorize`].
     pub async fn keep_posted(
@@ -55,26 +55,34 @@ impl Oidc {
         count(meter, answer)
     }
 
-    /// A posted request goes on, once. `None`: none has this name, or not any more.
+    /// The posted request of this name. `None`: none has it, or not any more. It stays until its minute is over, so that a page that is
+    /// loaded again goes on as well.
     ///
     /// Whoever has the name may come with it, as with any other address that holds an authorization request.
+    ///
+    /// # Errors
+    /// What is answered when it cannot be looked for.
+    pub async fn posted_request(&self, name: &str) -> Result<Option<PostedRequest>, AuthorizationAnswer> {
+        let meter = self.meter("authorize");
+        self.find_posted(name)
+            .await
+            .map_err(|fault| count(meter, AuthorizationAnswer::page(reported(&fault))))
+    }
+
+    /// A posted request goes on.
     pub async fn answer_posted(
         &self,
-        name: &str,
+        posted: PostedRequest,
         authentication: Option<&Authentication>,
         visitor: &Visitor,
-    ) -> Option<AuthorizationAnswer> {
+    ) -> AuthorizationAnswer {
         let meter = self.meter("authorize");
-        let request = match self.take_posted(name).await {
-            Ok(request) => request?,
-            Err(fault) => return Some(count(meter, AuthorizationAnswer::page(reported(&fault)))),
-        };
         let asked = Asked {
-            request,
+            request: posted.request,
             progress: Progress::default(),
         };
         let answer = self.go_on(asked, None, authentication, visitor, &meter).await;
-        Some(count(meter, answer))
+        count(meter, answer)
     }
 
     /// Keeps a request; gives its name, unless it was pushed and has become a code.
@@ -94,14 +102,14 @@ impl Oidc {
         Ok(is_kept.then_some(name))
     }
 
-    async fn take_posted(&self, name: &str) -> Result<Option<AuthorizationRequest>, Fault> {
+    async fn find_posted(&self, name: &str) -> Result<Option<PostedRequest>, Fault> {
         if !looks_like_a_secret(name) {
             return Ok(None);
         }
-        let Some(bytes) = self.state.take(&posted_request_key(name)).await? else {
+        let Some(bytes) = self.state.get(&posted_request_key(name)).await? else {
             return Ok(None);
         };
         let posted: PostedRequest = serde_json::from_slice(&bytes)?;
-        Ok((posted.expires_at > self.now()).then_some(posted.request))
+        Ok((posted.expires_at > self.now()).then_some(posted))
     }
 }

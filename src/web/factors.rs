@@ -10,7 +10,7 @@ use qrcode::render::svg;
 use super::app::App;
 use super::error::PageError;
 use super::form::{Form, Query};
-use super::gate::{go_on, redirect};
+use super::gate::{go_on, pass_by, redirect};
 use super::page::{html, notification, shell};
 use super::pages::factors::{
     ChoicePage, ConfiguredPage, DuringSignIn, InAccount, RecoveryCodesPage, ToolType, TotpConfigurationPage,
@@ -167,7 +167,7 @@ pub async fn post_totp<W: Way>(
 /// When a part of the house does not answer.
 pub async fn get_configured(app: Data<App>, browser: Browser) -> Result<HttpResponse, PageError> {
     if !signed_in(&browser).await?.used_two_factors() {
-        return go_on(&browser).await;
+        return pass_by(&browser).await;
     }
     let page = ConfiguredPage {
         service: service_name(&browser).await?,

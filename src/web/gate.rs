@@ -317,16 +317,14 @@ pub fn end_of_chain(journey: &Journey) -> String {
 }
 
 /// Leads a person on after a requirement was met: to what is still missing, else to the end of the chain. Where they were going is
-/// remembered until they get there. Whoever came for a service that waits no longer is told so: what they did holds, and the service has to
-/// ask anew.
+/// remembered until they get there. Whoever came for a service that waits no longer, and wanted nothing else since, is told so: what they did
+/// holds, and the service has to ask anew.
 ///
 /// # Errors
 /// When the session cannot be read or written, or the request of the service has expired.
 pub async fn go_on(browser: &Browser) -> Result<HttpResponse, PageError> {
     let journey = browser.journey().await?;
-    if let Some(expired) = journey.expired_request() {
-        let uid = expired.uid.clone();
-        browser.update(move |visit| visit.forget_request(&uid)).await?;
+    if leave_expired_request(browser, &journey).await? && journey.visit.referrer.is_none() {
         return Err(PageError::InteractionExpired);
     }
     if journey.interaction().is_none() {
@@ -338,6 +336,26 @@ pub async fn go_on(browser: &Browser) -> Result<HttpResponse, PageError> {
         }
     }
     Ok(redirect(&end_of_chain(&journey)))
+}
+
+/// As [`go_on`], from a page on which nothing is left to do: whoever looks at it again hears nothing of a service that waits no longer.
+///
+/// # Errors
+/// When the session cannot be read or written.
+pub async fn pass_by(browser: &Browser) -> Result<HttpResponse, PageError> {
+    let journey = browser.journey().await?;
+    leave_expired_request(browser, &journey).await?;
+    go_on(browser).await
+}
+
+/// Gives whether there was one.
+async fn leave_expired_request(browser: &Browser, journey: &Journey) -> Result<bool, PageError> {
+    let Some(expired) = journey.expired_request() else {
+        return Ok(false);
+    };
+    let uid = expired.uid.clone();
+    browser.update(move |visit| visit.leave_request(&uid)).await?;
+    Ok(true)
 }
 
 fn forbid_keeping(caching: Caching, headers: &mut HeaderMap) {

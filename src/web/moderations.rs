@@ -7,7 +7,7 @@ use super::app::App;
 use super::error::PageError;
 use super::fields::Fields;
 use super::form::{Form, Query};
-use super::gate::{go_on, redirect};
+use super::gate::{pass_by, redirect};
 use super::manage_organizations::{cancel, requested_tile};
 use super::page::{html, notification, shell};
 use super::pages::moderations::{PendingModerationPage, RejectedModerationPage, RequestDetails};
@@ -40,7 +40,7 @@ pub async fn get_pending(
     }
     if !request.is_pending() {
         // It was accepted: there is nothing to wait for any more.
-        return go_on(&browser).await;
+        return pass_by(&browser).await;
     }
     let page = PendingModerationPage {
         request: details(&person, request),
@@ -66,7 +66,7 @@ pub async fn get_rejected(
     }
     if !request.is_rejected() {
         // It was accepted: there is nothing to correct, either.
-        return go_on(&browser).await;
+        return pass_by(&browser).await;
     }
     let page = RejectedModerationPage {
         reason: request.end_user_reason.clone(),

@@ -9,7 +9,7 @@ use super::cookies::Sid;
 use super::error::PageError;
 use super::fields::Fields;
 use super::form::{Form, Query};
-use super::gate::{go_on, redirect};
+use super::gate::{go_on, pass_by, redirect};
 use super::page::{html, notification, shell};
 use super::pages::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::session::Browser;
@@ -77,7 +77,7 @@ pub(super) fn typed_code<'a>(fields: &'a Fields, name: &'static str) -> Result<&
 pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     if !person.is_second_factor_capable() {
-        return go_on(&browser).await;
+        return pass_by(&browser).await;
     }
     let is_refused = query.one("notification").ok().flatten() == Some(INVALID_CODE);
     let has_code_error = is_refused && person.has_totp;
@@ -135,7 +135,7 @@ pub async fn get_recovery(
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     if !person.is_second_factor_capable() {
-        return go_on(&browser).await;
+        return pass_by(&browser).await;
     }
     let page = RecoveryCodePage {
         email: person.email,

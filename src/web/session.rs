@@ -91,7 +91,7 @@ impl Browser {
         self.0.cookies.borrow_mut().push(cookie);
         self.0.device.borrow_mut().trusted = Some(claim);
         self.recognise();
-        self.forget();
+        self.look_again();
     }
 
     /// Sees to it that this browser is recognised next time.
@@ -256,8 +256,8 @@ impl Browser {
     }
 
     /// A session that is alive is in use. Where that is noted, which is once in a while, its life is prolonged: on record, and in the
-    /// browser by the cookie. Other answers do not carry it: one that comes late, from a slower tab, would put the name that the session
-    /// had before back into the browser.
+    /// browser by the cookie. Other answers carry it only when they change the session: one that comes late, from a slower tab, would put
+    /// the name that the session had before back into the browser.
     fn note_use(&self, journey: &Journey) {
         let sid = self.0.sid.borrow();
         if let (Some(_), Some(sid)) = (&journey.person, sid.as_ref())

@@ -9,7 +9,7 @@ use super::app::App;
 use super::budgets;
 use super::error::PageError;
 use super::form::{Form, Query};
-use super::gate::{climb, go_on, redirect};
+use super::gate::{climb, go_on, pass_by, redirect};
 use super::page::{html, notification, shell};
 use super::pages::passwords::VerifyEmailPage;
 use super::session::Browser;
@@ -29,7 +29,7 @@ pub async fn get(
 ) -> Result<HttpResponse, PageError> {
     let asked_for_another = query.flag("new_code_sent")?;
     if nothing_to_prove(&browser).await? {
-        return go_on(&browser).await;
+        return pass_by(&browser).await;
     }
     let person = signed_in(&browser).await?;
     let wish = if is_prefetch(request.headers()) {

@@ -193,6 +193,13 @@ impl TestServer {
         self.base_url.as_str().trim_end_matches('/')
     }
 
+    /// What the operator's Prometheus reads.
+    pub async fn metrics(&self) -> String {
+        let page = super::http_get(self.operator_url.join("metrics").expect("a path"));
+        let page = page.await.expect("the metrics");
+        page.text().await.expect("a text")
+    }
+
     /// A person's browser without any cookie.
     pub fn visitor(&self) -> Visitor {
         Visitor::new(&self.base_url)

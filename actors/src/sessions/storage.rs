@@ -146,6 +146,7 @@ impl Storage {
         self.bring_to_store(key, deadline).await;
         // Who changes a session has mostly just loaded it: what was seen then is tried first, and asked for when it no longer holds.
         let mut remembered = (!self.has_unsent(key)).then(|| self.copied(key));
+        let mut was_refused = false;
         loop {
             let is_remembered = remembered.is_some();
             let Found { raw, store_is_away } = match remembered.take() {
@@ -155,6 +156,10 @@ impl Storage {
                 },
                 None => self.find(key, deadline).await,
             };
+            if store_is_away && was_refused {
+                // What is kept here is known to be out of date.
+                return Err(SessionError::Contended);
+            }
             let stored: Option<Stored<D>> = raw.as_deref().and_then(decode);
             let touched_at = stored.as_ref().map(|stored| stored.touched_at);
             let mut data = stored.map(|stored| stored.data).unwrap_or_default();
@@ -183,7 +188,7 @@ impl Storage {
                 Ok(false) if !is_remembered && Instant::now() >= deadline => {
                     return Err(SessionError::Contended);
                 }
-                Ok(false) => {}
+                Ok(false) => was_refused = true,
                 Err(_) => {
                     self.keep_for_store(key, Unsent::Value(new));
                     return Ok(answer);

@@ -209,6 +209,11 @@ fn keys_that_cannot_sign_for_ordinary_relying_parties_are_remarked_upon_anywhere
         let config = read(&[("JWKS", &jwks)]).expect("valid");
         assert_eq!(warned(&config).is_empty(), is_fine, "{keys}");
         assert!(is_fine || warned(&config) == ["JWKS"], "{keys}");
+        let mut messages = config.warnings.iter().map(|warning| &warning.message);
+        assert!(
+            messages.all(|message| message.contains("`identite keys list`")),
+            "{keys}"
+        );
     }
 }
 

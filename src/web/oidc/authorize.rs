@@ -97,18 +97,10 @@ pub(super) async fn resume(
     request: HttpRequest,
     uid: Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let authentication = authentication_of(&browser).await?;
     if !is_bound(&app, &request, RESUME_COOKIE, &uid) {
-        let posted = app
-            .oidc
-            .answer_posted(&uid, authentication.as_ref(), &visitor(&request))
-            .await;
-        let Some(answer) = posted else {
-            let error = ProtocolError::invalid_request("this request has expired or was already answered");
-            return Err(PageError::provider(StatusCode::BAD_REQUEST, &error));
-        };
-        return written(&app, answer);
+        return go_on_with_posted(&app, &browser, &request, &uid).await;
     }
+    let authentication = authentication_of(&browser).await?;
     let answer = app
         .oidc
         .resume(&uid, authentication.as_ref(), &visitor(&request))
@@ -123,6 +115,29 @@ pub(super) async fn resume(
         }
     }
     Ok(response)
+}
+
+/// The person is loaded only where there is a request: a name that somebody made up asks nothing of the database.
+async fn go_on_with_posted(
+    app: &App,
+    browser: &Browser,
+    request: &HttpRequest,
+    name: &str,
+) -> Result<HttpResponse, PageError> {
+    let posted = match app.oidc.posted_request(name).await {
+        Ok(Some(posted)) => posted,
+        Ok(None) => {
+            let error = ProtocolError::invalid_request("this request has expired or was already answered");
+            return Err(PageError::provider(StatusCode::BAD_REQUEST, &error));
+        }
+        Err(answer) => return written(app, answer),
+    };
+    let authentication = authentication_of(browser).await?;
+    let answer = app
+        .oidc
+        .answer_posted(posted, authentication.as_ref(), &visitor(request))
+        .await;
+    written(app, answer)
 }
 
 fn visitor(request: &HttpRequest) -> Visitor {

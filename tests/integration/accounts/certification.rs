@@ -8,7 +8,7 @@ use url::Url;
 use super::identity::{EMAIL, LOGIN, sign_out_there, signed_in};
 use super::{PASSWORD, insert_user, text};
 use crate::support::{
-    FakeFranceConnect, Options, Page, RelyingParty, Script, TestServer, Visitor, http_get, parameter,
+    FakeFranceConnect, Options, Page, RelyingParty, Script, TestServer, Visitor, parameter,
 };
 
 const CERTIFICATION: &str = "https://proconnect.gouv.fr/assurance/certification-dirigeant";
@@ -215,10 +215,7 @@ async fn a_close_match_shows_what_differs_of_ones_own_identity_only() {
         Some("interaction_required"),
         "nothing is selected any more"
     );
-    let metrics = http_get(server.operator_url.join("metrics").unwrap())
-        .await
-        .unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = server.metrics().await;
     for line in [
         "identite_certifications_total{outcome=\"close_match\"} 1",
         "identite_certifications_total{outcome=\"certified\"} 0",

@@ -140,6 +140,12 @@ async fn a_session_that_ends_while_the_registers_are_asked_certifies_nobody() {
     assert_eq!(link(&server).await, "domain true");
     let told = "SELECT count(*) FROM identite_events WHERE kind = 'executive_certified'";
     assert_eq!(server.database().count(told).await, 0);
+    // The registers had been asked.
+    let metrics = server.metrics().await;
+    assert!(
+        metrics.contains("identite_certifications_total{outcome=\"certified\"} 1"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]

@@ -218,6 +218,15 @@ async fn who_signs_in_after_their_service_gave_up_is_told_so() {
     let again = visitor.get(request.as_str()).await;
     assert_eq!(place(&again), "/users/select-organization");
 
+    // Whoever wanted a page of their account meanwhile gets there.
+    let other = server.visitor();
+    other.get(request.as_str()).await;
+    other.start_sign_in(EMAIL).await;
+    other.get("/personal-information").await;
+    wait_too_long().await;
+    let answer = other.sign_in(crate::support::PASSWORD).await;
+    assert_eq!(place(&answer), "/personal-information");
+
     // Whoever comes back for their account, long after they left a service waiting, hears nothing of that service.
     let latecomer = server.visitor();
     latecomer.get(request.as_str()).await;

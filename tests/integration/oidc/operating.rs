@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use identite_actors::keys::{KeyKind, generate_signing_key};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::client_key::ClientKey;
@@ -327,6 +329,26 @@ async fn the_check_names_rows_that_are_broken() {
         text.contains("doubtful: standard_client_id"),
         "its secret is short: {text}"
     );
+}
+
+/// Relying parties that name no algorithm are sound as soon as a key of the calendar signs with RS256.
+#[tokio::test]
+async fn the_check_counts_the_keys_of_the_calendar() {
+    let key = generate_signing_key(KeyKind::P256).unwrap();
+    let jwks = format!(r#"{{"keys":[{}]}}"#, key.expose_secret());
+    let server = TestServer::start_with(Options::default().with("JWKS", &jwks)).await;
+    let (ok, text) = output(&server, &["clients", "check"]);
+    assert!(!ok && text.contains("no key signs with RS256"), "{text}");
+    let (ok, text) = output(
+        &server,
+        &["keys", "rotate", "--alg", "RS256", "--publish-minutes", "0"],
+    );
+    assert!(ok, "{text}");
+    let (ok, text) = output(&server, &["clients", "check"]);
+    assert!(ok && !text.contains("broken:"), "{text}");
+    let setting = "id_token_at_hash=true";
+    let (ok, text) = output(&server, &["clients", "set", "standard_client_id", setting]);
+    assert!(ok, "{text}");
 }
 
 #[tokio::test]
