@@ -8,7 +8,6 @@ use futures::future::BoxFuture;
 use postgres_openssl::MakeTlsConnector;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio_postgres::NoTls;
 use tokio_postgres::config::TargetSessionAttrs;
 
 use super::dsn::{Dsn, InvalidDsn};
@@ -87,8 +86,7 @@ impl Common {
 /// What it takes to open a connection.
 struct Blueprint {
     config: tokio_postgres::Config,
-    /// Nothing where no connection is encrypted.
-    tls: Option<MakeTlsConnector>,
+    tls: MakeTlsConnector,
     settings: PoolSettings,
 }
 
@@ -275,7 +273,7 @@ impl Pool {
 /// of the web worker that happened to need it first.
 struct OnRuntime {
     runtime: Handle,
-    tls: Option<MakeTlsConnector>,
+    tls: MakeTlsConnector,
 }
 
 impl Connect for OnRuntime {
@@ -287,13 +285,13 @@ impl Connect for OnRuntime {
         let tls = self.tls.clone();
         Box::pin(async move {
             let opening = self.runtime.spawn(async move {
-                if let Some(tls) = tls {
-                    let (client, connection) = config.connect(tls).await?;
-                    Ok((client, tokio::spawn(drive(connection))))
-                } else {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok((client, tokio::spawn(drive(connection))))
-                }
+                let (client, connection) = config.connect(tls).await?;
+                let driving = tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::warn!(error = %Error::from(error), "a connection to the database ended");
+                    }
+                });
+                Ok((client, driving))
             });
             match opening.await {
                 Ok(opened) => opened,
@@ -302,12 +300,6 @@ impl Connect for OnRuntime {
                 Err(_) => std::future::pending().await,
             }
         })
-    }
-}
-
-async fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
-    if let Err(error) = connection.await {
-        tracing::warn!(error = %Error::from(error), "a connection to the database ended");
     }
 }
 
