@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use postgres_openssl::MakeTlsConnector;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_postgres::NoTls;
 use tokio_postgres::config::TargetSessionAttrs;
 
 use super::dsn::{Dsn, InvalidDsn};
@@ -86,7 +87,8 @@ impl Common {
 /// What it takes to open a connection.
 struct Blueprint {
     config: tokio_postgres::Config,
-    tls: MakeTlsConnector,
+    /// Nothing where no connection is encrypted.
+    tls: Option<MakeTlsConnector>,
     settings: PoolSettings,
 }
 
@@ -273,7 +275,7 @@ impl Pool {
 /// of the web worker that happened to need it first.
 struct OnRuntime {
     runtime: Handle,
-    tls: MakeTlsConnector,
+    tls: Option<MakeTlsConnector>,
 }
 
 impl Connect for OnRuntime {
@@ -285,13 +287,13 @@ impl Connect for OnRuntime {
         let tls = self.tls.clone();
         Box::pin(async move {
             let opening = self.runtime.spawn(async move {
-                let (client, connection) = config.connect(tls).await?;
-                let driving = tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::warn!(error = %Error::from(error), "a connection to the database ended");
-                    }
-                });
-                Ok((client, driving))
+                if let Some(tls) = tls {
+                    let (client, connection) = config.connect(tls).await?;
+                    Ok((client, tokio::spawn(drive(connection))))
+                } else {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    Ok((client, tokio::spawn(drive(connection))))
+                }
             });
             match opening.await {
                 Ok(opened) => opened,
@@ -300,6 +302,12 @@ impl Connect for OnRuntime {
                 Err(_) => std::future::pending().await,
             }
         })
+    }
+}
+
+async fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    if let Err(error) = connection.await {
+        tracing::warn!(error = %Error::from(error), "a connection to the database ended");
     }
 }
 

@@ -28,7 +28,6 @@ use super::master_keys::master_keys;
 use super::registers::Registers;
 use super::reload::Reloadable;
 use super::remote::RemoteSystems;
-use super::signing_keys::CalendarSeen;
 use super::{
     ServeError, certification, housekeeping, key_age, mfa, organizations, ports, probes, signing_keys,
 };
@@ -159,14 +158,17 @@ impl House {
         telemetry: &Telemetry,
     ) -> Result<Self, ServeError> {
         let instruments = Instruments::new(prometheus::Registry::new(), clock.clone())?;
+        let master_keys = master_keys(config);
+        // Before other threads use OpenSSL: it prepares itself at its first use, and keys that are read meanwhile may be refused.
+        let (keys, calendar) = keys(config, &master_keys, &clock, &instruments)?;
         // Both read the system's certificates, which takes longer than all the rest: beside it.
         let http_client = accounts::http_client(config, Waiting::People, io, &clock, &instruments)?;
         let http = io.spawn_blocking(http_client);
         let mail_carrier = io.spawn_blocking(mail_carrier(config, io));
         let pool = pool(config, io)?;
         let state = state_store(config, &clock, io).await?;
-        let master_keys = master_keys(config);
-        let (keys, calendar_seen) = keys(config, &master_keys, &pool, &clock, &instruments, io).await?;
+        let calendar_seen =
+            signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await?;
 
         let records = Arc::new(SessionTable {
             pool: pool.clone(),
@@ -183,6 +185,8 @@ impl House {
         let rate_limiter = RateLimiter::start(state.clone(), clock.clone(), &instruments, limits);
         let hasher = hasher(config, &instruments)?;
         let housekeeping = housekeeping::start(config, &pool, &clock, &instruments, io)?;
+        refuse_public_secrets(config, &pool).await?;
+        let (assets, renderer) = pages(config)?;
         let http = http.await.map_err(std::io::Error::other)??;
         let outbox = outbox(
             config,
@@ -213,9 +217,7 @@ impl House {
         let certification = certification::certification(config, &foundations, &remote, &instruments)?;
         let mfa = mfa::mfa(config, &foundations, &remote.passkey_names)?;
 
-        let (assets, renderer) = pages(config)?;
         let readiness = Readiness::new(probes::all(&pool, &state, calendar_seen));
-        refuse_public_secrets(config, &pool).await?;
         let rooms = Rooms {
             settings: Arc::new(web_settings(config)?),
             renderer,
@@ -289,24 +291,22 @@ fn hasher(config: &Config, instruments: &Instruments) -> Result<PasswordHasher, 
     })
 }
 
-/// The keys of the variable, arranged by the calendar in the database.
-async fn keys(
+/// The keys of the variable, and the calendar that arranges them and those in the database.
+fn keys(
     config: &Config,
     master_keys: &MasterKeys,
-    pool: &Pool,
     clock: &SharedClock,
     instruments: &Instruments,
-    io: &Handle,
-) -> Result<(Keys, CalendarSeen), ServeError> {
-    let secrets = &config.secrets;
+) -> Result<(Keys, SigningKeys), ServeError> {
+    let jwks = &config.secrets.jwks;
     let unusable = |error: InvalidKeys| ServeError::Setting {
         variable: "JWKS",
         problem: error.to_string(),
     };
-    let keys = Keys::start(&secrets.jwks, clock.clone(), instruments).map_err(unusable)?;
-    let calendar = SigningKeys::new(&secrets.jwks, master_keys.clone()).map_err(unusable)?;
-    let seen = signing_keys::follow(keys.clone(), calendar, pool.clone(), clock.clone(), io).await?;
-    Ok((keys, seen))
+    Ok((
+        Keys::start(jwks, clock.clone(), instruments).map_err(unusable)?,
+        SigningKeys::new(jwks, master_keys.clone()).map_err(unusable)?,
+    ))
 }
 
 fn oidc_settings(config: &Config, master_keys: &MasterKeys) -> OidcSettings {
