@@ -64,7 +64,7 @@ const MAILS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "add-2fa",
-        &[],
+        &["Prévenez tout de suite notre support"],
         &["jean&co@yopmail.com est à présent protégé par la"],
     ),
     (
@@ -74,7 +74,7 @@ const MAILS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "delete-2fa-protection",
-        &[],
+        &["Prévenez tout de suite notre support"],
         &["n’est plus demandée à chacune de vos connexions"],
     ),
     (

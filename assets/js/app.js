@@ -1,6 +1,7 @@
 // What every page needs. Pages work without it; it spares time and mistakes.
 import { announceNotifications } from './lib/announce.js';
 import { askBeforeClick } from './lib/confirm.js';
+import { cleanPastedAddresses } from './lib/pasted-address.js';
 import { guardSubmissions } from './lib/submissions.js';
 import { offerGoingBack } from './lib/go-back.js';
 import { openHeaderMenu } from './lib/header-menu.js';
@@ -11,6 +12,7 @@ openHeaderMenu();
 openSideMenu();
 offerGoingBack();
 askBeforeClick();
+cleanPastedAddresses();
 followValidity();
 guardSubmissions();
 announceNotifications();

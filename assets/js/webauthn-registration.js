@@ -8,7 +8,8 @@ const choice = document.getElementById('radio-passkey');
 const form = document.getElementById('webauthn-registration-response-form');
 const alert = document.getElementById('webauthn-alert-error');
 
-function tell(message) {
+function tell(message, kind = 'error') {
+  for (const each of ['error', 'info']) alert.classList.toggle(`fr-alert--${each}`, each === kind);
   alert.textContent = message;
   alert.hidden = message === '';
   if (message) alert.scrollIntoView({ block: 'center' });
@@ -30,7 +31,8 @@ async function begin(event) {
   try {
     sendForm(form, await register(OPTIONS));
   } catch (error) {
-    tell(explanation(error));
+    // A device that has a passkey already is good news.
+    tell(explanation(error), error.name === 'InvalidStateError' ? 'info' : 'error');
     button.disabled = false;
   }
 }

@@ -25,6 +25,7 @@ use chrono::TimeDelta;
 use identite_actors::clock::SharedClock;
 use identite_actors::outbox::Outbox;
 use identite_actors::password_hasher::{HashingError, PasswordHasher};
+use identite_actors::rate_limiter::RateLimiter;
 use identite_actors::state::{StateError, StateStore};
 
 pub use email_code::{CodePage, CodeRequest, EmailCodeOutcome};
@@ -65,6 +66,7 @@ pub struct AccountServices {
     pub hasher: PasswordHasher,
     pub clock: SharedClock,
     pub state: Arc<dyn StateStore>,
+    pub rate_limiter: RateLimiter,
     pub outbox: Outbox,
     pub mails: Mails,
     pub secrets: SecretHasher,
@@ -110,6 +112,7 @@ impl Accounts {
     pub fn for_worker(&self, pool: db::Pool, state: Arc<dyn StateStore>) -> Self {
         Self::new(AccountServices {
             pool,
+            rate_limiter: self.services.rate_limiter.with_store(state.clone()),
             state,
             ..AccountServices::clone(&self.services)
         })

@@ -1,29 +1,42 @@
 //! What one account bears, wherever it comes from. Nobody can lock out somebody else this way.
 //!
-//! * Guessing at a password becomes slow; a browser that the owner has used before does not wait.
+//! * Guessing at a password becomes slow; a browser that the owner has used before does not wait. A guess counts before it is checked, so
+//!   that it does not matter how many come at once; one that was right, or that nobody has checked, does not count any more.
+//! * Networks that have not guessed wrongly have turns of their own: whoever keeps guessing competes with others who do.
 //! * A mailbox is not flooded with links: beyond a few an hour, the last one that was sent stays good and is not replaced.
+//!
+//! All of it is counted over all nodes, and while the shared state is away by each node for itself (`RateLimiter`).
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use identite_actors::rate_limiter::{Attempt, Budget, Charge};
 use sha2::{Digest, Sha256};
 
 use super::{Accounts, AccountsError};
 use crate::db;
-use crate::domain::Device;
-use crate::domain::{Email, UserId};
+use crate::domain::{Device, Email, UserId};
 
-/// Wrong passwords for one account after which guessing is paced.
-const FAILURES_TOLERATED: u64 = 10;
-/// How long wrong passwords are remembered.
-const FAILURES_WINDOW: Duration = Duration::from_mins(15);
+/// Wrong passwords for one account after which guessing is paced, and how long they are remembered.
+const FAILURES: Budget = Budget {
+    points: 10,
+    window: Duration::from_mins(15),
+};
+/// A network has turns with those that have not guessed wrongly as long as the guess that is about to be checked is the first one.
+const FIRST_FAILURE: Budget = Budget {
+    points: 1,
+    window: FAILURES.window,
+};
 /// Guesses that are admitted in a window, one after the other.
-const GUESSES_PER_WINDOW: u64 = 10;
-const PACE_WINDOW: Duration = Duration::from_secs(10);
-
+const TURNS: Budget = Budget {
+    points: 10,
+    window: Duration::from_secs(10),
+};
 /// Links of one kind that an address is sent in a window.
-const LINKS_PER_WINDOW: u64 = 10;
-const LINKS_WINDOW: Duration = Duration::from_hours(1);
+const LINKS: Budget = Budget {
+    points: 10,
+    window: Duration::from_hours(1),
+};
 
 /// A link that was sent less than this ago is not replaced: it is about to arrive.
 pub(super) const SPACING: TimeDelta = TimeDelta::seconds(30);
@@ -35,51 +48,79 @@ pub(super) enum Link {
     PasswordReset,
 }
 
+/// A guess at the password of an account, as it was counted.
+pub(super) struct Guess {
+    /// Digest of the account's address.
+    account: String,
+    /// Against the account, and against the network there.
+    attempt: Attempt<2>,
+}
+
 impl Accounts {
     /// Whether the link that is about to be sent to `email` may be, and counts it: of many at once no more than the window grants. Wishes
-    /// that send nothing do not count: a stranger would use up the owner's links with them. Without the shared state it may be sent: the
-    /// budgets by address still hold.
+    /// that send nothing do not count: a stranger would use up the owner's links with them.
     pub(super) async fn claims_link(&self, link: Link, email: &Email) -> bool {
-        let prefix = match link {
+        let limiter = match link {
             Link::SignIn => "magic-links-sent",
             Link::PasswordReset => "password-resets-sent",
         };
-        let sent = self
-            .services
-            .state
-            .increment(&key(prefix, email), LINKS_WINDOW)
-            .await;
-        sent.map_or(true, |sent| sent.count <= LINKS_PER_WINDOW)
+        let subject = digest(email.as_str());
+        let verdict = self.services.rate_limiter.hit(limiter, &subject, LINKS).await;
+        verdict.allowed
     }
 
-    /// Waits for the turn of one more guess at the password of `email`, the account of `user` if there is one. Without the shared
-    /// state there is no pace: the budgets by address still hold.
+    /// Counts a guess from `device` at the password of `email`, before it is checked. It stays counted, as a wrong one, unless it is given
+    /// back.
+    pub(super) async fn count_guess(&self, email: &Email, device: &Device) -> Guess {
+        let account = digest(email.as_str());
+        let network = digest(&format!("{}|{}", email.as_str(), device.network()));
+        let charges = [
+            Charge {
+                limiter: "password-failures",
+                subject: &account,
+                budget: FAILURES,
+            },
+            Charge {
+                limiter: "password-failures-of-network",
+                subject: &network,
+                budget: FIRST_FAILURE,
+            },
+        ];
+        let attempt = self.services.rate_limiter.attempt(charges).await;
+        Guess { account, attempt }
+    }
+
+    /// Waits for the turn of `guess`, at the account of `user` if there is one.
     ///
     /// # Errors
     /// [`AccountsError::Overloaded`] when too many wait for their turn already.
     pub(super) async fn wait_for_turn(
         &self,
-        email: &Email,
+        guess: &Guess,
         user: Option<UserId>,
         device: &Device,
     ) -> Result<(), AccountsError> {
-        let state = &self.services.state;
-        let Ok(failures) = state.get(&key("password-failures", email)).await else {
-            return Ok(());
-        };
-        if count_of(failures.as_deref()) < FAILURES_TOLERATED || self.is_known_browser(user, device).await? {
+        let [account, network] = guess.attempt.verdicts;
+        if account.allowed || self.is_known_browser(user, device).await? {
             return Ok(());
         }
-        let Ok(turn) = state.increment(&key("password-turns", email), PACE_WINDOW).await else {
-            return Ok(());
+        let limiter = if network.allowed {
+            "password-turns-of-newcomers"
+        } else {
+            "password-turns"
         };
-        if turn.count > GUESSES_PER_WINDOW {
+        let turn = self
+            .services
+            .rate_limiter
+            .hit(limiter, &guess.account, TURNS)
+            .await;
+        if !turn.allowed {
             return Err(AccountsError::Overloaded {
-                retry_after: turn.resets_in,
+                retry_after: turn.retry_after,
             });
         }
-        let share = PACE_WINDOW.as_secs() / GUESSES_PER_WINDOW;
-        tokio::time::sleep(Duration::from_secs(share * turn.count)).await;
+        let share = TURNS.window / TURNS.points;
+        tokio::time::sleep(share * u32::try_from(turn.count).unwrap_or(TURNS.points)).await;
         Ok(())
     }
 
@@ -96,30 +137,18 @@ impl Accounts {
         Ok(claim.holds_for(user, changed_at, max_age, self.services.clock.now()))
     }
 
-    /// Remembers a wrong password for `email`.
-    pub(super) async fn remember_failure(&self, email: &Email) {
-        let counted = self
-            .services
-            .state
-            .increment(&key("password-failures", email), FAILURES_WINDOW)
-            .await;
-        if let Err(error) = counted {
-            tracing::debug!(%error, "a wrong password was not counted");
-        }
+    /// Gives `guess` back, which was right or was not checked, once the answer is on its way: nobody waits for that.
+    pub(super) fn give_back_later(&self, guess: Guess) {
+        let rate_limiter = self.services.rate_limiter.clone();
+        actix::spawn(async move { rate_limiter.give_back(guess.attempt).await });
     }
 }
 
 /// Addresses are no business of whoever looks at the store.
 pub(super) fn key(prefix: &str, email: &Email) -> String {
-    format!(
-        "{prefix}:{}",
-        hex::encode(Sha256::digest(email.as_str().as_bytes()))
-    )
+    format!("{prefix}:{}", digest(email.as_str()))
 }
 
-fn count_of(counter: Option<&[u8]>) -> u64 {
-    counter
-        .and_then(|bytes| str::from_utf8(bytes).ok())
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
+fn digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
 }

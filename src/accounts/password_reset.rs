@@ -58,6 +58,22 @@ impl Accounts {
         Ok(())
     }
 
+    /// Whether the link `token` is good. Uses nothing up: mail scanners follow links.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_password_reset_good(&self, token: &LinkToken) -> Result<bool, AccountsError> {
+        Ok(self.address_of_password_reset(token).await?.is_some())
+    }
+
+    /// The address of the account that the link `token` is for, if it is good.
+    async fn address_of_password_reset(&self, token: &LinkToken) -> Result<Option<String>, AccountsError> {
+        let stored_forms = token.stored_forms(&self.services.secrets, Purpose::PasswordReset);
+        let sent_since = self.services.clock.now() - self.services.rules.password_reset_lifetime;
+        let client = self.services.pool.get().await?;
+        Ok(db::password_resets::find(&client, &stored_forms, sent_since).await?)
+    }
+
     /// Gives the account of the link `token` the password `password`, for which `place` was kept; the link is used up. Every session of the
     /// account ends, but `kept_session`, the one of the browser that asks; browsers trusted before are not trusted any more.
     ///
@@ -71,13 +87,7 @@ impl Accounts {
         kept_session: Option<[u8; 32]>,
         device: &Device,
     ) -> Result<ChangePasswordOutcome, AccountsError> {
-        let stored_forms = token.stored_forms(&self.services.secrets, Purpose::PasswordReset);
-        let lifetime = self.services.rules.password_reset_lifetime;
-        let address = {
-            let client = self.services.pool.get().await?;
-            db::password_resets::find(&client, &stored_forms, self.services.clock.now() - lifetime).await?
-        };
-        let Some(address) = address else {
+        let Some(address) = self.address_of_password_reset(token).await? else {
             return Ok(ChangePasswordOutcome::InvalidToken);
         };
         let email = Email::parse(&address)
@@ -91,6 +101,8 @@ impl Accounts {
             Err(refused) => return Ok(ChangePasswordOutcome::Refused(refused)),
         };
 
+        let stored_forms = token.stored_forms(&self.services.secrets, Purpose::PasswordReset);
+        let lifetime = self.services.rules.password_reset_lifetime;
         let now = self.services.clock.now();
         let mut client = self.services.pool.get().await?;
         let transaction = client.transaction().await?;

@@ -7,7 +7,7 @@ use crate::db;
 use crate::db::franceconnect::CertifiedNames;
 use crate::db::users::{PersonalInformation, User};
 use crate::domain::Device;
-use crate::domain::{Job, PersonName, PhoneNumber, SecurityEvent, UserId};
+use crate::domain::{Job, PersonName, PersonalField, PhoneNumber, SecurityEvent, UserId};
 use crate::mail::messages::{Change, UpdatePersonalData};
 
 /// The form of the account, as it was filled in; `None` for a field that was not sent.
@@ -20,9 +20,12 @@ pub struct PersonalInformationForm<'a> {
 }
 
 /// A value is missing, is not what its field asks for, or is a name that `FranceConnect` did not tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a value is missing or is not what its field asks for")]
-pub struct InvalidPersonalInformation;
+pub struct InvalidPersonalInformation {
+    /// The fields at fault, in the order of the form.
+    pub fields: Vec<PersonalField>,
+}
 
 /// The names that a person with a `FranceConnect` identity chooses from.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,10 +89,15 @@ impl NameChoice {
             family_names,
         }
     }
+}
 
-    fn allows(&self, given_name: &str, family_name: &str) -> bool {
-        self.given_names.iter().any(|name| name == given_name)
-            && self.family_names.iter().any(|name| name == family_name)
+impl InvalidPersonalInformation {
+    /// At fault are the fields whose value could not be read.
+    fn among(fields: &[(PersonalField, bool)]) -> Self {
+        let unread = fields.iter().filter(|(_, is_read)| !is_read);
+        Self {
+            fields: unread.map(|(field, _)| *field).collect(),
+        }
     }
 }
 
@@ -126,8 +134,9 @@ impl Accounts {
         let transaction = client.transaction().await?;
         let former = db::users::lock(&transaction, user).await?.ok_or(GONE)?;
         let certified = db::franceconnect::names_of(&transaction, user).await?;
-        let Ok(information) = read(form, certified.as_ref().map(NameChoice::of).as_ref()) else {
-            return Ok(Err(InvalidPersonalInformation));
+        let information = match read(form, certified.as_ref().map(NameChoice::of).as_ref()) {
+            Ok(information) => information,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let changes = changes(&former, &information);
         db::users::set_personal_information(&transaction, user, &information, now).await?;
@@ -164,16 +173,16 @@ impl Accounts {
         if db::franceconnect::names_of(&transaction, user).await?.is_some() {
             return Ok(Ok(()));
         }
-        let names = (
-            given_name.map(PersonName::parse),
-            family_name.map(PersonName::parse),
-        );
-        let (Some(Ok(given_name)), Some(Ok(family_name))) = names else {
-            return Ok(Err(InvalidPersonalInformation));
-        };
+        let (given_name, family_name) = (read_name(given_name, None), read_name(family_name, None));
+        if given_name.is_none() || family_name.is_none() {
+            return Ok(Err(InvalidPersonalInformation::among(&[
+                (PersonalField::GivenName, given_name.is_some()),
+                (PersonalField::FamilyName, family_name.is_some()),
+            ])));
+        }
         let information = PersonalInformation {
-            given_name: Some(given_name.as_str().to_owned()),
-            family_name: Some(family_name.as_str().to_owned()),
+            given_name,
+            family_name,
             phone_number: person.phone_number,
             job: person.job,
         };
@@ -216,33 +225,42 @@ fn read(
     form: PersonalInformationForm<'_>,
     choice: Option<&NameChoice>,
 ) -> Result<PersonalInformation, InvalidPersonalInformation> {
-    let (Some(given_name), Some(family_name)) = (form.given_name, form.family_name) else {
-        return Err(InvalidPersonalInformation);
-    };
-    let (Some(phone_number), Some(job)) = (form.phone_number, form.job) else {
-        return Err(InvalidPersonalInformation);
-    };
-    let (given_name, family_name) = match choice {
-        Some(choice) if choice.allows(given_name, family_name) => {
-            (given_name.to_owned(), family_name.to_owned())
-        }
-        Some(_) => return Err(InvalidPersonalInformation),
-        None => {
-            let name = |text| PersonName::parse(text).map_err(|_| InvalidPersonalInformation);
-            (
-                name(given_name)?.as_str().to_owned(),
-                name(family_name)?.as_str().to_owned(),
-            )
-        }
-    };
-    let phone_number = PhoneNumber::parse_optional(phone_number).map_err(|_| InvalidPersonalInformation)?;
-    let job = Job::parse_optional(job).map_err(|_| InvalidPersonalInformation)?;
-    Ok(PersonalInformation {
-        given_name: Some(given_name),
-        family_name: Some(family_name),
-        phone_number: phone_number.map(|number| number.as_str().to_owned()),
-        job: job.map(|job| job.as_str().to_owned()),
-    })
+    let given_name = read_name(
+        form.given_name,
+        choice.map(|choice| choice.given_names.as_slice()),
+    );
+    let family_name = read_name(
+        form.family_name,
+        choice.map(|choice| choice.family_names.as_slice()),
+    );
+    let phone_number = form
+        .phone_number
+        .and_then(|text| PhoneNumber::parse_optional(text).ok());
+    let job = form.job.and_then(|text| Job::parse_optional(text).ok());
+    let refusal = InvalidPersonalInformation::among(&[
+        (PersonalField::GivenName, given_name.is_some()),
+        (PersonalField::FamilyName, family_name.is_some()),
+        (PersonalField::PhoneNumber, phone_number.is_some()),
+        (PersonalField::Job, job.is_some()),
+    ]);
+    match (phone_number, job) {
+        (Some(phone_number), Some(job)) if refusal.fields.is_empty() => Ok(PersonalInformation {
+            given_name,
+            family_name,
+            phone_number: phone_number.map(|number| number.as_str().to_owned()),
+            job: job.map(|job| job.as_str().to_owned()),
+        }),
+        _ => Err(refusal),
+    }
+}
+
+/// A name that was typed, or chosen where there is a `choice`.
+fn read_name(text: Option<&str>, choice: Option<&[String]>) -> Option<String> {
+    let text = text?;
+    match choice {
+        Some(names) => names.iter().find(|name| *name == text).cloned(),
+        None => PersonName::parse(text).ok().map(|name| name.as_str().to_owned()),
+    }
 }
 
 fn changes(former: &User, now: &PersonalInformation) -> Vec<Change> {
@@ -311,6 +329,41 @@ mod tests {
         ] {
             assert!(read(broken, None).is_err(), "{broken:?}");
         }
+    }
+
+    fn faults(form: PersonalInformationForm<'_>, choice: Option<&NameChoice>) -> Vec<PersonalField> {
+        match read(form, choice) {
+            Ok(_) => Vec::new(),
+            Err(refusal) => refusal.fields,
+        }
+    }
+
+    #[test]
+    fn every_field_at_fault_is_named() {
+        assert!(faults(form("Jean", "User"), None).is_empty());
+        assert_eq!(faults(form("   ", "Durand"), None), [PersonalField::GivenName]);
+        let all_wrong = PersonalInformationForm {
+            phone_number: Some("FR"),
+            job: None,
+            ..form("R2", "D2")
+        };
+        assert_eq!(
+            faults(all_wrong, None),
+            [
+                PersonalField::GivenName,
+                PersonalField::FamilyName,
+                PersonalField::PhoneNumber,
+                PersonalField::Job
+            ]
+        );
+        let choice = NameChoice {
+            given_names: vec!["Angela".to_owned()],
+            family_names: vec!["DUBOIS".to_owned()],
+        };
+        assert_eq!(
+            faults(form("Angela", "Dubois"), Some(&choice)),
+            [PersonalField::FamilyName]
+        );
     }
 
     #[test]

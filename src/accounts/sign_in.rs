@@ -30,7 +30,8 @@ impl Accounts {
     /// Signs in with a password, for which `place` was kept, and opens the session that `names` announces.
     ///
     /// The password is trimmed as it was when its hash was made. An unknown account takes the same time as a wrong password. After
-    /// many wrong ones whoever guesses waits, but not in a browser that has proven to be the owner's.
+    /// many wrong ones, those that are being checked included, whoever guesses waits, but not in a browser that has proven to be the
+    /// owner's.
     ///
     /// # Errors
     /// When the database does not answer, or too many passwords wait to be checked.
@@ -47,15 +48,18 @@ impl Accounts {
             db::users::find_credential(&client, email.as_str()).await?
         };
         let claimant = credential.as_ref().map(|credential| credential.id);
-        self.wait_for_turn(email, claimant, device).await?;
-        place.give_up();
-        let outcome = self
-            .check_and_open(credential, trimmed(password), names, device)
-            .await?;
-        if outcome == SignInOutcome::InvalidCredentials {
-            self.remember_failure(email).await;
+        let guess = self.count_guess(email, device).await;
+        let outcome = async {
+            self.wait_for_turn(&guess, claimant, device).await?;
+            place.give_up();
+            self.check_and_open(credential, trimmed(password), names, device)
+                .await
         }
-        Ok(outcome)
+        .await;
+        if !matches!(outcome, Ok(SignInOutcome::InvalidCredentials)) {
+            self.give_back_later(guess);
+        }
+        outcome
     }
 
     async fn check_and_open(

@@ -1,7 +1,7 @@
 //! `identite audit export`
 
 use std::fs::File;
-use std::io::{BufWriter, Write, stdout};
+use std::io::{self, BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
@@ -11,7 +11,7 @@ use identite_actors::clock::{Clock, SystemClock};
 use serde_json::json;
 
 use super::database::pool;
-use super::{CommandError, load_config, shared_runtime};
+use super::{CommandError, load_config, shared_runtime, streams};
 use crate::db;
 use crate::db::audit::{self, TrailRow};
 
@@ -71,10 +71,13 @@ pub(super) fn run(command: AuditCommand) -> Result<(), CommandError> {
     let since = export.since.unwrap_or(DateTime::UNIX_EPOCH);
     let until = export.until.unwrap_or_else(|| SystemClock.now());
     let destination: Box<dyn Write> = match &export.output {
-        Some(path) => Box::new(BufWriter::new(File::create(path)?)),
+        Some(path) => {
+            let file = File::create(path).map_err(|error| CommandError::in_file(path, error))?;
+            Box::new(BufWriter::new(file))
+        }
         None => Box::new(BufWriter::new(stdout().lock())),
     };
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let client = pool.get().await?;
         db::take_the_time(&client).await?;
         match export.of {
@@ -87,7 +90,12 @@ pub(super) fn run(command: AuditCommand) -> Result<(), CommandError> {
                 write(rows, export.format, destination).await
             }
         }
-    })
+    });
+    match (outcome, &export.output) {
+        (Err(CommandError::Io(error)), Some(path)) => Err(CommandError::in_file(path, error)),
+        (Err(CommandError::Io(error)), None) => streams::settle(Err(error)),
+        (outcome, _) => outcome,
+    }
 }
 
 /// Writes rows as they come: however many there are, few are in memory.
@@ -113,7 +121,7 @@ async fn write(
         Format::Csv => {
             let mut csv = csv::Writer::from_writer(&mut destination);
             csv.write_record(["at", "actor", "action", "subject_kind", "subject_id", "detail"])
-                .map_err(std::io::Error::other)?;
+                .map_err(of_csv)?;
             while let Some(row) = rows.try_next().await? {
                 csv.write_record([
                     row.occurred_at.to_rfc3339_opts(SecondsFormat::Millis, true),
@@ -123,11 +131,19 @@ async fn write(
                     row.subject_id.unwrap_or_default(),
                     row.detail.to_string(),
                 ])
-                .map_err(std::io::Error::other)?;
+                .map_err(of_csv)?;
             }
             csv.flush()?;
         }
     }
     destination.flush()?;
     Ok(())
+}
+
+/// The error beneath, which tells whether somebody still reads.
+fn of_csv(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
 }

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use super::database::pool;
 use super::tool::record;
-use super::{CommandError, load_config, shared_runtime};
+use super::{CommandError, load_config, shared_runtime, streams};
 use crate::config::Config;
 use crate::db;
 use crate::oidc::SigningAlgorithm;
-use crate::oidc::registry::{self, CheckedClient, Finding, HandedOut, Registration};
+use crate::oidc::registry::{self, CheckedClient, Finding, HandedOut, Registration, Rotation};
 use crate::oidc::signing_keys::SigningKeys;
 use crate::server;
 
@@ -62,6 +62,9 @@ pub(super) struct RotateSecret {
     /// Keep only a hash, also of a secret that the reference could read.
     #[arg(long)]
     hash: bool,
+    /// Also while the secret that the rotation before replaced still counts: it counts no more then.
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -96,8 +99,7 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
                 let clients = registry::check(&database, &supported, offers_tls_client_auth, now)
                     .await
                     .map_err(refused)?;
-                list(&clients);
-                Ok(())
+                list(&clients)
             }
             ClientsCommand::Check => {
                 let clients = registry::check(&database, &supported, offers_tls_client_auth, now)
@@ -130,23 +132,23 @@ pub(super) fn run(command: ClientsCommand) -> Result<(), CommandError> {
                     now,
                 )
                 .await?;
-                transaction.commit().await.map_err(db::Error::from)?;
-                tell(&told);
-                Ok(())
+                hand_out(transaction, &told).await
             }
-            ClientsCommand::RotateSecret(rotation) => {
-                let overlap = TimeDelta::hours(rotation.overlap_hours.into());
+            ClientsCommand::RotateSecret(asked) => {
+                let rotation = Rotation {
+                    overlap: TimeDelta::hours(asked.overlap_hours.into()),
+                    hashed: asked.hash,
+                    force: asked.force,
+                };
                 let transaction = database.transaction().await.map_err(db::Error::from)?;
-                let told =
-                    registry::rotate_secret(&transaction, &rotation.client_id, overlap, rotation.hash, now)
-                        .await
-                        .map_err(refused)?;
-                let detail = json!({"overlap_hours": rotation.overlap_hours, "hash": rotation.hash});
-                let subject = ("client", rotation.client_id.as_str());
+                let told = registry::rotate_secret(&transaction, &asked.client_id, rotation, now)
+                    .await
+                    .map_err(refused)?;
+                let detail =
+                    json!({"overlap_hours": asked.overlap_hours, "hash": asked.hash, "force": asked.force});
+                let subject = ("client", asked.client_id.as_str());
                 record(&transaction, "clients.rotate-secret", subject, detail, now).await?;
-                transaction.commit().await.map_err(db::Error::from)?;
-                tell(&told);
-                Ok(())
+                hand_out(transaction, &told).await
             }
             ClientsCommand::Set(set) => {
                 let changes: Map<String, Value> = set.settings.into_iter().collect();
@@ -199,46 +201,53 @@ fn refused(error: registry::RegistryError) -> CommandError {
     CommandError::Refused(error.to_string())
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it found")]
-fn list(clients: &[CheckedClient]) {
-    for client in clients {
-        let state = if client
-            .findings
-            .iter()
-            .any(|finding| matches!(finding, Finding::Broken(_)))
-        {
-            "broken"
-        } else {
-            "sound"
-        };
-        let settings = client.settings.join(" ");
-        println!(
-            "{}\t{}\t{}\t{state}\t{settings}",
-            client.row_id, client.client_id, client.name
-        );
-    }
+fn list(clients: &[CheckedClient]) -> Result<(), CommandError> {
+    streams::print(|out| {
+        for client in clients {
+            let state = if client.findings.iter().any(is_broken) {
+                "broken"
+            } else {
+                "sound"
+            };
+            let settings = client.settings.join(" ");
+            writeln!(
+                out,
+                "{}\t{}\t{}\t{state}\t{settings}",
+                client.row_id, client.client_id, client.name
+            )?;
+        }
+        Ok(())
+    })
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it found")]
+fn is_broken(finding: &Finding) -> bool {
+    matches!(finding, Finding::Broken(_))
+}
+
 fn report(clients: &[CheckedClient]) -> Result<(), CommandError> {
-    let mut broken = 0;
-    for client in clients {
-        for finding in &client.findings {
-            let (kind, text) = match finding {
-                Finding::Broken(text) => {
-                    broken += 1;
-                    ("broken", text)
-                }
-                Finding::Doubtful(text) => ("doubtful", text),
-            };
-            println!("{kind}: {} (row {}): {text}", client.client_id, client.row_id);
+    streams::print(|out| {
+        for client in clients {
+            for finding in &client.findings {
+                let (kind, text) = match finding {
+                    Finding::Broken(text) => ("broken", text),
+                    Finding::Doubtful(text) => ("doubtful", text),
+                };
+                writeln!(
+                    out,
+                    "{kind}: {} (row {}): {text}",
+                    client.client_id, client.row_id
+                )?;
+            }
         }
-    }
-    println!(
-        "{} clients looked at on {}",
-        clients.len(),
-        SystemClock.now().format("%Y-%m-%d")
-    );
+        writeln!(
+            out,
+            "{} clients looked at on {}",
+            clients.len(),
+            SystemClock.now().format("%Y-%m-%d")
+        )
+    })?;
+    let findings = clients.iter().flat_map(|client| &client.findings);
+    let broken = findings.filter(|finding| is_broken(finding)).count();
     if broken == 0 {
         Ok(())
     } else {
@@ -246,8 +255,21 @@ fn report(clients: &[CheckedClient]) -> Result<(), CommandError> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what is told once")]
-fn tell(told: &HandedOut) {
-    println!("client_id: {}", told.client_id);
-    println!("client_secret: {}", told.secret);
+/// Tells what is told once, and commits only then: a secret that nobody has read must not be the one that counts.
+async fn hand_out(transaction: db::Transaction<'_>, told: &HandedOut) -> Result<(), CommandError> {
+    streams::hand_over(|out| {
+        writeln!(out, "client_id: {}", told.client_id)?;
+        writeln!(out, "client_secret: {}", told.secret)
+    })
+    .map_err(|error| {
+        CommandError::Refused(format!(
+            "nothing was changed: the secret could not be written to the standard output: {error}"
+        ))
+    })?;
+    transaction.commit().await.map_err(|error| {
+        CommandError::Refused(format!(
+            "whether the secret above counts is not known, look at `identite audit export`: {}",
+            db::Error::from(error)
+        ))
+    })
 }

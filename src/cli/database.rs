@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
-use super::{CommandError, load_config, shared_runtime};
+use super::{CommandError, load_config, shared_runtime, streams};
 use crate::config::Config;
 use crate::db::{self, Pool, PoolSettings};
 
@@ -23,15 +23,13 @@ pub(super) fn load_fixtures() -> Result<(), CommandError> {
 }
 
 /// Nothing is touched where the data set is not to be loaded.
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
 fn migrate_and_load(config: &Config) -> Result<(), CommandError> {
     refuse_data_set_elsewhere(config)?;
     let runtime = shared_runtime()?;
     let pool = pool(config, runtime.handle())?;
     bring_up_to_date(&pool, &runtime)?;
     runtime.block_on(db::fixtures::load(&pool))?;
-    println!("development data set loaded");
-    Ok(())
+    streams::say(format_args!("development data set loaded"))
 }
 
 fn refuse_data_set_elsewhere(config: &Config) -> Result<(), CommandError> {
@@ -43,24 +41,21 @@ fn refuse_data_set_elsewhere(config: &Config) -> Result<(), CommandError> {
     ))
 }
 
-#[expect(clippy::print_stdout, reason = "a command tells what it did")]
 fn bring_up_to_date(pool: &Pool, runtime: &Runtime) -> Result<(), CommandError> {
     let report = runtime.block_on(db::migrate::migrate(pool))?;
     if report.adopted {
-        println!("adopted a database of the reference");
+        streams::say(format_args!("adopted a database of the reference"))?;
     }
     for applied in &report.applied {
-        println!("applied {applied}");
+        streams::say(format_args!("applied {applied}"))?;
     }
     for remark in &report.remarks {
-        println!("note: {remark}");
+        streams::say(format_args!("note: {remark}"))?;
     }
-    println!("the database is up to date");
-    Ok(())
+    streams::say(format_args!("the database is up to date"))
 }
 
 /// `identite migrate --check`
-#[expect(clippy::print_stdout, reason = "a command tells what it saw")]
 pub(super) fn check_migration() -> Result<(), CommandError> {
     let config = load_config()?;
     if config.tools.run_fixtures {
@@ -70,28 +65,32 @@ pub(super) fn check_migration() -> Result<(), CommandError> {
     let pool = pool(&config, runtime.handle())?;
     let outlook = runtime.block_on(db::migrate::outlook(&pool))?;
     if outlook.adopts {
-        println!("a database of the reference: its tables fit and would be left as they are");
+        streams::say(format_args!(
+            "a database of the reference: its tables fit and would be left as they are"
+        ))?;
     }
     for migration in &outlook.pending {
-        println!("would apply {migration}");
+        streams::say(format_args!("would apply {migration}"))?;
     }
     for remark in &outlook.remarks {
-        println!("note: {remark}");
+        streams::say(format_args!("note: {remark}"))?;
     }
     if !config.deploy_env.is_localhost() {
         match runtime.block_on(db::fixtures::fixture_secrets(&pool)) {
             Ok(clients) if clients.is_empty() => {}
-            Ok(clients) => println!(
+            Ok(clients) => streams::say(format_args!(
                 "note: identite serve will not start: these clients have a public secret of the development data set: {}",
                 clients.join(", ")
-            ),
+            ))?,
             // A database without tables has no clients.
             Err(error) if error.is_undefined_table() => {}
-            Err(error) => println!("note: the clients' secrets could not be looked through: {error}"),
+            Err(error) => streams::say(format_args!(
+                "note: the clients' secrets could not be looked through: {error}"
+            ))?,
         }
     }
     for obstacle in &outlook.obstacles {
-        println!("in the way: {obstacle}");
+        streams::say(format_args!("in the way: {obstacle}"))?;
     }
     if !outlook.obstacles.is_empty() {
         return Err(CommandError::Refused(format!(
@@ -100,12 +99,12 @@ pub(super) fn check_migration() -> Result<(), CommandError> {
         )));
     }
     if outlook.pending.is_empty() {
-        println!("the database is up to date");
+        streams::say(format_args!("the database is up to date"))?;
     } else {
-        println!("nothing is in the way");
+        streams::say(format_args!("nothing is in the way"))?;
     }
     if config.tools.run_fixtures {
-        println!("would load the development data set");
+        streams::say(format_args!("would load the development data set"))?;
     }
     Ok(())
 }

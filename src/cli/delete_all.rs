@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::database::pool;
-use super::tool::{record, write_report};
-use super::{CommandError, load_config, shared_runtime};
+use super::tool::{ReportTo, record};
+use super::{CommandError, load_config, shared_runtime, streams};
 use crate::config::DeployEnv;
 use crate::db::{self, deletion};
 
@@ -41,11 +41,12 @@ struct Report {
     deleted: bool,
 }
 
-#[expect(clippy::print_stderr, reason = "a command tells what it did")]
 pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
     let config = load_config()?;
     if !config.tools.enable_database_deletion {
-        eprintln!("nothing deleted: ENABLE_DATABASE_DELETION is not True");
+        streams::remark(format_args!(
+            "nothing deleted: ENABLE_DATABASE_DELETION is not True"
+        ));
         return Ok(());
     }
     if config.deploy_env == DeployEnv::Production {
@@ -53,6 +54,7 @@ pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
             "production data is not deleted by this command".to_owned(),
         ));
     }
+    let report_to = ReportTo::open(arguments.report.as_deref())?;
     let runtime = shared_runtime()?;
     let pool = pool(&config, runtime.handle())?;
     let report = runtime.block_on(async {
@@ -85,14 +87,11 @@ pub(super) fn run(arguments: &DeleteAll) -> Result<(), CommandError> {
         Ok(report)
     })?;
     for (table, rows) in &report.rows {
-        eprintln!("{table}: {rows}");
+        streams::remark(format_args!("{table}: {rows}"));
     }
-    eprintln!(
+    streams::remark(format_args!(
         "{} deleted",
         if report.deleted { "everything" } else { "nothing" }
-    );
-    arguments
-        .report
-        .as_deref()
-        .map_or(Ok(()), |destination| write_report(destination, &report))
+    ));
+    report_to.write(&report)
 }

@@ -9,8 +9,8 @@ use identite_actors::clock::{SharedClock, SystemClock};
 use indicatif::ProgressBar;
 
 use super::database::pool;
-use super::tool::{bar, operator, stop_signal, write_report};
-use super::{CommandError, load_config, shared_runtime};
+use super::tool::{ReportTo, bar, operator, refuse_one_file_twice, stop_signal};
+use super::{CommandError, load_config, shared_runtime, streams};
 use crate::config::Config;
 use crate::domain::email_domain::FreeMailRules;
 use crate::imports::{Importer, Job, Kind, Progress, Report};
@@ -75,6 +75,12 @@ pub(super) fn run(command: ImportCommand) -> Result<(), CommandError> {
         freshness: TimeDelta::days(i64::from(import.max_age)),
         operator: operator(),
     };
+    refuse_one_file_twice(&[
+        ("--input", Some(job.input.as_path())),
+        ("--output", Some(job.output.as_path())),
+        ("--report", import.report.as_deref()),
+    ])?;
+    let report_to = ReportTo::open(import.report.as_deref())?;
     let pool = pool(&config, runtime.handle())?;
     let report = runtime.block_on(async {
         let importer = Importer {
@@ -86,12 +92,10 @@ pub(super) fn run(command: ImportCommand) -> Result<(), CommandError> {
         let bar = Bar(bar(0, "{binary_bytes_per_sec}"));
         let outcome = importer.run(&job, &bar).await;
         bar.0.finish_and_clear();
-        outcome.map_err(|error| CommandError::Refused(format!("{}: {error}", job.input.display())))
+        outcome.map_err(|error| CommandError::Refused(error.to_string()))
     })?;
-    if let Some(destination) = &import.report {
-        write_report(destination, &report)?;
-    }
     summarise(&report);
+    report_to.write(&report)?;
     if !report.finished {
         return Err(CommandError::Interrupted(format!(
             "interrupted after {} records; the same command goes on",
@@ -113,30 +117,32 @@ fn free_mail_rules(config: &Config) -> FreeMailRules {
 }
 
 /// For people: on the standard error, so that a report on the standard output stays JSON.
-#[expect(clippy::print_stderr, reason = "a command tells what it did")]
 fn summarise(report: &Report) {
     for error in report.errors.iter().take(SHOWN_ERRORS) {
         let column = error
             .column
             .map_or_else(String::new, |column| format!(" ({column})"));
-        eprintln!("line {}: {}{column}", error.line, error.reason);
+        streams::remark(format_args!("line {}: {}{column}", error.line, error.reason));
     }
     let more = report.errors.len().saturating_sub(SHOWN_ERRORS) as u64 + report.errors_not_listed;
     if more > 0 {
-        eprintln!("… and {more} more");
+        streams::remark(format_args!("… and {more} more"));
     }
     if report.resumed_after > 0 {
-        eprintln!("gone on after {} records", report.resumed_after);
+        streams::remark(format_args!("gone on after {} records", report.resumed_after));
     }
     for (outcome, count) in &report.counts {
-        eprintln!("{outcome}: {count}");
+        streams::remark(format_args!("{outcome}: {count}"));
     }
     let written = if report.dry_run {
         ", nothing written to the database"
     } else {
         ""
     };
-    eprintln!("records: {} in {:.1} s{written}", report.records, report.seconds);
+    streams::remark(format_args!(
+        "records: {} in {:.1} s{written}",
+        report.records, report.seconds
+    ));
 }
 
 struct Bar(ProgressBar);

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::tool::write_report;
-use super::{CommandError, load_config, shared_runtime};
+use super::tool::ReportTo;
+use super::{CommandError, load_config, shared_runtime, streams};
 use crate::domain::Siret;
 use crate::testing::collection::{ApiEntreprise, Collection};
 
@@ -72,13 +72,12 @@ pub(super) struct TownHalls {
     place: Place,
 }
 
-#[expect(clippy::print_stderr, reason = "a command tells what it did")]
 pub(super) fn run(command: MockDataCommand) -> Result<(), CommandError> {
     let config = load_config()?;
     let runtime = shared_runtime()?;
     let refused =
         |error: crate::testing::collection::CollectionError| CommandError::Refused(error.to_string());
-    let (report, destination) = match command {
+    let (report, report_to) = match command {
         MockDataCommand::Establishment(asked) => {
             let siret: Siret = asked
                 .siret
@@ -97,26 +96,28 @@ pub(super) fn run(command: MockDataCommand) -> Result<(), CommandError> {
                     .recipient
                     .unwrap_or_else(|| defaults.tracking_recipient.clone()),
             };
+            let report_to = ReportTo::open(asked.place.report.as_deref())?;
             let collection = collection(&asked.place);
             let name = runtime
                 .block_on(collection.add_establishment(&api, &siret))
                 .map_err(refused)?;
-            (asked.place.report(siret.to_string(), name), asked.place.report)
+            (asked.place.report(siret.to_string(), name), report_to)
         }
         MockDataCommand::TownHalls(asked) => {
             let url = asked
                 .url
                 .unwrap_or_else(|| config.connectors.annuaires.service_public_url.clone());
+            let report_to = ReportTo::open(asked.place.report.as_deref())?;
             let collection = collection(&asked.place);
             let count = runtime
                 .block_on(collection.add_town_halls(&url, &asked.code))
                 .map_err(refused)?;
             let found = format!("{count} town hall(s)");
-            (asked.place.report(asked.code, found), asked.place.report)
+            (asked.place.report(asked.code, found), report_to)
         }
     };
-    eprintln!("{}: {}", report.key, report.found);
-    destination.map_or(Ok(()), |destination| write_report(&destination, &report))
+    streams::remark(format_args!("{}: {}", report.key, report.found));
+    report_to.write(&report)
 }
 
 impl Place {

@@ -12,8 +12,10 @@ mod organizations;
 mod secrets;
 mod serve;
 mod statistics;
+mod streams;
 mod tool;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,7 +23,7 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
 use self::organizations::OrganizationsCommand;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Mode};
 
 /// `ProConnect Identité`: the `OpenID Connect` identity server for professionals.
 #[derive(Debug, Parser)]
@@ -100,15 +102,32 @@ enum CommandError {
     /// A signal ended it; it can be gone on with.
     #[error("{0}")]
     Interrupted(String),
+    /// Arguments that make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// What it had to tell could not be written.
+    #[error("the standard output: {0}")]
+    Stdout(std::io::Error),
+    #[error("{}: {error}", .path.display())]
+    File { path: PathBuf, error: std::io::Error },
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
 impl CommandError {
+    /// What went wrong with the file at `path`.
+    fn in_file(path: &Path, error: std::io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
     /// What the shell is told: 1 when it failed, 3 when it left something out, 130 when it was interrupted. 2 stands for
     /// arguments that make no sense.
     fn exit_code(&self) -> ExitCode {
         match self {
+            Self::Usage(_) => ExitCode::from(2),
             Self::Incomplete(_) => ExitCode::from(3),
             Self::Interrupted(_) => ExitCode::from(130),
             _ => ExitCode::FAILURE,
@@ -118,10 +137,6 @@ impl CommandError {
 
 /// Runs the command that the arguments name.
 #[must_use]
-#[expect(
-    clippy::print_stderr,
-    reason = "a command tells its failure on the standard error"
-)]
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve => serve::serve(),
@@ -144,21 +159,24 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            streams::remark(format_args!("{error}"));
             error.exit_code()
         }
     }
 }
 
 fn load_config() -> Result<Config, CommandError> {
-    Ok(read_config()?)
+    Ok(Config::load(generate_jwks)?)
 }
 
-fn read_config() -> Result<Config, ConfigError> {
-    Config::load(|| {
-        let jwks = identite_actors::keys::generate().expect("OpenSSL makes RSA, P-256 and Ed25519 keys");
-        jwks.expose_secret().to_owned()
-    })
+/// What `SIGHUP` reads in a process that runs as `running`.
+fn load_config_again(running: Mode) -> Result<Config, ConfigError> {
+    Config::load_again(running, generate_jwks)
+}
+
+fn generate_jwks() -> String {
+    let jwks = identite_actors::keys::generate().expect("OpenSSL makes RSA, P-256 and Ed25519 keys");
+    jwks.expose_secret().to_owned()
 }
 
 /// The runtime that drives what all threads share: database, state store, mail and HTTP connections.

@@ -10,8 +10,8 @@ use identite_actors::clock::{SharedClock, SystemClock};
 use serde::Serialize;
 use serde_json::json;
 
-use super::tool::{bar, record, stop_signal, write_report};
-use super::{CommandError, database, load_config, shared_runtime};
+use super::tool::{ReportTo, STDOUT, bar, record, stop_signal};
+use super::{CommandError, database, load_config, shared_runtime, streams};
 use crate::config::Config;
 use crate::organizations::refresh::{Refresh, RefreshRules, RefreshSummary, Refreshed};
 use crate::server;
@@ -106,9 +106,11 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
         is_dry_run: arguments.dry_run,
         pause: PAUSE,
     };
-    let people_read_stdout = arguments.report.as_deref() != Some(Path::new("-"));
+    let report_to = ReportTo::open(arguments.report.as_deref())?;
+    let people_read_stdout = arguments.report.as_deref() != Some(Path::new(STDOUT));
     let started = Instant::now();
     let mut problems = Vec::new();
+    let mut told = Ok(());
     let summary = runtime.block_on(async {
         if !arguments.dry_run {
             let detail =
@@ -132,7 +134,9 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
                         "organization {}, {:?}: {reason}",
                         organization.id, organization.siret
                     );
-                    bar.suspend(|| tell(&line, people_read_stdout));
+                    if told.is_ok() {
+                        told = bar.suspend(|| tell(&line, people_read_stdout));
+                    }
                     if problems.len() < REPORTED_PROBLEMS {
                         problems.push(Problem {
                             organization_id: organization.id.0,
@@ -140,9 +144,9 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
                         });
                     }
                 }
-                if bar.is_hidden() && summary.done().is_multiple_of(TOLD_EVERY) {
+                if told.is_ok() && bar.is_hidden() && summary.done().is_multiple_of(TOLD_EVERY) {
                     let line = format!("{} of {}", summary.done(), summary.due);
-                    tell(&line, people_read_stdout);
+                    told = tell(&line, people_read_stdout);
                 }
             })
             .await?;
@@ -161,38 +165,33 @@ pub(super) fn refresh(arguments: &RefreshArguments) -> Result<(), CommandError> 
         }
         Ok::<_, CommandError>(summary)
     })?;
-    if let Some(destination) = &arguments.report {
-        let report = Report {
-            dry_run: arguments.dry_run,
-            finished: !summary.gave_up && !summary.was_stopped,
-            due: summary.due,
-            refreshed: summary.fetched,
-            unknown_to_the_register: summary.unknown,
-            without_a_siret: summary.invalid,
-            without_an_answer: summary.outages,
-            problems,
-            seconds: started.elapsed().as_secs_f64(),
-        };
-        write_report(destination, &report)?;
-    }
-    conclude(&summary, arguments.dry_run, people_read_stdout)
+    // An output that cannot be written stops no work; it is told after what matters more.
+    let told = told.and_then(|()| summarise(&summary, arguments.dry_run, people_read_stdout));
+    report_to.write(&Report {
+        dry_run: arguments.dry_run,
+        finished: !summary.gave_up && !summary.was_stopped,
+        due: summary.due,
+        refreshed: summary.fetched,
+        unknown_to_the_register: summary.unknown,
+        without_a_siret: summary.invalid,
+        without_an_answer: summary.outages,
+        problems,
+        seconds: started.elapsed().as_secs_f64(),
+    })?;
+    conclude(&summary)?;
+    told
 }
 
 /// Tells people, on the standard error where the standard output is a report.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command tells what it did"
-)]
-fn tell(line: &str, on_stdout: bool) {
+fn tell(line: &str, on_stdout: bool) -> Result<(), CommandError> {
     if on_stdout {
-        println!("{line}");
-    } else {
-        eprintln!("{line}");
+        return streams::say(format_args!("{line}"));
     }
+    streams::remark(format_args!("{line}"));
+    Ok(())
 }
 
-fn conclude(
+fn summarise(
     summary: &RefreshSummary,
     is_dry_run: bool,
     people_read_stdout: bool,
@@ -211,7 +210,10 @@ fn conclude(
         summary.invalid,
         summary.outages
     );
-    tell(&line, people_read_stdout);
+    tell(&line, people_read_stdout)
+}
+
+fn conclude(summary: &RefreshSummary) -> Result<(), CommandError> {
     if summary.gave_up {
         return Err(CommandError::Refused(
             "the register does not answer: start again later to go on".to_owned(),

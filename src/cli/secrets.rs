@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::tool::{bar, record, stop_signal, write_report};
-use super::{CommandError, database, load_config, shared_runtime};
+use super::tool::{ReportTo, bar, record, stop_signal};
+use super::{CommandError, database, load_config, shared_runtime, streams};
 use crate::db::{self, Client, renewal};
 use crate::domain::{MasterKeys, TotpKeyCipher};
 use crate::mfa::renewal::{RenewedTotpKeys, forget_recovery_codes, renew_totp_keys};
@@ -105,6 +105,7 @@ pub(super) fn run(command: SecretsCommand) -> Result<(), CommandError> {
                 .to_owned(),
         ));
     }
+    let report_to = ReportTo::open(arguments.report.as_deref())?;
     let runtime = shared_runtime()?;
     let pool = database::pool(&config, runtime.handle())?;
     let keys = server::master_keys(&config);
@@ -122,9 +123,8 @@ pub(super) fn run(command: SecretsCommand) -> Result<(), CommandError> {
         };
         work.all(&mut client).await
     })?;
-    if let Some(destination) = &arguments.report {
-        write_report(destination, &report)?;
-    }
+    summarise(&report);
+    report_to.write(&report)?;
     conclude(&report)
 }
 
@@ -215,8 +215,7 @@ impl Work<'_> {
 }
 
 /// For people: on the standard error, so that a report on the standard output stays JSON.
-#[expect(clippy::print_stderr, reason = "a command tells what it did")]
-fn conclude(report: &Report) -> Result<(), CommandError> {
+fn summarise(report: &Report) {
     let done = if report.dry_run {
         "to be encrypted anew"
     } else {
@@ -226,29 +225,36 @@ fn conclude(report: &Report) -> Result<(), CommandError> {
         ("keys of one-time codes", report.one_time_codes),
         ("signing keys", report.signing_keys),
     ] {
-        eprintln!(
+        streams::remark(format_args!(
             "{what}: {} of {} {done}, {} were, {} unreadable",
             counts.renewed, counts.seen, counts.current, counts.unreadable
-        );
+        ));
     }
     for account in &report.unreadable_accounts {
-        eprintln!("account {account}: its key of one-time codes can be read with none of the keys");
+        streams::remark(format_args!(
+            "account {account}: its key of one-time codes can be read with none of the keys"
+        ));
     }
     for kid in &report.unreadable_signing_keys {
-        eprintln!("signing key {kid}: it can be opened with none of the keys");
+        streams::remark(format_args!(
+            "signing key {kid}: it can be opened with none of the keys"
+        ));
     }
     if report.accounts_whose_recovery_codes_were_forgotten > 0 {
-        eprintln!(
+        streams::remark(format_args!(
             "accounts whose recovery codes were forgotten: {}",
             report.accounts_whose_recovery_codes_were_forgotten
-        );
+        ));
     }
     if report.accounts_with_former_recovery_codes > 0 {
-        eprintln!(
+        streams::remark(format_args!(
             "accounts whose recovery codes need a former key: {}",
             report.accounts_with_former_recovery_codes
-        );
+        ));
     }
+}
+
+fn conclude(report: &Report) -> Result<(), CommandError> {
     if !report.finished {
         return Err(CommandError::Interrupted(
             "stopped: the same command goes on".to_owned(),

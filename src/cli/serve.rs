@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use identite_actors::clock::{SharedClock, SystemClock};
 
-use super::{CommandError, load_config, read_config, shared_runtime};
+use super::{CommandError, load_config, load_config_again, shared_runtime};
 use crate::{server, telemetry};
 
 pub(super) fn serve() -> Result<(), CommandError> {
@@ -16,11 +16,12 @@ pub(super) fn serve() -> Result<(), CommandError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let running = config.mode();
     let process = server::Process {
         clock,
         io: runtime.handle().clone(),
         telemetry: telemetry.clone(),
-        read_config: Box::new(read_config),
+        read_config: Box::new(move || load_config_again(running)),
     };
     let outcome = actix::System::new().block_on(server::serve(config, process));
     telemetry.end();

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use super::tool::{bar, record, write_report};
-use super::{CommandError, database, load_config, shared_runtime};
+use super::tool::{ReportTo, bar, record};
+use super::{CommandError, database, load_config, shared_runtime, streams};
 use crate::config::Config;
 use crate::db::statistics::{self, TABLES};
 use crate::db::{self, Client, Pool, PoolSettings};
@@ -56,14 +56,14 @@ struct Report {
     seconds: f64,
 }
 
-#[expect(clippy::print_stderr, reason = "a command tells what it did")]
 pub(super) fn run(command: StatisticsCommand) -> Result<(), CommandError> {
     let StatisticsCommand::Copy(arguments) = command;
     let config = load_config()?;
     if !arguments.any_app && config.tools.app.as_deref() != Some(APPLICATION) {
-        eprintln!("nothing copied: APP is not {APPLICATION}");
+        streams::remark(format_args!("nothing copied: APP is not {APPLICATION}"));
         return Ok(());
     }
+    let report_to = ReportTo::open(arguments.report.as_deref())?;
     let runtime = shared_runtime()?;
     let source_url = config
         .tools
@@ -89,14 +89,11 @@ pub(super) fn run(command: StatisticsCommand) -> Result<(), CommandError> {
         }
         Ok::<_, CommandError>(report)
     })?;
-    if let Some(path) = &arguments.report {
-        write_report(path, &report)?;
-    }
     for (table, rows) in &report.tables {
-        eprintln!("{table}: {rows}");
+        streams::remark(format_args!("{table}: {rows}"));
     }
-    eprintln!("{} bytes in {:.1} s", report.bytes, report.seconds);
-    Ok(())
+    streams::remark(format_args!("{} bytes in {:.1} s", report.bytes, report.seconds));
+    report_to.write(&report)
 }
 
 /// Beginning and end go to the trail of the application, which is not always what is copied from.

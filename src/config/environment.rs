@@ -1,6 +1,9 @@
 //! The words that a few variables accept, and the three of them that decide about the defaults of others.
 
-use super::server::DEFAULT_HOST;
+use url::Url;
+
+use super::error::{ConfigError, Issue};
+use super::server::{DEFAULT_HOST, is_this_machine};
 
 /// A variable that accepts one of a few words.
 pub trait Choice: Sized + Copy + 'static {
@@ -63,6 +66,37 @@ impl Choice for NodeEnv {
         ("development", Self::Development),
         ("test", Self::Test),
     ];
+}
+
+/// Which deployment a process is, and with which profile. Neither changes while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// `DEPLOY_ENV`
+    pub deploy_env: DeployEnv,
+    /// `NODE_ENV`
+    pub node_env: NodeEnv,
+}
+
+impl Mode {
+    /// Refuses another mode than this one, that of the running process.
+    pub(super) fn check(self, found: &Surroundings) -> Result<(), ConfigError> {
+        let expected = |variable, word: &str| Issue {
+            variable,
+            problem: format!("expected {word}, as this process runs: another one takes a restart"),
+        };
+        let mut issues = Vec::new();
+        if self.deploy_env != found.deploy_env {
+            issues.push(expected("DEPLOY_ENV", self.deploy_env.as_str()));
+        }
+        if self.node_env != found.node_env {
+            issues.push(expected("NODE_ENV", self.node_env.as_str()));
+        }
+        if issues.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Invalid(issues))
+        }
+    }
 }
 
 /// `LOG_LEVEL`, from the most to the least talkative.
@@ -137,6 +171,12 @@ impl Surroundings {
             node_env: lenient(source("NODE_ENV"), NodeEnv::Development, NodeEnv::Production),
             base_url: host.trim_end_matches('/').to_owned(),
         }
+    }
+
+    /// Whether `DEPLOY_ENV` tells of a developer's machine and `HOST` of a site that others visit.
+    pub fn is_misplaced(&self) -> bool {
+        let is_site = |host: Url| host.scheme() == "https" && !is_this_machine(&host);
+        self.deploy_env.is_localhost() && Url::parse(&self.base_url).is_ok_and(is_site)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::{fmt, io};
 
 /// One violation: what is wrong with which variable. Never holds the value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +22,15 @@ pub enum ConfigError {
     /// Every violation that was found.
     #[error("Validation error: {}", join(.0))]
     Invalid(Vec<Issue>),
+    /// A `.env` file is there and cannot be read: without it this could be another deployment.
+    #[error("Validation error: cannot be read ({source}) at \"{file}\"")]
+    UnreadableFile { file: String, source: io::Error },
     /// The secrets that a development machine keeps could not be read or written.
     #[error("cannot keep the development secret {}", path.display())]
     KeptSecret {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 

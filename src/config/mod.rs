@@ -30,7 +30,7 @@ pub use connectors::{
     AnnuairesConfig, ApiEntrepriseConfig, CREDENTIALS, ConnectorsConfig, CrispConfig, DebounceConfig,
     FranceConnectConfig, InseeConfig, RneConfig,
 };
-pub use environment::{DeployEnv, LogFormat, LogLevel, NodeEnv};
+pub use environment::{DeployEnv, LogFormat, LogLevel, Mode, NodeEnv};
 pub use error::{ConfigError, Issue};
 pub use exports::{ExportsConfig, OtlpConfig, TRACES};
 pub use housekeeping::HousekeepingConfig;
@@ -46,6 +46,10 @@ pub use warnings::ConfigWarning;
 
 use environment::Surroundings;
 use reader::Reader;
+
+/// What is wrong with [`Surroundings::is_misplaced`].
+const MISPLACED: &str =
+    "localhost, but HOST is not this machine: say which deployment this is, production, sandbox or preview";
 
 /// Everything the server can be told, with its types checked and its defaults filled in.
 #[derive(Debug)]
@@ -84,7 +88,8 @@ impl Config {
     /// as JSON text).
     ///
     /// # Errors
-    /// All violations at once ([`ConfigError::Invalid`]), or the development secrets could not be kept.
+    /// All violations at once ([`ConfigError::Invalid`]), a file that cannot be read, or the development secrets could
+    /// not be kept.
     pub fn load(generate_jwks: impl FnOnce() -> String) -> Result<Self, ConfigError> {
         Self::load_from(Path::new("."), &|name| std::env::var(name).ok(), generate_jwks)
     }
@@ -98,19 +103,54 @@ impl Config {
         environment: &dyn Fn(&str) -> Option<String>,
         generate_jwks: impl FnOnce() -> String,
     ) -> Result<Self, ConfigError> {
-        let files = sources::DotenvFiles::read(directory, environment);
-        let layered = |name: &str| files.lookup(environment, name);
+        Self::read_files(directory, environment, None, generate_jwks)
+    }
 
-        let made = if Surroundings::of(&layered).deploy_env.is_localhost() {
+    /// [`Config::load`] for a process that has been running as `running`: a file that went missing does not make
+    /// another deployment of it.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and for another mode than `running`.
+    pub fn load_again(running: Mode, generate_jwks: impl FnOnce() -> String) -> Result<Self, ConfigError> {
+        let environment = |name: &str| std::env::var(name).ok();
+        Self::load_again_from(Path::new("."), &environment, running, generate_jwks)
+    }
+
+    /// [`Config::load_again`] with the working directory and the process environment as parameters.
+    ///
+    /// # Errors
+    /// As [`Config::load_again`].
+    pub fn load_again_from(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        running: Mode,
+        generate_jwks: impl FnOnce() -> String,
+    ) -> Result<Self, ConfigError> {
+        Self::read_files(directory, environment, Some(running), generate_jwks)
+    }
+
+    fn read_files(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+        running: Option<Mode>,
+        generate_jwks: impl FnOnce() -> String,
+    ) -> Result<Self, ConfigError> {
+        let files = sources::DotenvFiles::read(directory, environment)?;
+        let layered = |name: &str| files.lookup(environment, name);
+        let surroundings = Surroundings::of(&layered);
+        // Before anything is made: no other deployment gets the secrets of a development machine.
+        if let Some(running) = running {
+            running.check(&surroundings)?;
+        }
+
+        let made = if surroundings.deploy_env.is_localhost() && !surroundings.is_misplaced() {
             kept_secrets::fill_in(&secrets_directory(directory), &layered, generate_jwks)?
         } else {
             kept_secrets::KeptSecrets::default()
         };
 
         let complete = |name: &str| made.replacing(layered(name), name);
-        let mut config = Self::from_source(&complete)?;
-        config.warnings.extend(files.into_warnings());
-        Ok(config)
+        Self::from_source(&complete)
     }
 
     /// Reads a configuration from any source of variables. Pure: no file, no environment, no randomness; hence the
@@ -126,6 +166,9 @@ impl Config {
         let deploy_env = reader.choice("DEPLOY_ENV", DeployEnv::Localhost);
         let node_env = reader.choice("NODE_ENV", NodeEnv::Development);
         let server = ServerConfig::read(&mut reader);
+        if surroundings.is_misplaced() {
+            reader.reject("DEPLOY_ENV", MISPLACED);
+        }
         let mut config = Self {
             deploy_env,
             node_env,
@@ -159,6 +202,15 @@ impl Config {
     #[must_use]
     pub fn describe(&self) -> &[Setting] {
         &self.settings
+    }
+
+    /// Which deployment this is, and with which profile.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        Mode {
+            deploy_env: self.deploy_env,
+            node_env: self.node_env,
+        }
     }
 
     /// Whether the mocks of the remote systems are served under `/___testing___`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lettre::Address;
 use url::Url;
 
 use super::environment::DeployEnv;
@@ -171,9 +172,16 @@ impl OidcConfig {
 
 /// The name of a header; an empty value counts as none.
 fn read_header_name(reader: &mut Reader, variable: &'static str) -> Option<String> {
-    Some(reader.text(variable, ""))
-        .filter(|name| !name.is_empty())
-        .map(|name| name.to_ascii_lowercase())
+    let name = reader.text(variable, "").to_ascii_lowercase();
+    if !name.bytes().all(is_of_a_token) {
+        reader.reject(variable, "expected the name of a header");
+    }
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// Whether a token of HTTP, as the name of a header is one, may hold this byte (RFC 9110, section 5.6.2).
+fn is_of_a_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Where mails go and whom they come from.
@@ -206,11 +214,10 @@ pub enum SmtpTarget {
 
 impl MailConfig {
     pub(super) fn read(reader: &mut Reader, deploy_env: DeployEnv) -> Self {
-        const SENDER: &str = "nepasrepondre@email.proconnect.gouv.fr";
         Self {
             smtp: read_smtp_target(reader, deploy_env),
-            from: reader.text("SMTP_FROM", SENDER),
-            from_alt: reader.text("SMTP_FROM_ALT", SENDER),
+            from: read_sender(reader, "SMTP_FROM"),
+            from_alt: read_sender(reader, "SMTP_FROM_ALT"),
             from_alt_ratio_percent: reader.decimal("SMTP_FROM_ALT_RATIO_PERCENT", 10.0, 0.0..=100.0),
             from_alt_domains: reader.list("USE_SMTP_FROM_ALT_FOR_DOMAINS", &[]),
             outbox_poll: Duration::from_secs(reader.number("OUTBOX_POLL_IN_SECONDS", 5, 1..=3600)),
@@ -221,6 +228,15 @@ impl MailConfig {
             },
         }
     }
+}
+
+/// An address that mails can come from.
+fn read_sender(reader: &mut Reader, variable: &'static str) -> String {
+    let sender = reader.text(variable, "nepasrepondre@email.proconnect.gouv.fr");
+    if sender.parse::<Address>().is_err() {
+        reader.reject(variable, "expected an e-mail address");
+    }
+    sender
 }
 
 fn read_smtp_target(reader: &mut Reader, deploy_env: DeployEnv) -> SmtpTarget {

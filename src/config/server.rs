@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use url::Url;
+use url::{Host, Url};
 
 use super::environment::{DeployEnv, LogFormat, LogLevel};
 use super::masking;
@@ -83,6 +83,12 @@ impl ServerConfig {
             .to_owned()
     }
 
+    /// Whether the public origin names this machine itself, which nobody else reaches by it.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        Url::parse(&self.host).is_ok_and(|host| is_this_machine(&host))
+    }
+
     /// Whether people reach the server over TLS.
     #[must_use]
     pub fn is_served_over_tls(&self) -> bool {
@@ -92,12 +98,33 @@ impl ServerConfig {
 
 fn read_host(reader: &mut Reader) -> String {
     let host = reader.url("HOST", DEFAULT_HOST);
-    if let Ok(url) = Url::parse(&host)
-        && (!matches!(url.scheme(), "http" | "https") || url.host_str().is_none())
-    {
-        reader.reject("HOST", "expected an http or https origin");
+    if let Ok(url) = Url::parse(&host) {
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            reader.reject("HOST", "expected an http or https origin");
+        } else if !is_origin(&url) {
+            reader.reject("HOST", "expected an origin, without path, query or credentials");
+        }
     }
     host
+}
+
+/// Whether nothing stands beside scheme, host and port, but perhaps a slash.
+fn is_origin(url: &Url) -> bool {
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !has_credentials
+}
+
+/// Whether the host of `url` is this machine itself: `localhost`, a name under it, or a loopback address.
+pub(super) fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
 }
 
 fn read_port(reader: &mut Reader) -> u16 {

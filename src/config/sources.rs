@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::dotenv;
-use super::environment::Surroundings;
+use super::environment::{Choice, NodeEnv, Surroundings};
+use super::error::ConfigError;
 use super::profiles;
-use super::warnings::ConfigWarning;
 
 /// What the `.env*` files of a directory say.
 #[derive(Default)]
@@ -17,33 +17,31 @@ pub(super) struct DotenvFiles {
     before_profile: HashMap<String, String>,
     /// Lower rank than the compiled-in profile.
     after_profile: HashMap<String, String>,
-    warnings: Vec<ConfigWarning>,
 }
 
 impl DotenvFiles {
-    /// Reads the files that exist. As `NODE_ENV` chooses the files it is taken from the real environment only. If one
-    /// cannot be read none applies, which is told as a warning.
-    pub fn read(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// Reads the files that exist. As `NODE_ENV` chooses the files it is taken from the real environment only.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or is not UTF-8.
+    pub fn read(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let node_env = environment("NODE_ENV").unwrap_or_else(|| "development".to_owned());
         let mut files = Self::default();
 
-        let mut ranked = vec![
-            (format!(".env.{node_env}.local"), true),
-            (format!(".env.{node_env}"), true),
-        ];
+        let mut ranked = Vec::new();
+        // A word that is none names no file; the reading proper reports it.
+        if NodeEnv::WORDS.iter().any(|(word, _)| *word == node_env) {
+            ranked.push((format!(".env.{node_env}.local"), true));
+            ranked.push((format!(".env.{node_env}"), true));
+        }
         if node_env != "test" {
             ranked.push((".env.local".to_owned(), false));
         }
         ranked.extend([(".env".to_owned(), false), (".env.defaults".to_owned(), false)]);
 
         for (name, outranks_profile) in ranked {
-            if name.contains('/') {
-                continue; // an invalid NODE_ENV, which the reading proper reports
-            }
-            let text = match std::fs::read_to_string(directory.join(&name)) {
-                Ok(text) => text,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Self::unreadable(&name, &error),
+            let Some(text) = text_of(directory, &name)? else {
+                continue;
             };
             let rank = if outranks_profile {
                 &mut files.before_profile
@@ -55,15 +53,7 @@ impl DotenvFiles {
                 rank.entry(variable).or_insert(value);
             }
         }
-        files
-    }
-
-    fn unreadable(name: &str, error: &std::io::Error) -> Self {
-        let message = format!("{name} cannot be read ({error}), no .env file was applied");
-        Self {
-            warnings: vec![ConfigWarning::new("NODE_ENV", message)],
-            ..Self::default()
-        }
+        Ok(files)
     }
 
     /// The value of a variable after all ranks, the compiled-in profile at its place among them.
@@ -82,8 +72,18 @@ impl DotenvFiles {
         profiles::value(&Surroundings::of(&without_profile), name)
             .or_else(|| self.after_profile.get(name).cloned())
     }
+}
 
-    pub fn into_warnings(self) -> Vec<ConfigWarning> {
-        self.warnings
+/// The text of a file of `directory`; `None` if there is none.
+fn text_of(directory: &Path, name: &str) -> Result<Option<String>, ConfigError> {
+    let path = directory.join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        // A link that leads nowhere is there, and cannot be read.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(source) => Err(ConfigError::UnreadableFile {
+            file: name.to_owned(),
+            source,
+        }),
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn find(config: &Config) -> Vec<ConfigWarning> {
     contradictions(config, &mut warn_if);
 
     if config.deploy_env.is_localhost() {
+        away_from_home(config, &mut warn_if);
         return warnings;
     }
     if config.node_env != NodeEnv::Production {
@@ -118,6 +119,23 @@ fn signs_with_default_algorithm(jwks: &str) -> bool {
         let says = |name: &str, value: &str| key.get(name).is_none_or(|found| found == value);
         key.get("kty").is_some_and(|kind| kind == "RSA") && says("use", "sig") && says("alg", "RS256")
     })
+}
+
+/// What is meant for a developer's machine, and can be reached by others. An `https` site is refused (see `Config`).
+fn away_from_home(config: &Config, warn_if: &mut WarnIf) {
+    if config.server.is_on_this_machine() {
+        return;
+    }
+    warn_if(
+        true,
+        "HOST",
+        "not this machine, while DEPLOY_ENV is localhost: whoever reaches it has the mocks and the development data",
+    );
+    warn_if(
+        config.node_env == NodeEnv::Production,
+        "NODE_ENV",
+        "production, while DEPLOY_ENV is localhost: unsafe values are not looked for",
+    );
 }
 
 fn unsafe_toggles(config: &Config, warn_if: &mut WarnIf) {

@@ -16,6 +16,9 @@ pub struct SubjectKey<'a> {
     pub user_id: i32,
     /// The organization that was selected when the code was issued.
     pub organization_id: i32,
+    /// The values of `users_organizations.verification_type` with which the organization that the session has selected since stands in for
+    /// that one.
+    pub successors: &'a [&'static str],
 }
 
 /// A person whose session is alive.
@@ -29,7 +32,7 @@ pub struct SubjectRow {
     pub phone_number: Option<String>,
     pub job: Option<String>,
     pub updated_at: DateTime<Utc>,
-    /// The session's selected organization, else the one of the key; only if the person is a member of it.
+    /// The session's selected organization where it may stand in, else the one of the key; only if the person is a member of it.
     pub organization: Option<OrganizationRow>,
 }
 
@@ -93,7 +96,10 @@ static FIND_CLIENT_AND_SUBJECT: LazyLock<String> = LazyLock::new(|| {
            FROM users_organizations AS link
            JOIN organizations AS candidate ON candidate.id = link.organization_id
            WHERE link.user_id = session.user_id
-             AND link.organization_id IN (session.selected_organization_id, $4)
+             AND (
+               link.organization_id = $4
+               OR (link.organization_id = session.selected_organization_id AND link.verification_type = ANY ($6))
+             )
              AND NOT link.needs_official_contact_email_verification
            ORDER BY link.organization_id = session.selected_organization_id DESC NULLS LAST
            LIMIT 1
@@ -126,6 +132,7 @@ pub async fn find_client_and_subject(
                 &key.user_id,
                 &key.organization_id,
                 &now,
+                &key.successors,
             ],
         )
         .await?;

@@ -124,14 +124,15 @@ pub async fn find(client: &impl GenericClient, id: ModerationId) -> Result<Optio
     row.as_ref().map(Moderation::read).transpose()
 }
 
-/// The requests of `user` to join an organization that nobody has decided on, the first made first. Two for the same organization,
-/// which older systems could write, count as one.
+/// The requests of `user` to join an organization that nobody has decided on, the first made first, at most `limit` if there is one. Two
+/// for the same organization, which older systems could write, count as one.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn pending_joins_of_user(
     client: &impl GenericClient,
     user: UserId,
+    limit: Option<i64>,
 ) -> Result<Vec<Moderation>, Error> {
     let statement = client
         .prepare_cached(select_moderations!(
@@ -146,10 +147,11 @@ pub async fn pending_joins_of_user(
                    AND earlier.moderated_at IS NULL
                    AND earlier.id < moderation.id
                )
-             ORDER BY moderation.created_at, moderation.id"
+             ORDER BY moderation.created_at, moderation.id
+             LIMIT $2"
         ))
         .await?;
-    let rows = client.query(&statement, &[&user.0]).await?;
+    let rows = client.query(&statement, &[&user.0, &limit]).await?;
     rows.iter().map(Moderation::read).collect()
 }
 

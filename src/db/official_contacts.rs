@@ -109,10 +109,12 @@ pub struct NewCode<'a> {
     /// What is kept of it.
     pub digest: &'a str,
     pub email: &'a str,
+    /// When the code was sent whose place this one takes, however young that is.
+    pub replaces: Option<DateTime<Utc>>,
 }
 
-/// Stores a fresh code, unless none is expected or one was sent at or after `unless_sent_since`. The former one dies.
-/// Gives whether it was stored: of callers that race, one.
+/// Stores a fresh code, unless none is expected, or one that is not replaced was sent at or after `unless_sent_since`. The former one
+/// dies. Gives whether it was stored: of callers that race, one.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -133,14 +135,22 @@ pub async fn issue(
                AND organization_id = $2
                AND needs_official_contact_email_verification
                AND (official_contact_email_verification_sent_at IS NULL
-                 OR official_contact_email_verification_sent_at < $4)",
+                 OR official_contact_email_verification_sent_at < $4
+                 OR official_contact_email_verification_sent_at = $6)",
         )
         .await?;
     let (user, organization) = (code.user.0, code.organization.0);
     let stored = transaction
         .execute(
             &statement,
-            &[&user, &organization, &code.digest, &unless_sent_since, &now],
+            &[
+                &user,
+                &organization,
+                &code.digest,
+                &unless_sent_since,
+                &now,
+                &code.replaces,
+            ],
         )
         .await?;
     if stored == 0 {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
 
 use super::Error;
 
@@ -11,6 +12,8 @@ pub struct SigningKeyRow {
     pub kid: String,
     /// `None`: a key of the variable `JWKS`.
     pub encrypted_jwk: Option<String>,
+    /// What the key was made for; `None` for a key of the variable.
+    pub algorithm: Option<String>,
     pub signs_from: DateTime<Utc>,
     pub signs_until: Option<DateTime<Utc>>,
     pub published_until: Option<DateTime<Utc>>,
@@ -27,6 +30,7 @@ pub async fn all(client: &impl GenericClient, now: DateTime<Utc>) -> Result<Vec<
             "SELECT
                kid,
                encrypted_jwk,
+               algorithm,
                signs_from,
                signs_until,
                published_until
@@ -36,29 +40,48 @@ pub async fn all(client: &impl GenericClient, now: DateTime<Utc>) -> Result<Vec<
         )
         .await?;
     let rows = client.query(&statement, &[&now]).await?;
-    let mut keys = Vec::with_capacity(rows.len());
-    for row in rows {
-        keys.push(SigningKeyRow {
-            kid: row.try_get(0)?,
-            encrypted_jwk: row.try_get(1)?,
-            signs_from: row.try_get(2)?,
-            signs_until: row.try_get(3)?,
-            published_until: row.try_get(4)?,
-        });
-    }
-    Ok(keys)
+    rows.iter().map(read).collect()
+}
+
+/// The key with this `kid`, whether it is still published or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find(client: &impl GenericClient, kid: &str) -> Result<Option<SigningKeyRow>, Error> {
+    let statement = client
+        .prepare_cached(
+            "SELECT
+               kid,
+               encrypted_jwk,
+               algorithm,
+               signs_from,
+               signs_until,
+               published_until
+             FROM identite_signing_keys
+             WHERE kid = $1",
+        )
+        .await?;
+    let row = client.query_opt(&statement, &[&kid]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Reads the columns that [`all`] and [`find`] ask for.
+fn read(row: &Row) -> Result<SigningKeyRow, Error> {
+    Ok(SigningKeyRow {
+        kid: row.try_get(0)?,
+        encrypted_jwk: row.try_get(1)?,
+        algorithm: row.try_get(2)?,
+        signs_from: row.try_get(3)?,
+        signs_until: row.try_get(4)?,
+        published_until: row.try_get(5)?,
+    })
 }
 
 /// Puts a new key on the calendar.
 ///
 /// # Errors
 /// When the database does not answer, or the `kid` is taken.
-pub async fn add(
-    client: &impl GenericClient,
-    key: &SigningKeyRow,
-    algorithm: &str,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
+pub async fn add(client: &impl GenericClient, key: &SigningKeyRow, now: DateTime<Utc>) -> Result<(), Error> {
     let statement = client
         .prepare_cached(
             "INSERT INTO identite_signing_keys (
@@ -73,13 +96,20 @@ pub async fn add(
     client
         .execute(
             &statement,
-            &[&key.kid, &key.encrypted_jwk, &algorithm, &now, &key.signs_from],
+            &[
+                &key.kid,
+                &key.encrypted_jwk,
+                &key.algorithm,
+                &now,
+                &key.signs_from,
+            ],
         )
         .await?;
     Ok(())
 }
 
-/// Lets keys sign until `signs_until` and be published until `published_until`. Keys of the variable come onto the calendar.
+/// Lets keys sign until `signs_until` and be published until `published_until`, or less long where that was said before: an end only
+/// ever moves earlier. Keys of the variable come onto the calendar.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -102,8 +132,11 @@ pub async fn retire(
              SELECT kid, $4, $4, $2, $3
              FROM unnest($1::text[]) AS kid
              ON CONFLICT (kid) DO UPDATE SET
-               signs_until = EXCLUDED.signs_until,
-               published_until = EXCLUDED.published_until",
+               signs_until = LEAST(known.signs_until, EXCLUDED.signs_until),
+               published_until = LEAST(
+                 COALESCE(known.published_until, known.signs_until),
+                 EXCLUDED.published_until
+               )",
         )
         .await?;
     client

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::network::Network;
 use super::trusted_browser::TrustedBrowser;
 
 /// The browser that a request comes from, and its address.
@@ -13,6 +14,14 @@ pub struct Device {
     pub browser: Option<[u8; 32]>,
     /// What the browser claims to have proven before.
     pub trusted: Option<TrustedBrowser>,
+}
+
+impl Device {
+    /// The network that the browser is in.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        Network::of(self.ip_address)
+    }
 }
 
 /// What a change of name of a session needs to know: the digest of the secret name that the browser will carry, and of the one it carried.

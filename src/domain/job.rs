@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::text::{ecmascript_trim, has_visible_character, is_ecmascript_whitespace};
+use super::text::{ecmascript_trim, has_visible_character, is_ecmascript_whitespace, is_one_line};
 
-/// A trimmed text with something to see that is not a number only.
+/// A trimmed text on one line, with something to see, that is not a number only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Job(String);
 
@@ -14,10 +14,13 @@ pub struct Job(String);
 pub struct InvalidJob;
 
 impl Job {
+    /// A job is no story.
+    pub const LIMIT_IN_CHARACTERS: usize = 200;
+
     /// Reads what a person typed; an empty field is no job.
     ///
     /// # Errors
-    /// When what is typed shows nothing, or digits and blanks only.
+    /// When what is typed shows nothing, digits and blanks only, or is more than a line or 200 characters long.
     pub fn parse_optional(text: &str) -> Result<Option<Self>, InvalidJob> {
         if text.is_empty() {
             return Ok(None);
@@ -26,7 +29,8 @@ impl Job {
         let is_number = job
             .chars()
             .all(|character| character.is_ascii_digit() || is_ecmascript_whitespace(character));
-        if is_number || !has_visible_character(job) {
+        let is_too_long = job.chars().count() > Self::LIMIT_IN_CHARACTERS;
+        if is_number || is_too_long || !is_one_line(job) || !has_visible_character(job) {
             Err(InvalidJob)
         } else {
             Ok(Some(Self(job.to_owned())))
@@ -59,6 +63,14 @@ mod tests {
         }
         for text in ["123", "1 2", "  ", "\u{200b}", "\u{feff}"] {
             assert_eq!(Job::parse_optional(text), Err(InvalidJob), "{text:?}");
+        }
+        assert!(Job::parse_optional(&"a".repeat(200)).is_ok());
+        for text in [
+            "a".repeat(201),
+            "Chef\nde projet".to_owned(),
+            "Chef\u{202e}".to_owned(),
+        ] {
+            assert_eq!(Job::parse_optional(&text), Err(InvalidJob), "{text:?}");
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::text::{ecmascript_trim, has_visible_character};
+use super::text::{ecmascript_trim, has_visible_character, is_one_line};
 
 /// Characters that no name holds: digits and signs that tell of an address, a title or a trick.
 const FORBIDDEN_CHARACTERS: &str = "$&+:;=?@#|<>.^*()%!0123456789_[]{}\\/\"`~";
 
-/// A given or family name: trimmed, in any script, with something to see.
+/// A given or family name: trimmed, in any script, on one line, with something to see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PersonName(String);
 
@@ -17,13 +17,18 @@ pub struct PersonName(String);
 pub struct InvalidName;
 
 impl PersonName {
+    /// A name is no place for a message: mails to others begin with it.
+    pub const LIMIT_IN_CHARACTERS: usize = 100;
+
     /// Reads what a person typed.
     ///
     /// # Errors
-    /// When nothing is visible, or a digit or one of the forbidden signs is in it.
+    /// When nothing is visible, a digit or one of the forbidden signs is in it, or it is more than a line or 100 characters long.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let name = ecmascript_trim(text);
         let is_name = has_visible_character(name)
+            && is_one_line(name)
+            && name.chars().count() <= Self::LIMIT_IN_CHARACTERS
             && !name.contains(|character| FORBIDDEN_CHARACTERS.contains(character));
         if is_name {
             Ok(Self(name.to_owned()))
@@ -88,5 +93,13 @@ mod tests {
         }
         let trimmed = PersonName::parse("  Jean\u{a0}").unwrap();
         assert_eq!((trimmed.as_str(), trimmed.to_string().as_str()), ("Jean", "Jean"));
+        assert!(PersonName::parse(&"a".repeat(100)).is_ok());
+        for text in [
+            "a".repeat(101),
+            "Jean\r\n\r\nAttention".to_owned(),
+            "Jean\u{2028}Dupont".to_owned(),
+        ] {
+            assert_eq!(PersonName::parse(&text), Err(InvalidName), "{text:?}");
+        }
     }
 }

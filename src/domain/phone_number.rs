@@ -17,6 +17,9 @@ pub struct PhoneNumber(String);
 pub struct InvalidPhoneNumber;
 
 impl PhoneNumber {
+    /// The longest there is: a `+`, fifteen digits and what may stand between them.
+    pub const LIMIT_IN_CHARACTERS: usize = 2 * MOST_DIGITS;
+
     /// Reads what a person typed; an empty field is no number.
     ///
     /// # Errors

@@ -34,6 +34,16 @@ pub fn has_visible_character(text: &str) -> bool {
     })
 }
 
+/// Whether `text` stays on its line and in its reading direction wherever it is written: no control character, no separator of lines or
+/// paragraphs, nothing that turns the direction of what follows.
+#[must_use]
+pub fn is_one_line(text: &str) -> bool {
+    !text.chars().any(|character| {
+        character.is_control()
+            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
 /// Unicode general category Cf (Unicode 16), which the standard library does not tell.
 fn is_format_character(character: char) -> bool {
     matches!(character,
@@ -47,6 +57,32 @@ fn is_format_character(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_line_is_one_line() {
+        for text in [
+            "",
+            "Jean",
+            "TAREK      WAJDI",
+            "\u{a0}",
+            "سليمان خالد",
+            "a\u{200d}b",
+        ] {
+            assert!(is_one_line(text), "{text:?}");
+        }
+        for text in [
+            "a\nb",
+            "a\rb",
+            "a\tb",
+            "a\u{85}b",
+            "a\u{2028}b",
+            "a\u{2029}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+        ] {
+            assert!(!is_one_line(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn trimming_is_the_one_of_ecmascript() {

@@ -2,7 +2,10 @@
 
 use url::Url;
 
-/// A path with its query on our own origin. It never starts with two slashes or backslashes, which a browser
+/// No page of ours has a longer one, and strangers make us remember it.
+const LIMIT_IN_BYTES: usize = 2048;
+
+/// A path with its query on our own origin, of at most 2,048 bytes. It never starts with two slashes or backslashes, which a browser
 /// would take for another host.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -10,7 +13,7 @@ pub struct TrustedPath(String);
 
 impl TrustedPath {
     /// Reads `reference` (absolute, or relative to `host`) and keeps path and query when its origin is the one
-    /// of `host`; gives nothing otherwise. Fragment and user info are dropped.
+    /// of `host` and it is not too long; gives nothing otherwise. Fragment and user info are dropped.
     #[must_use]
     pub fn parse(reference: &str, host: &Url) -> Option<Self> {
         if reference.is_empty() {
@@ -25,7 +28,8 @@ impl TrustedPath {
             None => url.path().to_owned(),
         };
         let is_ambiguous = path.starts_with("//") || path.starts_with("/\\");
-        (!is_ambiguous).then_some(Self(path))
+        let fits = path.len() <= LIMIT_IN_BYTES;
+        (fits && !is_ambiguous).then_some(Self(path))
     }
 
     /// The path with its query.
@@ -38,6 +42,14 @@ impl TrustedPath {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_makes_us_remember_a_book() {
+        let host = Url::parse("https://idp.example").unwrap();
+        let of_length = |length: usize| TrustedPath::parse(&format!("/{}", "a".repeat(length - 1)), &host);
+        assert!(of_length(LIMIT_IN_BYTES).is_some());
+        assert_eq!(of_length(LIMIT_IN_BYTES + 1), None);
+    }
 
     #[test]
     fn only_paths_of_our_origin_are_trusted() {

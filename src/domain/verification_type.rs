@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,22 @@ verification_types! {
     OrganizationDirigeant = "organization_dirigeant" => Certified,
 }
 
+impl LinkVerificationType {
+    /// The values of the column that make a link worth `level` or more.
+    #[must_use]
+    pub fn names_worth(level: OrganizationLevel) -> &'static [&'static str] {
+        static NAMES: LazyLock<[Vec<&'static str>; 3]> = LazyLock::new(|| {
+            OrganizationLevel::ALL.map(|level| {
+                let worthy = LinkVerificationType::ALL
+                    .iter()
+                    .filter(|kind| kind.organization_level() >= level);
+                worthy.map(|kind| kind.as_str()).collect()
+            })
+        });
+        &NAMES[level as usize]
+    }
+}
+
 /// A text that names no verification type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a verification type of a link")]
@@ -135,5 +152,15 @@ mod tests {
             "".parse::<LinkVerificationType>(),
             Err(UnknownLinkVerificationType)
         );
+    }
+
+    #[test]
+    fn a_link_is_worth_its_level_and_every_lower_one() {
+        for kind in LinkVerificationType::ALL {
+            for level in OrganizationLevel::ALL {
+                let is_named = LinkVerificationType::names_worth(level).contains(&kind.as_str());
+                assert_eq!(is_named, kind.organization_level() >= level, "{kind} {level:?}");
+            }
+        }
     }
 }

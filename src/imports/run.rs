@@ -1,7 +1,7 @@
 //! The run of an import: portions read, looked up, settled, noted.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,12 +30,13 @@ const PORTION: usize = 500;
 /// Why an import ended before the end of the file. What was settled before stays settled.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error("the file cannot be read: {0}")]
-    Unreadable(String),
-    #[error("the header lacks: {0}")]
-    Header(String),
+    /// The input or the output.
+    #[error("{}: {error}", .path.display())]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("{}: the file cannot be read: {problem}", .path.display())]
+    Unreadable { path: PathBuf, problem: String },
+    #[error("{}: the header lacks: {missing}", .path.display())]
+    Header { path: PathBuf, missing: String },
     #[error("another import of this kind is running")]
     Locked,
     #[error(
@@ -46,6 +47,16 @@ pub enum ImportError {
     RegisterAway(String),
     #[error(transparent)]
     Database(#[from] db::Error),
+}
+
+impl ImportError {
+    /// What went wrong with the file at `path`.
+    pub(super) fn in_file(path: &Path, error: std::io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            error,
+        }
+    }
 }
 
 /// What kind of file it is.
@@ -114,7 +125,8 @@ impl Importer<'_> {
         progress: &dyn Progress,
     ) -> Result<Report, ImportError> {
         let started = Instant::now();
-        let (fingerprint, bytes) = fingerprint(&job.input)?;
+        let (fingerprint, bytes) =
+            fingerprint(&job.input).map_err(|error| ImportError::in_file(&job.input, error))?;
         let mut source = Source::open(&job.input, F::DELIMITER, F::COLUMNS)?;
         let mut lock = db::imports::lock(&self.pool, F::KIND)
             .await?

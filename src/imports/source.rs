@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use csv::{ByteRecord, Position, StringRecord, Trim};
@@ -42,6 +42,7 @@ pub(super) struct Line {
 
 /// A CSV file with a header, whose columns are asked for by name.
 pub(super) struct Source {
+    path: PathBuf,
     reader: csv::Reader<Bounded<File>>,
     since_record: Rc<Cell<u64>>,
     /// For each column asked for, its position in the file.
@@ -55,9 +56,10 @@ pub(super) struct Source {
 impl Source {
     /// Opens the file and finds `columns` in its header, whatever their order.
     pub fn open(path: &Path, delimiter: u8, columns: &[&'static str]) -> Result<Self, ImportError> {
+        let in_file = |error| ImportError::in_file(path, error);
         let since_record = Rc::new(Cell::new(0));
         let file = Bounded {
-            inner: File::open(path)?,
+            inner: File::open(path).map_err(in_file)?,
             since_record: since_record.clone(),
         };
         let mut reader = csv::ReaderBuilder::new()
@@ -65,19 +67,26 @@ impl Source {
             .trim(Trim::All)
             .flexible(true)
             .from_reader(file);
-        let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
+        let header = reader
+            .headers()
+            .map_err(|error| unreadable(path, &error))?
+            .clone();
         let missing: Vec<&str> = columns
             .iter()
             .copied()
             .filter(|column| !header.iter().any(|name| name == *column))
             .collect();
         if !missing.is_empty() {
-            return Err(ImportError::Header(missing.join(", ")));
+            return Err(ImportError::Header {
+                path: path.to_owned(),
+                missing: missing.join(", "),
+            });
         }
         let position_of = |column: &&str| header.iter().position(|name| name == *column);
         Ok(Self {
+            path: path.to_owned(),
             columns: columns.iter().filter_map(position_of).collect(),
-            ends_in_crlf: ends_in_crlf(path)?,
+            ends_in_crlf: ends_in_crlf(path).map_err(in_file)?,
             width: header.len(),
             reader,
             since_record,
@@ -89,7 +98,9 @@ impl Source {
     pub fn resume(&mut self, byte: u64, line: u64) -> Result<(), ImportError> {
         let mut position = Position::new();
         position.set_byte(byte).set_line(line);
-        self.reader.seek(position).map_err(|error| unreadable(&error))
+        self.reader
+            .seek(position)
+            .map_err(|error| unreadable(&self.path, &error))
     }
 
     /// The byte and the line where the next record begins.
@@ -104,7 +115,7 @@ impl Source {
         let is_there = self
             .reader
             .read_byte_record(&mut self.record)
-            .map_err(|error| unreadable(&error))?;
+            .map_err(|error| unreadable(&self.path, &error))?;
         if !is_there {
             return Ok(None);
         }
@@ -128,8 +139,11 @@ fn ends_in_crlf(path: &Path) -> io::Result<bool> {
     Ok(end.is_some_and(|end| beginning[..end].ends_with(b"\r")))
 }
 
-fn unreadable(error: &csv::Error) -> ImportError {
-    ImportError::Unreadable(error.to_string())
+fn unreadable(path: &Path, error: &csv::Error) -> ImportError {
+    ImportError::Unreadable {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    }
 }
 
 /// A file of which no more than a record is read at a time.

@@ -16,7 +16,9 @@ pub use person::{Link, Person};
 pub use place::Place;
 pub use requirement::{ENROLMENT_WINDOW, Requirement};
 pub use service::Journeys;
-pub use visit::{CertificationRefusal, PendingInteraction, Prompt, Visit};
+pub use visit::{
+    CertificationRefusal, PendingInteraction, PersonalDraft, PersonalForm, Prompt, ReopenedRequest, Visit,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 

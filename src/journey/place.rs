@@ -92,6 +92,15 @@ impl Place {
         }
     }
 
+    /// Path and query for somebody who sent a form in vain: that what they typed is lost is told where nothing else says so.
+    #[must_use]
+    pub fn path_after_form(&self) -> String {
+        match self {
+            Self::StartSignIn => "/users/start-sign-in?notification=session_expired".to_owned(),
+            place => place.path(),
+        }
+    }
+
     /// Whether the page asked for is remembered, to come back to it.
     #[must_use]
     pub fn remembers_the_way(&self) -> bool {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::trusted_path::TrustedPath;
-use crate::domain::{Email, EssentialAcr, OrganizationId, Siret};
+use crate::domain::{Email, EssentialAcr, ModerationId, OrganizationId, PersonalField, Siret};
 
 /// The volatile half of a browser session.
 #[expect(
@@ -59,6 +59,51 @@ pub struct Visit {
     /// Why a certification was refused, for the page that tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certification_refusal: Option<CertificationRefusal>,
+    /// A form about the person that was refused, to be shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub personal_draft: Option<PersonalDraft>,
+    /// A request that the person has opened again to correct their names, which they have not done yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reopened_request: Option<ReopenedRequest>,
+}
+
+/// A form about the person that was refused, as it was typed: shown again once, used for nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonalDraft {
+    /// The form that it was typed in.
+    pub form: PersonalForm,
+    /// The fields at fault, in the order of the form.
+    pub faults: Vec<PersonalField>,
+    /// Each value is cut to what its field may hold.
+    pub given_name: String,
+    pub family_name: String,
+    /// Empty for a form without it, as `job`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub phone_number: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job: String,
+}
+
+/// A form in which people tell who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonalForm {
+    /// The names, on the way to a service.
+    Names,
+    /// The form of the account.
+    Account,
+}
+
+/// A request to join an organization that was opened again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReopenedRequest {
+    /// The request.
+    pub moderation: ModerationId,
+    /// Name of the interaction that waited then: whoever has come for another service since has something else in mind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<String>,
 }
 
 /// A certification that was refused.
@@ -313,6 +358,18 @@ mod tests {
         let visit = Visit {
             has_passkey: true,
             lost_second_factor: true,
+            personal_draft: Some(PersonalDraft {
+                form: PersonalForm::Names,
+                faults: vec![PersonalField::GivenName],
+                given_name: "R2".to_owned(),
+                family_name: "Durand".to_owned(),
+                phone_number: String::new(),
+                job: String::new(),
+            }),
+            reopened_request: Some(ReopenedRequest {
+                moderation: ModerationId(7),
+                interaction: None,
+            }),
             ..busy()
         };
         let stored = serde_json::to_value(&visit).unwrap();

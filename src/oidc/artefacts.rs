@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::claims_request::ClaimsRequest;
-use crate::domain::{Acr, OrganizationId, ScopeSet, UserId};
+use crate::domain::{Acr, OrganizationId, OrganizationLevel, ScopeSet, UserId};
 
 const SECRET_LENGTH_IN_BYTES: usize = 32;
 
@@ -55,8 +55,11 @@ pub struct Grant {
     pub session_uid: String,
     pub scope: ScopeSet,
     pub claims: ClaimsRequest,
-    /// The organization selected when the code was issued: what counts if the session forgets its choice.
+    /// The organization selected when the code was issued: the one that tokens are about.
     pub organization_id: OrganizationId,
+    /// What the link to it was worth then. Nothing less can stand in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_level: Option<OrganizationLevel>,
     /// The name under which the client knows the person, unless that is the public one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairwise_subject: Option<String>,
@@ -269,6 +272,7 @@ mod tests {
             scope: ScopeSet::parse_known("openid"),
             claims: ClaimsRequest::default(),
             organization_id: OrganizationId(1),
+            organization_level: None,
             pairwise_subject: None,
         };
         assert_eq!(public.subject(), "12");

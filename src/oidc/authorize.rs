@@ -395,6 +395,7 @@ impl Oidc {
                 scope,
                 claims,
                 organization_id: organization.id,
+                organization_level: Some(organization.level),
                 pairwise_subject,
             },
             redirect_uri: sent_redirect_uri,

@@ -54,6 +54,9 @@ impl Client {
         if !is_printable_ascii(&row.client_id) {
             return Err(invalid_metadata("client_id must be printable ASCII"));
         }
+        if row.client_id.trim().is_empty() {
+            return Err(invalid_metadata("client_id must not be empty nor blank"));
+        }
         if row.client_secret.is_empty() || !is_printable_ascii(&row.client_secret) {
             return Err(invalid_metadata(
                 "client_secret must be non-empty printable ASCII",
@@ -312,6 +315,9 @@ pub(super) mod tests {
         let metadata = ErrorCode::InvalidClientMetadata;
         let redirect = ErrorCode::InvalidRedirectUri;
         assert_eq!(code_of(|row| row.client_id = "é".into()), metadata);
+        for nothing in ["", " ", "  "] {
+            assert_eq!(code_of(|row| row.client_id = nothing.into()), metadata);
+        }
         assert_eq!(code_of(|row| row.client_secret = String::new()), metadata);
         assert_eq!(code_of(|row| row.client_name = String::new()), metadata);
         assert_eq!(code_of(|row| row.redirect_uris = vec![]), redirect);

@@ -14,7 +14,7 @@ use super::endpoint_error::EndpointError;
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::metrics::Meter;
 use super::parameters::Parameters;
-use super::service::Oidc;
+use super::service::{ActingFor, Oidc};
 use super::token::{missing, read_form};
 use crate::domain::ScopeSet;
 
@@ -116,7 +116,7 @@ impl Oidc {
         let (row, subject) = match &stored {
             Some(token) => {
                 let found = self
-                    .client_and_subject(&credentials.client_id, &token.grant)
+                    .client_and_subject(&credentials.client_id, &token.grant, ActingFor::Now)
                     .await
                     .map_err(fault)?;
                 found.map(|found| (found.client, found.subject)).unzip()
@@ -190,7 +190,9 @@ impl Oidc {
             )))
             .await?
             .is_some();
-        let found = self.client_and_subject(&client.client_id, &token.grant).await?;
+        let found = self
+            .client_and_subject(&client.client_id, &token.grant, ActingFor::AsGranted)
+            .await?;
         if was_used || found.and_then(|found| found.subject).is_none() {
             return Ok(Introspection::INACTIVE);
         }

@@ -16,7 +16,7 @@ use super::id_token::SignInFacts;
 use super::issuing::Issued;
 use super::metrics::Meter;
 use super::parameters::Parameters;
-use super::service::{Oidc, after, time_until};
+use super::service::{ActingFor, Oidc, after, time_until};
 use super::token::{TOKEN_PATH, TokenResponse, check_form, missing, write_refresh_token};
 use super::user_info_claims::ClaimSource;
 use crate::domain::ScopeSet;
@@ -36,7 +36,7 @@ impl Oidc {
         };
         let (row, subject) = match &stored {
             Some(token) => self
-                .client_and_subject(&credentials.client_id, &token.grant)
+                .client_and_subject(&credentials.client_id, &token.grant, ActingFor::AsGranted)
                 .await
                 .map_err(fault)?
                 .map(|found| (found.client, found.subject))

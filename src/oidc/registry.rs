@@ -50,6 +50,17 @@ pub struct Registration {
     pub scope: String,
 }
 
+/// How a secret is replaced.
+#[derive(Debug, Clone, Copy)]
+pub struct Rotation {
+    /// For how long the secret before counts as well.
+    pub overlap: TimeDelta,
+    /// Only a hash of the new one is kept, also where the reference could read the one before.
+    pub hashed: bool,
+    /// A previous secret that still counts is cut off.
+    pub force: bool,
+}
+
 /// What is told once.
 #[derive(Debug, Clone)]
 pub struct HandedOut {
@@ -66,6 +77,11 @@ pub enum RegistryError {
     Unknown(String),
     #[error("there is a client {0:?} already")]
     Taken(String),
+    #[error(
+        "the secret before the present one of {client_id:?} counts until {} and would be cut off: wait until then, or give --force",
+        .until.format("%Y-%m-%d %H:%M:%S UTC")
+    )]
+    StillCounts { client_id: String, until: DateTime<Utc> },
     #[error("{0}")]
     Unsound(String),
     #[error("{0:?} is no setting")]
@@ -120,6 +136,9 @@ fn findings(
     };
     let mut findings = Vec::new();
     let mut doubt = |text: String| findings.push(Finding::Doubtful(text));
+    if has_blanks(&client.client_id) {
+        doubt("the client_id has blanks".to_owned());
+    }
     if client.settings.secret_hash.is_none() && row.client_secret.len() < SECRET_CHARACTERS_AT_LEAST {
         doubt(format!(
             "the secret has less than {SECRET_CHARACTERS_AT_LEAST} characters"
@@ -195,6 +214,11 @@ pub async fn add(
 ) -> Result<HandedOut, RegistryError> {
     let drawn = || Uuid::new_v4().to_string();
     let client_id = registration.client_id.clone().unwrap_or_else(drawn);
+    if client_id.is_empty() || has_blanks(&client_id) {
+        return Err(RegistryError::Unsound(format!(
+            "client_id must neither be empty nor have blanks: {client_id:?}"
+        )));
+    }
     if clients::find(transaction, &client_id).await?.is_some() {
         return Err(RegistryError::Taken(client_id));
     }
@@ -219,20 +243,25 @@ pub async fn add(
     Ok(HandedOut { client_id, secret })
 }
 
-/// Draws a new secret. The one before counts for `overlap` more. A client whose secret is in the reference's column keeps it
-/// there, unless `hashed`.
+/// Draws a new secret. The one before counts for the overlap more. A client whose secret is in the reference's column keeps it
+/// there, unless only hashes are wanted.
 ///
 /// # Errors
-/// When there is no such client.
+/// When there is no such client, or a secret that was rotated away still counts: it may be the one in use. Unless forced.
 pub async fn rotate_secret(
     transaction: &db::Transaction<'_>,
     client_id: &str,
-    overlap: TimeDelta,
-    hashed: bool,
+    rotation: Rotation,
     now: DateTime<Utc>,
 ) -> Result<HandedOut, RegistryError> {
     let row = find(transaction, client_id).await?;
     let mut settings = present_settings(&row, now);
+    if let Some(until) = previous_secret_counts_until(&settings, now).filter(|_| !rotation.force) {
+        return Err(RegistryError::StillCounts {
+            client_id: client_id.to_owned(),
+            until,
+        });
+    }
     let present = settings
         .get("secret_hash")
         .filter(|hash| !hash.is_null())
@@ -240,9 +269,9 @@ pub async fn rotate_secret(
     let is_hashed = present.is_some();
     let secret = new_secret();
     settings["previous_secret_hash"] = present.unwrap_or_else(|| hash_secret(&row.client_secret).into());
-    settings["previous_secret_expires_at"] = Value::String((now + overlap).to_rfc3339());
+    settings["previous_secret_expires_at"] = Value::String((now + rotation.overlap).to_rfc3339());
     settings["modified_at"] = Value::String(now.to_rfc3339());
-    if is_hashed || hashed {
+    if is_hashed || rotation.hashed {
         settings["secret_hash"] = hash_secret(&secret).into();
         if !is_hashed {
             client_settings::replace_secret(transaction, row.id, &new_secret(), now).await?;
@@ -363,6 +392,20 @@ fn present_settings(row: &ClientRow, now: DateTime<Utc>) -> Value {
         .unwrap_or_else(|| client_settings::unset(row.id, now))
 }
 
+/// The instant until which a secret that was rotated away counts; `None` when none does.
+fn previous_secret_counts_until(settings: &Value, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    settings.get("previous_secret_hash")?.as_str()?;
+    let until = settings.get("previous_secret_expires_at")?;
+    serde_json::from_value(until.clone())
+        .ok()
+        .filter(|until: &DateTime<Utc>| *until > now)
+}
+
+/// Blanks are allowed in a `client_id` (RFC 6749, appendix A.1), and lost wherever it is copied to.
+fn has_blanks(client_id: &str) -> bool {
+    client_id.contains(char::is_whitespace)
+}
+
 /// Whether the client, as it is written now, works.
 async fn sound(
     transaction: &db::Transaction<'_>,
@@ -412,6 +455,42 @@ mod tests {
                 Finding::Doubtful(format!("{remote}: logout tokens travel without encryption")),
             ];
             assert_eq!(doubts(remote, remote), expected, "{remote}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_of_blanks_is_broken_and_one_with_blanks_doubtful() {
+        let found = |client_id: &str| -> Vec<Finding> {
+            let mut row = standard_row();
+            row.client_secret = "x".repeat(SECRET_CHARACTERS_AT_LEAST);
+            row.redirect_uris = vec![Some("https://rp.example/".to_owned())];
+            row.client_id = client_id.to_owned();
+            findings(&row, &ALL_ALGORITHMS, true, DateTime::UNIX_EPOCH)
+        };
+        assert_eq!(found("one"), []);
+        for blank in ["", " "] {
+            assert!(matches!(found(blank)[..], [Finding::Broken(_)]), "{blank:?}");
+        }
+        for doubtful in ["one two", " one", "one "] {
+            let expected = [Finding::Doubtful("the client_id has blanks".to_owned())];
+            assert_eq!(found(doubtful), expected, "{doubtful:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_rotated_away_counts_until_its_instant() {
+        let until = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
+        let rotated =
+            json!({"previous_secret_hash": "a hash", "previous_secret_expires_at": until.to_rfc3339()});
+        let epoch = DateTime::UNIX_EPOCH;
+        assert_eq!(previous_secret_counts_until(&rotated, epoch), Some(until));
+        assert_eq!(previous_secret_counts_until(&rotated, until), None);
+        for none in [
+            json!({}),
+            json!({"previous_secret_hash": null, "previous_secret_expires_at": until.to_rfc3339()}),
+            json!({"previous_secret_hash": "a hash", "previous_secret_expires_at": null}),
+        ] {
+            assert_eq!(previous_secret_counts_until(&none, epoch), None, "{none}");
         }
     }
 

@@ -8,8 +8,8 @@ use identite_actors::clock::SharedClock;
 use identite_actors::state::StateStore;
 
 use super::artefacts::{
-    AccessToken, AuthorizationCode, RefreshToken, code_key, looks_like_a_secret, refresh_key, revocation_of,
-    token_key,
+    AccessToken, AuthorizationCode, Grant, RefreshToken, code_key, looks_like_a_secret, refresh_key,
+    revocation_of, token_key,
 };
 use super::client::{Client, ClientMemo, is_printable_ascii};
 use super::client_keys::PublishedKeys;
@@ -20,9 +20,19 @@ use super::metrics::{Meter, ProviderMetrics};
 use super::signer::Signer;
 use crate::db::clients::ClientRow;
 use crate::db::{self, Pool, clients, grants};
+use crate::domain::{LinkVerificationType, OrganizationLevel};
 
 /// A revocation looks again for what was added while it worked, at most this often.
 const REVOCATION_ROUNDS: usize = 4;
+
+/// For which organization the person of a grant acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ActingFor {
+    /// The one that was granted: what is stated of a sign-in, its acr above all, holds for no other.
+    AsGranted,
+    /// The one that the session has selected since, if the link to it is worth as much; else the one that was granted.
+    Now,
+}
 
 /// The deadlines, names and switches of the provider.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -181,10 +191,12 @@ impl Oidc {
         }
     }
 
+    /// The client, and the person of `grant` as long as their session lives.
     pub(super) async fn client_and_subject(
         &self,
         client_id: &str,
-        grant: &super::artefacts::Grant,
+        grant: &Grant,
+        acting_for: ActingFor,
     ) -> Result<Option<grants::ClientAndSubject>, Fault> {
         if !is_printable_ascii(client_id) {
             return Ok(None);
@@ -193,6 +205,16 @@ impl Oidc {
             session_uid: &grant.session_uid,
             user_id: grant.user_id.0,
             organization_id: grant.organization_id.0,
+            successors: match (acting_for, grant.organization_level) {
+                (
+                    ActingFor::Now,
+                    Some(level @ (OrganizationLevel::Unverified | OrganizationLevel::Verified)),
+                ) => LinkVerificationType::names_worth(level),
+                // How old another certification is, and whose identity it was made for, is not known here.
+                (ActingFor::Now, Some(OrganizationLevel::Certified) | None) | (ActingFor::AsGranted, _) => {
+                    &[]
+                }
+            },
         };
         let now = self.now();
         let look_up = async |database: &db::Client| {

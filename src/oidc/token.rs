@@ -18,7 +18,7 @@ use super::id_token::SignInFacts;
 use super::issuing::Issued;
 use super::metrics::Meter;
 use super::parameters::{Body, Parameters};
-use super::service::{Oidc, after};
+use super::service::{ActingFor, Oidc, after};
 use super::user_info_claims::ClaimSource;
 use crate::db::clients::ClientRow;
 use crate::db::grants::SubjectRow;
@@ -134,7 +134,7 @@ impl Oidc {
             });
         };
         let found = self
-            .client_and_subject(&credentials.client_id, &code.grant)
+            .client_and_subject(&credentials.client_id, &code.grant, ActingFor::AsGranted)
             .await?;
         let (client, subject) = found.map(|found| (found.client, found.subject)).unzip();
         Ok(Loaded {
@@ -372,6 +372,7 @@ mod tests {
                 scope: ScopeSet::parse_known("openid"),
                 claims: ClaimsRequest::default(),
                 organization_id: OrganizationId(1),
+                organization_level: None,
                 pairwise_subject: None,
             },
             redirect_uri: CALLBACK.to_owned(),

@@ -10,7 +10,7 @@ use super::endpoint_error::{EndpointError, challenge, dpop_challenge};
 use super::error::{ErrorCode, Fault, ProtocolError};
 use super::metrics::Meter;
 use super::parameters::{Body, Parameters};
-use super::service::{Oidc, Registered};
+use super::service::{ActingFor, Oidc, Registered};
 use super::user_claim::UserClaim;
 use super::user_info_claims::ClaimSource;
 use crate::domain::{Scope, ScopeSet};
@@ -116,7 +116,7 @@ impl Oidc {
             .map_err(fault)?
             .ok_or_else(invalid_token)?;
         let found = self
-            .client_and_subject(&token.grant.client_id, &token.grant)
+            .client_and_subject(&token.grant.client_id, &token.grant, ActingFor::Now)
             .await
             .map_err(fault)?;
         let found = found.ok_or_else(invalid_token)?;
@@ -348,6 +348,7 @@ mod tests {
                 scope: ScopeSet::parse_known(scope),
                 claims: super::super::claims_request::ClaimsRequest::default(),
                 organization_id: crate::domain::OrganizationId(1),
+                organization_level: None,
                 pairwise_subject: None,
             },
             issued_at: chrono::DateTime::UNIX_EPOCH,

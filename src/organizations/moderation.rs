@@ -152,7 +152,20 @@ impl Organizations {
     /// When the database does not answer.
     pub async fn pending_requests(&self, user: UserId) -> Result<Vec<Moderation>, OrganizationsError> {
         let client = self.services.pool.get().await?;
-        Ok(db::moderations::pending_joins_of_user(&client, user).await?)
+        Ok(db::moderations::pending_joins_of_user(&client, user, None).await?)
+    }
+
+    /// The first `limit` of the [requests](Self::pending_requests) of `user`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn first_pending_requests(
+        &self,
+        user: UserId,
+        limit: i64,
+    ) -> Result<Vec<Moderation>, OrganizationsError> {
+        let client = self.services.pool.get().await?;
+        Ok(db::moderations::pending_joins_of_user(&client, user, Some(limit)).await?)
     }
 
     /// Withdraws the request `id` of `user`, and writes them an e-mail about it. Done twice, it does nothing the second time.

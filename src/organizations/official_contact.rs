@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use identite_actors::rate_limiter::Budget;
 
 use super::{Organizations, OrganizationsError};
 use crate::db;
-use crate::db::official_contacts::NewCode;
+use crate::db::official_contacts::{CheckedOrganization, NewCode};
 use crate::domain::one_time_secret::Purpose;
 use crate::domain::organization::TypeLabel;
 use crate::domain::{ContactCode, Email, OrganizationId, UserId};
@@ -33,6 +33,8 @@ pub enum ContactPage {
     CodeSent {
         email: String,
         organization_type: TypeLabel,
+        /// Another address was chosen, and gets none: too many codes were sent.
+        is_choice_refused: bool,
     },
     /// The organization has several addresses: one is to be chosen.
     ChooseAddress(Vec<Email>),
@@ -58,21 +60,38 @@ pub enum ContactCodeOutcome {
 
 /// Where the check of a membership stands.
 enum Survey {
-    /// Nothing is to be sent.
+    /// There is nothing to check.
     Known(ContactPage),
-    Open(OpenSurvey),
+    Open(Box<OpenCheck>),
 }
 
-/// A code is to be sent to one of the contacts.
-struct OpenSurvey {
-    contacts: Vec<Email>,
+/// A code is expected.
+struct OpenCheck {
+    organization: CheckedOrganization,
     organization_type: TypeLabel,
-    libelle: String,
+    /// What was sent within its lifetime.
+    living: Option<LivingCode>,
+}
+
+struct LivingCode {
+    sent_to: String,
+    sent_at: DateTime<Utc>,
+}
+
+impl OpenCheck {
+    /// The page that asks for the code, which was sent to `email`.
+    fn code_sent(&self, email: &str) -> ContactPage {
+        ContactPage::CodeSent {
+            email: email.to_owned(),
+            organization_type: self.organization_type,
+            is_choice_refused: false,
+        }
+    }
 }
 
 impl Organizations {
-    /// What the page that asks for one of several addresses shows. Sends nothing: [`ContactPage::CodeSent`] means that there is nothing
-    /// to choose.
+    /// What the page that asks for one of several addresses shows, whether or not a code was sent to one of them. Sends nothing:
+    /// [`ContactPage::CodeSent`] means that there is nothing to choose.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -81,21 +100,22 @@ impl Organizations {
         user: UserId,
         organization: OrganizationId,
     ) -> Result<ContactPage, OrganizationsError> {
-        Ok(match self.survey(user, organization).await? {
-            Survey::Known(page) => page,
-            Survey::Open(open) => match open.contacts.as_slice() {
-                [] => ContactPage::DirectoryUnavailable,
-                [only] => ContactPage::CodeSent {
-                    email: only.to_string(),
-                    organization_type: open.organization_type,
-                },
-                _ => ContactPage::ChooseAddress(open.contacts),
-            },
+        let check = match self.survey(user, organization).await? {
+            Survey::Known(page) => return Ok(page),
+            Survey::Open(check) => check,
+        };
+        let contacts = self.known_contacts_of(&check.organization).await;
+        Ok(match (contacts.as_slice(), &check.living) {
+            ([_, _, ..], _) => ContactPage::ChooseAddress(contacts),
+            (_, Some(living)) => check.code_sent(&living.sent_to),
+            ([only], None) => check.code_sent(only.as_str()),
+            ([], None) => ContactPage::DirectoryUnavailable,
         })
     }
 
-    /// Sends a code to the official contact of `organization`, which `user` has joined, unless one was sent within its lifetime. `chosen`:
-    /// the address among several. Of requests that race, one sends.
+    /// Sends a code to the official contact of `organization`, which `user` has joined, unless one was sent to it within its lifetime.
+    /// `chosen`: the address among several; another one than before takes the place of the code that lives. Of requests that race, one
+    /// sends.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -105,29 +125,37 @@ impl Organizations {
         organization: OrganizationId,
         chosen: Option<&Email>,
     ) -> Result<ContactPage, OrganizationsError> {
-        let open = match self.survey(user, organization).await? {
+        let check = match self.survey(user, organization).await? {
             Survey::Known(page) => return Ok(page),
-            Survey::Open(open) => open,
+            Survey::Open(check) => check,
         };
-        let email = match (open.contacts.as_slice(), chosen) {
-            ([only], None) => only,
-            (contacts, Some(chosen)) if contacts.contains(chosen) => chosen,
-            (_, Some(_)) | ([], None) => return Ok(ContactPage::DirectoryUnavailable),
-            (_, None) => return Ok(ContactPage::ChooseAddress(open.contacts)),
-        };
-        let refusal = self
-            .send_contact_code(user, organization, email, &open.libelle)
-            .await?;
-        if let Some(retry_after) = refusal {
-            return Ok(ContactPage::TooManyCodes { retry_after });
+        if let Some(living) = &check.living
+            && chosen.is_none_or(|chosen| chosen.as_str() == living.sent_to)
+        {
+            return Ok(check.code_sent(&living.sent_to));
         }
-        Ok(ContactPage::CodeSent {
-            email: email.to_string(),
-            organization_type: open.organization_type,
+        let contacts = self.known_contacts_of(&check.organization).await;
+        let email = match (contacts.as_slice(), chosen, &check.living) {
+            ([only], None, _) => only,
+            (contacts, Some(chosen), _) if contacts.contains(chosen) => chosen,
+            // Not one of theirs, as far as is known: the code stays where it is.
+            (_, _, Some(living)) => return Ok(check.code_sent(&living.sent_to)),
+            (_, Some(_), None) | ([], None, None) => return Ok(ContactPage::DirectoryUnavailable),
+            (_, None, None) => return Ok(ContactPage::ChooseAddress(contacts)),
+        };
+        let refusal = self.send_contact_code(user, organization, email, &check).await?;
+        Ok(match (refusal, &check.living) {
+            (None, _) => check.code_sent(email.as_str()),
+            (Some(_), Some(living)) => ContactPage::CodeSent {
+                email: living.sent_to.clone(),
+                organization_type: check.organization_type,
+                is_choice_refused: true,
+            },
+            (Some(retry_after), None) => ContactPage::TooManyCodes { retry_after },
         })
     }
 
-    /// Whether a code is to be sent, and who could receive it.
+    /// Whether a code is expected, and which one lives.
     async fn survey(&self, user: UserId, organization: OrganizationId) -> Result<Survey, OrganizationsError> {
         let now = self.services.clock.now();
         let found = {
@@ -140,42 +168,49 @@ impl Organizations {
         if !check.is_needed {
             return Ok(Survey::Known(ContactPage::NotNeeded));
         }
-        let row = check.organization;
-        let profile = row.profile();
-        let organization_type = profile.type_label();
-        let is_alive = check.sent_at.is_some_and(|sent_at| now - sent_at <= LIFETIME);
-        if let Some(email) = check.sent_to.filter(|_| is_alive) {
-            return Ok(Survey::Known(ContactPage::CodeSent {
-                email,
-                organization_type,
-            }));
-        }
-        let Some(directory) = profile.contact_directory() else {
+        let living = check
+            .sent_at
+            .zip(check.sent_to)
+            .filter(|(sent_at, _)| now - *sent_at <= LIFETIME)
+            .map(|(sent_at, sent_to)| LivingCode { sent_to, sent_at });
+        let profile = check.organization.profile();
+        if living.is_none() && profile.contact_directory().is_none() {
             return Ok(Survey::Known(ContactPage::NotFound));
-        };
-        let commune = row.code_officiel_geographique.as_deref().unwrap_or_default();
-        let contacts = &self.services.contacts;
-        let found = contacts.ask(directory, &row.siret, commune).await;
-        Ok(match found {
-            Ok(contacts) => Survey::Open(OpenSurvey {
-                contacts,
-                organization_type,
-                libelle: row.libelle.unwrap_or(row.siret),
-            }),
-            Err(error) => {
-                tracing::warn!(?error, "an official contact is not known");
-                Survey::Known(ContactPage::DirectoryUnavailable)
-            }
-        })
+        }
+        let organization_type = profile.type_label();
+        Ok(Survey::Open(Box::new(OpenCheck {
+            organization: check.organization,
+            organization_type,
+            living,
+        })))
     }
 
-    /// Sends a code, unless one was sent within its lifetime. Gives how long to wait when too many were sent already.
+    /// The addresses that could receive a code; none when the directory does not answer.
+    async fn known_contacts_of(&self, organization: &CheckedOrganization) -> Vec<Email> {
+        let Some(directory) = organization.profile().contact_directory() else {
+            return Vec::new();
+        };
+        let commune = organization
+            .code_officiel_geographique
+            .as_deref()
+            .unwrap_or_default();
+        let contacts = &self.services.contacts;
+        contacts
+            .ask(directory, &organization.siret, commune)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(?error, "an official contact is not known");
+                Vec::new()
+            })
+    }
+
+    /// Sends a code, unless another request has done so since `check` was made. Gives how long to wait when too many were sent already.
     async fn send_contact_code(
         &self,
         user: UserId,
         organization: OrganizationId,
         email: &Email,
-        libelle: &str,
+        check: &OpenCheck,
     ) -> Result<Option<Duration>, OrganizationsError> {
         let now = self.services.clock.now();
         let code = ContactCode::draw(&mut rand::rng());
@@ -190,6 +225,7 @@ impl Organizations {
             organization,
             digest: &digest,
             email: email.as_str(),
+            replaces: check.living.as_ref().map(|living| living.sent_at),
         };
         if !db::official_contacts::issue(&transaction, fresh, now - LIFETIME, now).await? {
             return Ok(None);
@@ -204,11 +240,12 @@ impl Organizations {
             return Ok(Some(verdict.retry_after));
         }
         let (given_name, family_name) = person.names();
+        let CheckedOrganization { libelle, siret, .. } = &check.organization;
         let message = OfficialContactEmailVerification {
             given_name,
             family_name,
             email: person.email,
-            libelle: libelle.to_owned(),
+            libelle: libelle.as_ref().unwrap_or(siret).clone(),
             token: code.expose().to_owned(),
         };
         self.post(&transaction, email.as_str(), &message).await?;

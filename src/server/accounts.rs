@@ -7,6 +7,7 @@ use identite_actors::clock::SharedClock;
 use identite_actors::instrumentation::Instruments;
 use identite_actors::outbox::Outbox;
 use identite_actors::password_hasher::PasswordHasher;
+use identite_actors::rate_limiter::RateLimiter;
 use identite_actors::state::StateStore;
 use tokio::runtime::Handle;
 use url::Url;
@@ -43,6 +44,7 @@ pub(super) fn accounts(
     foundations: &Foundations<'_>,
     remote: &RemoteSystems,
     hasher: PasswordHasher,
+    rate_limiter: &RateLimiter,
 ) -> Result<Accounts, ServeError> {
     let asks_debounce = config.accounts.check_email_deliverability;
     Ok(Accounts::new(AccountServices {
@@ -50,6 +52,7 @@ pub(super) fn accounts(
         hasher,
         clock: foundations.clock.clone(),
         state: foundations.state.clone(),
+        rate_limiter: rate_limiter.clone(),
         outbox: foundations.outbox.clone(),
         mails: foundations.mails.clone(),
         secrets: SecretHasher::derived_from(foundations.master_keys.clone()),

@@ -211,7 +211,7 @@ impl House {
             master_keys: &master_keys,
         };
         let remote = RemoteSystems::new(config, &foundations, &instruments)?;
-        let accounts = accounts::accounts(config, &foundations, &remote, hasher)?;
+        let accounts = accounts::accounts(config, &foundations, &remote, hasher, &rate_limiter)?;
         let organizations =
             organizations::organizations(config, &foundations, &remote.registers, &rate_limiter);
         let certification = certification::certification(config, &foundations, &remote, &instruments)?;

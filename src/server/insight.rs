@@ -15,6 +15,8 @@ use crate::web::operator::{DeadLetter, Figures, Insight, Letters, Minute, Outbox
 
 /// Pages that look more often than this, together, are shown the same figures.
 const FIGURES_LAST: Duration = Duration::from_secs(4);
+/// Who watches the page waits no longer, nor does anybody behind them.
+const FIGURES_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dead letters that are listed.
 const LISTED_LETTERS: i64 = 50;
 /// How far back sign-ins are told.
@@ -105,7 +107,10 @@ impl Insight for DatabaseInsight {
         {
             return Ok(figures.clone());
         }
-        let figures = self.look().await.map_err(|error| error.to_string())?;
+        let looked = tokio::time::timeout(FIGURES_TIMEOUT, self.look()).await;
+        let figures = looked
+            .map_err(|_| "no answer in time".to_owned())?
+            .map_err(|error| error.to_string())?;
         *latest = Some((Instant::now(), figures.clone()));
         Ok(figures)
     }

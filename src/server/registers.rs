@@ -26,7 +26,7 @@ use crate::connectors::{
 };
 use crate::db::{self, Pool};
 use crate::domain::official_contact::town_hall_addresses;
-use crate::domain::organization::display_name;
+use crate::domain::organization::{display_address, display_name};
 use crate::domain::{Email, OrganizationInfo, Siret};
 use crate::organizations::directory::{
     Absence, Directory, DirectoryServices, Match, OfficialContacts, SchoolAbsence, SearchQuery,
@@ -270,7 +270,7 @@ impl Source<Vec<Match>, ()> for RechercheEntreprises {
         let matches = found.into_iter().map(|found| Match {
             libelle: display_name(&found.nom_complet, found.enseigne.as_deref()),
             siret: found.siret.into(),
-            adresse: found.adresse,
+            adresse: display_address(&found.adresse),
             est_active: true,
             siege_social: found.est_siege,
         });

@@ -18,7 +18,7 @@ const EFFECTIVE: [&str; 5] = [
     "SYMMETRIC_ENCRYPTION_KEY_PREVIOUS",
 ];
 
-/// Reads the configuration again, as the start did.
+/// Reads the configuration again, as the start did. It refuses that of another deployment.
 pub type ReadConfig = Box<dyn Fn() -> Result<Config, ConfigError> + Send>;
 
 /// What can be changed while the process runs.
@@ -63,6 +63,9 @@ impl Reloadable {
         let waiting = waiting_for_restart(&self.settings, config.describe());
         let re_read = [EFFECTIVE.as_slice(), CREDENTIALS.as_slice()].concat();
         tracing::info!(re_read = re_read.join(", "), "the configuration was re-read");
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
         if !waiting.is_empty() {
             tracing::warn!(
                 variables = waiting.join(", "),

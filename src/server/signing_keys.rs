@@ -21,7 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// … until it was seen for the first time: what was retired is not to sign again meanwhile.
 const FIRST_LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Whether the calendar was followed since the start, and what stands in the way. Until then the node is not ready.
+/// Whether the calendar was followed since the start, and with every key whose turn it is to sign, or what stands in the way. The node
+/// is not ready otherwise: it would announce and sign less than its sisters.
 #[derive(Debug, Clone)]
 pub(super) struct CalendarSeen(Arc<Mutex<Result<(), String>>>);
 
@@ -65,6 +66,7 @@ pub(super) async fn follow(
         opened: HashMap::new(),
         followed: Vec::new(),
         complaint: None,
+        has_followed: false,
         seen: CalendarSeen(Arc::new(Mutex::new(Err("not read yet".to_owned())))),
     };
     if let Err(NotFollowed::Unusable(problem)) = follower.look().await {
@@ -75,8 +77,11 @@ pub(super) async fn follow(
     let seen = follower.seen.clone();
     io.spawn(async move {
         loop {
-            let is_followed = follower.seen.state().is_ok();
-            let pause = if is_followed { LOOK_EVERY } else { FIRST_LOOK_EVERY };
+            let pause = if follower.has_followed {
+                LOOK_EVERY
+            } else {
+                FIRST_LOOK_EVERY
+            };
             tokio::time::sleep(pause).await;
             // Told by the look itself.
             let _ = follower.look().await;
@@ -107,7 +112,18 @@ struct Follower {
     followed: Vec<([u8; 32], KeyStage)>,
     /// What the operator was told last: each trouble is told once.
     complaint: Option<String>,
+    /// Whether the calendar was followed at all since the start.
+    has_followed: bool,
     seen: CalendarSeen,
+}
+
+/// The keys that stand in the way of following the calendar as a whole, by their `kid`.
+#[derive(Debug, Default)]
+struct Closed {
+    /// Those that cannot be opened now.
+    unreadable: Vec<String>,
+    /// Those among them that are to sign, and never were opened here.
+    missing: Vec<String>,
 }
 
 impl Follower {
@@ -115,8 +131,8 @@ impl Follower {
     async fn look(&mut self) -> Result<(), NotFollowed> {
         let looked = self.arrange().await;
         let complaint = match &looked {
-            Ok(unreadable) if unreadable.is_empty() => None,
-            Ok(unreadable) => Some(told_unreadable(unreadable)),
+            Ok(closed) if closed.unreadable.is_empty() => None,
+            Ok(closed) => Some(told_unreadable(&closed.unreadable)),
             Err(error) => Some(error.to_string()),
         };
         if self.complaint != complaint {
@@ -131,9 +147,10 @@ impl Follower {
             }
             self.complaint = complaint;
         }
+        self.has_followed |= looked.is_ok();
         let mut seen = self.seen.state();
         match &looked {
-            Ok(_) => *seen = Ok(()),
+            Ok(closed) => *seen = readiness(closed),
             Err(error) if seen.is_err() => *seen = Err(error.to_string()),
             // What was followed once goes on.
             Err(_) => {}
@@ -143,10 +160,14 @@ impl Follower {
     }
 
     /// Gives the keys that cannot be opened.
-    async fn arrange(&mut self) -> Result<Vec<String>, NotFollowed> {
+    async fn arrange(&mut self) -> Result<Closed, NotFollowed> {
         let unread = |error: &dyn std::fmt::Display| NotFollowed::Unread(error.to_string());
         let database = self.pool.get().await.map_err(|error| unread(&error))?;
-        let Arrangement { keys, unreadable } = self
+        let Arrangement {
+            keys,
+            unreadable,
+            missing,
+        } = self
             .calendar
             .arrangement(&database, &mut self.opened, self.clock.now())
             .await
@@ -166,10 +187,38 @@ impl Follower {
             })?;
             self.followed = digests;
         }
-        Ok(unreadable)
+        Ok(Closed { unreadable, missing })
     }
 }
 
 fn told_unreadable(kids: &[String]) -> String {
     format!("no key of the deployment opens {}", kids.join(", "))
+}
+
+/// Whether the node may serve, or which keys it lacks. What was opened before goes on.
+fn readiness(closed: &Closed) -> Result<(), String> {
+    if closed.missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "keys whose turn it is to sign are missing: {}",
+        told_unreadable(&closed.missing)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Closed, readiness};
+
+    #[test]
+    fn a_node_that_lacks_a_key_whose_turn_it_is_tells_which() {
+        let named = |kids: &[&str]| kids.iter().map(|kid| (*kid).to_owned()).collect();
+        let mut closed = Closed::default();
+        assert_eq!(readiness(&closed), Ok(()));
+        closed.unreadable = named(&["a", "b", "c"]);
+        assert_eq!(readiness(&closed), Ok(()), "opened before, or not to sign");
+        closed.missing = named(&["a", "b"]);
+        let why = readiness(&closed).unwrap_err();
+        assert!(why.ends_with("no key of the deployment opens a, b"), "{why}");
+    }
 }

@@ -1,5 +1,6 @@
 //! One line of the access log.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -9,7 +10,7 @@ use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::redaction::redact_query;
+use super::redaction::{redact_addresses, redact_query};
 use crate::config::LogFormat;
 
 /// The longest text of a request that is logged, in bytes.
@@ -43,7 +44,8 @@ pub struct AccessEntry {
 }
 
 impl AccessEntry {
-    /// The line for this entry, without line end. Secrets in the URL and in the referrer are redacted, long texts cut.
+    /// The line for this entry, without line end. Secrets and addresses in the URL, the referrer and the name of the browser are redacted,
+    /// long texts cut.
     #[must_use]
     pub fn line(&self, format: LogFormat) -> String {
         match format {
@@ -65,38 +67,54 @@ impl AccessEntry {
         let _ = write!(line, " [{at}] \"");
         push_escaped(&mut line, &self.method);
         line.push(' ');
-        push_escaped(&mut line, cut(&redact_query(&self.target)));
+        push_escaped(&mut line, cut(&redacted(&self.target)));
         let _ = write!(line, " HTTP/{}\" {} ", self.http_version, self.status);
         push_or_dash(&mut line, self.length.map(|length| length.to_string()).as_deref());
         line.push_str(" \"");
         push_or_dash(
             &mut line,
-            self.referrer.as_deref().map(redact_query).as_deref().map(cut),
+            self.referrer.as_deref().map(redacted).as_deref().map(cut),
         );
         line.push_str("\" \"");
-        push_or_dash(&mut line, self.user_agent.as_deref().map(cut));
+        push_or_dash(
+            &mut line,
+            self.user_agent
+                .as_deref()
+                .map(redact_addresses)
+                .as_deref()
+                .map(cut),
+        );
         line.push('"');
         line
     }
 
     fn json(&self) -> String {
-        let referrer = self.referrer.as_deref().map(redact_query);
+        let referrer = self.referrer.as_deref().map(redacted);
+        let user_agent = self.user_agent.as_deref().map(redact_addresses);
         json!({
             "timestamp": self.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
             "kind": "access",
             "client_ip": self.client_ip,
             "user": self.user,
             "method": self.method,
-            "target": cut(&redact_query(&self.target)),
+            "target": cut(&redacted(&self.target)),
             "http_version": self.http_version,
             "status": self.status,
             "length": self.length,
             "referrer": referrer.as_deref().map(cut),
-            "user_agent": self.user_agent.as_deref().map(cut),
+            "user_agent": user_agent.as_deref().map(cut),
             "request_id": self.request_id,
             "duration_ms": self.duration.as_secs_f64() * 1000.0,
         })
         .to_string()
+    }
+}
+
+/// A URL without secrets and without addresses.
+fn redacted(url: &str) -> Cow<'_, str> {
+    match redact_query(url) {
+        Cow::Borrowed(url) => redact_addresses(url),
+        Cow::Owned(url) => Cow::Owned(redact_addresses(&url).into_owned()),
     }
 }
 

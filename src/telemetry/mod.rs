@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 pub use access_entry::AccessEntry;
 pub use access_log::AccessLog;
 pub use problems::{Problem, Problems};
-pub use redaction::redact_query;
+pub use redaction::{redact_addresses, redact_query};
 pub use traces::name_trace;
 
 use crate::config::{Config, LogFormat, LogLevel, TRACES};
@@ -151,6 +151,9 @@ pub fn init(config: &Config, clock: SharedClock, io: &Handle) -> Result<Telemetr
     })
 }
 
+/// Where actix-http tells of requests that it cannot read.
+const MALFORMED_REQUESTS: &str = "actix_http";
+
 /// A panic is an error of the log, too, with its place: its text may hold anything and goes to the standard error only.
 fn log_panics() {
     let usual = std::panic::take_hook();
@@ -161,7 +164,8 @@ fn log_panics() {
     }));
 }
 
-/// `fatal` tells what `error` tells: nothing here is worse than an error and survives to be logged.
+/// `fatal` tells what `error` tells: nothing here is worse than an error and survives to be logged. What a stranger sends that is no HTTP
+/// is an error for actix-http; it was answered, and is none of ours.
 fn filter(level: LogLevel, traces_leave: bool) -> EnvFilter {
     let (own, others) = match level {
         LogLevel::Trace => ("trace", "info"),
@@ -172,7 +176,7 @@ fn filter(level: LogLevel, traces_leave: bool) -> EnvFilter {
     };
     let traces = if traces_leave { "trace" } else { "off" };
     EnvFilter::new(format!(
-        "{others},identite={own},identite_actors={own},{TRACES}={traces}"
+        "{others},identite={own},identite_actors={own},{TRACES}={traces},{MALFORMED_REQUESTS}=off"
     ))
 }
 
@@ -195,6 +199,7 @@ mod tests {
                 format!("identite={own}"),
                 format!("identite_actors={own}"),
                 "identite_traces=off".to_owned(),
+                "actix_http=off".to_owned(),
                 others.to_owned(),
             ];
             expected.sort_unstable();

@@ -78,6 +78,31 @@ pub fn redact_query(target: &str) -> Cow<'_, str> {
     Cow::Owned(redacted)
 }
 
+/// `text` with `***` for each word that looks like an e-mail address, percent-encoded or not.
+#[must_use]
+pub fn redact_addresses(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') && !text.contains("%40") {
+        return Cow::Borrowed(text);
+    }
+    let mut redacted = String::with_capacity(text.len());
+    for piece in text.split_inclusive(is_beside_addresses) {
+        let word = piece.trim_end_matches(is_beside_addresses);
+        let at = word.find('@').or_else(|| word.find("%40"));
+        // What begins with the sign is a name of another kind, as of a package.
+        if at.is_some_and(|at| at > 0) {
+            redacted.push_str(REDACTED);
+            redacted.push_str(&piece[word.len()..]);
+        } else {
+            redacted.push_str(piece);
+        }
+    }
+    Cow::Owned(redacted)
+}
+
+fn is_beside_addresses(character: char) -> bool {
+    character.is_whitespace() || "/?&=;,:()<>[]\"'".contains(character)
+}
+
 /// Appends one pair; as some readers take a semicolon for a separator, each part of it is looked at.
 fn push_pair(redacted: &mut String, pair: &str) {
     let is_whole_sensitive = is_sensitive(pair);
@@ -126,7 +151,27 @@ fn without_userinfo(url: &str) -> Cow<'_, str> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{SENSITIVE, redact_query};
+    use super::{SENSITIVE, redact_addresses, redact_query};
+
+    #[test]
+    fn addresses_are_replaced_wherever_they_stand() {
+        for (text, expected) in [
+            ("/users/sign-in?next=a", "/users/sign-in?next=a"),
+            ("/nothing/camille@exemple.fr", "/nothing/***"),
+            ("/a?foo=camille%40exemple.fr&b=1", "/a?foo=***&b=1"),
+            (
+                "https://rp.fr/mailto:camille@exemple.fr/x",
+                "https://rp.fr/mailto:***/x",
+            ),
+            (
+                "Bot/1.0 (+mailto:bot@exemple.fr; fr)",
+                "Bot/1.0 (+mailto:***; fr)",
+            ),
+            ("/dist/@gouvfr/dsfr.css", "/dist/@gouvfr/dsfr.css"),
+        ] {
+            assert_eq!(redact_addresses(text), expected);
+        }
+    }
 
     #[test]
     fn secrets_and_personal_data_are_replaced() {

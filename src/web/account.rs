@@ -5,21 +5,24 @@ use actix_web::web::Data;
 use chrono::{DateTime, Utc};
 
 use super::app::App;
+use super::confirmations::{self, ask, is_confirmed};
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
+use super::moderations::go_on_after_correction;
 use super::page::{html, notification, shell};
 use super::pages::account::{
-    ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
+    ConnectionAndAccountPage, FieldErrors, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
     RecoveryCodesCard,
 };
 use super::session::Browser;
 use super::verify_email::signed_in;
-use crate::accounts::{PasskeyOverview, PersonalInformationForm};
+use crate::accounts::{InvalidPersonalInformation, PasskeyOverview, PersonalInformationForm};
 use crate::db::sessions::EndReason;
-use crate::domain::calendar;
 use crate::domain::passkey::name_of_unnamed;
-use crate::journey::Prompt;
+use crate::domain::text::ecmascript_trim;
+use crate::domain::{Job, PersonName, PhoneNumber, calendar};
+use crate::journey::{PersonalDraft, PersonalForm, Prompt};
 
 /// `GET /connection-and-account`
 ///
@@ -75,7 +78,15 @@ pub async fn get_personal_information(
     Query(query): Query,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
-    let view = app.accounts.personal_information(person.user_id).await?;
+    let mut view = app.accounts.personal_information(person.user_id).await?;
+    let mut errors = FieldErrors::default();
+    if let Some(draft) = take_draft(&browser, PersonalForm::Account).await? {
+        errors = FieldErrors::new(&draft.faults, view.choice.is_some());
+        view.given_name = Some(draft.given_name);
+        view.family_name = Some(draft.family_name);
+        view.phone_number = Some(draft.phone_number);
+        view.job = Some(draft.job);
+    }
     let name_choices = view.choice.map(|choice| {
         NameChoices::new(
             (choice.given_names, view.given_name.as_deref()),
@@ -88,6 +99,7 @@ pub async fn get_personal_information(
         phone_number: view.phone_number,
         job: view.job,
         name_choices,
+        errors,
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
@@ -113,10 +125,51 @@ pub async fn post_personal_information(
         .update_personal_information(person.user_id, form, &browser.device())
         .await?;
     let code = match outcome {
-        Ok(()) => "personal_information_update_success",
-        Err(_) => "invalid_personal_informations",
+        Ok(()) => {
+            take_draft(&browser, PersonalForm::Account).await?;
+            "personal_information_update_success"
+        }
+        Err(refusal) => {
+            keep_draft(&browser, PersonalForm::Account, form, refusal).await?;
+            "invalid_personal_informations"
+        }
     };
     Ok(redirect(&format!("/personal-information?notification={code}")))
+}
+
+/// Keeps a form that was refused, to be shown again.
+async fn keep_draft(
+    browser: &Browser,
+    form: PersonalForm,
+    typed: PersonalInformationForm<'_>,
+    refusal: InvalidPersonalInformation,
+) -> Result<(), PageError> {
+    let draft = PersonalDraft {
+        form,
+        faults: refusal.fields,
+        given_name: cut(typed.given_name, PersonName::LIMIT_IN_CHARACTERS),
+        family_name: cut(typed.family_name, PersonName::LIMIT_IN_CHARACTERS),
+        phone_number: cut(typed.phone_number, PhoneNumber::LIMIT_IN_CHARACTERS),
+        job: cut(typed.job, Job::LIMIT_IN_CHARACTERS),
+    };
+    browser
+        .update(move |visit| visit.personal_draft = Some(draft.clone()))
+        .await
+}
+
+/// What is shown again of a value that was typed.
+fn cut(typed: Option<&str>, limit: usize) -> String {
+    let text = ecmascript_trim(typed.unwrap_or_default());
+    text.chars().take(limit).collect()
+}
+
+/// What was refused of `form` a moment ago: it is forgotten with this, and so is what was refused of another form.
+async fn take_draft(browser: &Browser, form: PersonalForm) -> Result<Option<PersonalDraft>, PageError> {
+    if browser.visit().await?.personal_draft.is_none() {
+        return Ok(None);
+    }
+    let draft = browser.update(|visit| visit.personal_draft.take()).await?;
+    Ok(draft.filter(|draft| draft.form == form))
 }
 
 /// `GET /users/personal-information`: the names, on the way to a service.
@@ -129,12 +182,21 @@ pub async fn get_identity(
     Query(query): Query,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
-    let view = app.accounts.personal_information(person.user_id).await?;
+    let mut view = app.accounts.personal_information(person.user_id).await?;
+    let mut errors = FieldErrors::default();
+    let draft = take_draft(&browser, PersonalForm::Names).await?;
+    // Names that FranceConnect told are not typed.
+    if let Some(draft) = draft.filter(|_| view.choice.is_none()) {
+        errors = FieldErrors::new(&draft.faults, false);
+        view.given_name = Some(draft.given_name);
+        view.family_name = Some(draft.family_name);
+    }
     let page = IdentityPage {
         given_name: view.given_name,
         family_name: view.family_name,
         has_franceconnect_identity: view.choice.is_some(),
         needs_onboarding_help: person.needs_inclusionconnect_onboarding_help,
+        errors,
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
@@ -149,31 +211,55 @@ pub async fn post_identity(
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
+    let form = PersonalInformationForm {
+        given_name: fields.one("given_name")?,
+        family_name: fields.one("family_name")?,
+        phone_number: None,
+        job: None,
+    };
     let outcome = app
         .accounts
-        .complete_names(
-            person.user_id,
-            fields.one("given_name")?,
-            fields.one("family_name")?,
-        )
+        .complete_names(person.user_id, form.given_name, form.family_name)
         .await?;
-    if outcome.is_err() {
+    if let Err(refusal) = outcome {
+        keep_draft(&browser, PersonalForm::Names, form, refusal).await?;
         return Ok(redirect(
             "/users/personal-information?notification=invalid_personal_informations",
         ));
     }
-    browser
-        .update(|visit| visit.answer_prompt(Prompt::UpdateUserinfo))
+    let reopened = browser
+        .update(|visit| {
+            visit.answer_prompt(Prompt::UpdateUserinfo);
+            visit.personal_draft = None;
+            visit.reopened_request.take()
+        })
         .await?;
     browser.look_again();
-    go_on(&browser).await
+    match reopened {
+        Some(reopened) => go_on_after_correction(&app, &browser, &person, &reopened).await,
+        None => go_on(&browser).await,
+    }
 }
 
-/// `POST /users/delete`
+/// `POST /users/delete`, once it was confirmed.
 ///
 /// # Errors
 /// When a part of the house does not answer: nothing is deleted then.
-pub async fn post_delete(app: Data<App>, browser: Browser, Form(_): Form) -> Result<HttpResponse, PageError> {
+pub async fn post_delete(
+    app: Data<App>,
+    browser: Browser,
+    Form(fields): Form,
+) -> Result<HttpResponse, PageError> {
+    if !is_confirmed(&fields)? {
+        return ask(
+            &app,
+            &browser,
+            confirmations::DELETE_ACCOUNT,
+            "/users/delete".to_owned(),
+            "/connection-and-account".to_owned(),
+        )
+        .await;
+    }
     let person = signed_in(&browser).await?;
     app.accounts
         .delete_account(person.user_id, &browser.device())

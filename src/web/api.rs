@@ -13,7 +13,7 @@ use super::access_log::RequestId;
 use super::app::App;
 use super::budgets::{self, spend_by_ip};
 use super::error::{PageError, retry_after_seconds};
-use super::gate::{climb, options, report};
+use super::gate::{climb, in_time, options, report};
 use super::session::Browser;
 use crate::journey::Ladder;
 
@@ -57,8 +57,15 @@ async fn pass<B: MessageBody + 'static>(
 
     let browser = Browser::of(&request, app.clone());
     request.extensions_mut().insert(browser.clone());
-    let mut response = match admit(&app, ladder, &request, &browser).await {
-        Ok(true) => next.call(request).await?.map_into_boxed_body(),
+    let admission = in_time(admit(&app, ladder, &request, &browser)).await;
+    let mut response = match admission.unwrap_or_else(Err) {
+        Ok(true) => {
+            let head = request.request().clone();
+            match in_time(next.call(request)).await {
+                Ok(response) => response?.map_into_boxed_body(),
+                Err(late) => ServiceResponse::from_err(late, head),
+            }
+        }
         Ok(false) => request.into_response(refusal(StatusCode::UNAUTHORIZED)),
         Err(error) => request.error_response(error),
     };

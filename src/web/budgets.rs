@@ -3,7 +3,6 @@
 //! What is limited by an account's address is counted together with the network that the attempts come from: whoever types somebody
 //! else's address uses up their own budget, not the owner's.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use actix_web::dev::RequestHead;
@@ -13,6 +12,7 @@ use super::app::App;
 use super::client_address::address_of;
 use super::error::PageError;
 use super::session::Browser;
+use crate::domain::Network;
 
 /// A budget by address of the client, while `FEATURE_RATE_LIMIT_BY_IP` is on.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,8 @@ const fn ip_budget(name: &'static str, points: u32, window: Duration) -> IpBudge
 pub const PAGES: IpBudget = ip_budget("rate-limiter", 60, Duration::from_mins(1));
 /// Questions under `/api`, of all scripts together.
 pub const API: IpBudget = ip_budget("rate-limiter-api", 60, Duration::from_secs(1));
+/// Look-ups of SIRETs that nobody has asked for lately: each may be a call of a register that grants a few a second to all of us together.
+pub const REGISTER_CALLS: IpBudget = ip_budget("rate-limiter-api-register", 120, Duration::from_mins(1));
 /// The public search grants all of us together seven calls a second.
 pub const SEARCHES: IpBudget = ip_budget("rate-limiter-api-search", 40, Duration::from_secs(10));
 
@@ -118,7 +120,7 @@ pub async fn spend_by_ip(app: &App, head: &RequestHead, by_ip: IpBudget) -> Resu
     if !app.settings.rate_limit_by_ip {
         return Ok(());
     }
-    let subject = network(address_of(head));
+    let subject = Network::of(address_of(head)).to_string();
     let verdict = app.rate_limiter.hit(by_ip.name, &subject, by_ip.budget).await;
     admit(verdict)
 }
@@ -128,12 +130,7 @@ pub async fn spend_by_ip(app: &App, head: &RequestHead, by_ip: IpBudget) -> Resu
 /// # Errors
 /// [`PageError::TooManyRequests`] when the budget is used up.
 pub async fn spend(app: &App, browser: &Browser, limiter: Limiter, email: &str) -> Result<(), PageError> {
-    spend_on(
-        app,
-        limiter,
-        &format!("{email}|{}", network(browser.device().ip_address)),
-    )
-    .await
+    spend_on(app, limiter, &format!("{email}|{}", browser.device().network())).await
 }
 
 /// Spends one attempt of `subject`.
@@ -155,34 +152,5 @@ fn admit(verdict: Verdict) -> Result<(), PageError> {
         Err(PageError::TooManyRequests {
             retry_after: verdict.retry_after,
         })
-    }
-}
-
-/// What one subscriber has: an IPv4 address, or an IPv6 network of 64 bits.
-pub fn network(address: Option<IpAddr>) -> String {
-    match address.map(|address| address.to_canonical()) {
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        Some(address) => address.to_string(),
-        None => "unknown".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::network;
-
-    #[test]
-    fn a_subscriber_has_one_network() {
-        for (address, expected) in [
-            ("203.0.113.7", "203.0.113.7"),
-            ("::ffff:203.0.113.7", "203.0.113.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ] {
-            assert_eq!(network(address.parse().ok()), expected);
-        }
-        assert_eq!(network(None), "unknown");
     }
 }

@@ -8,6 +8,7 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 
 use super::app::App;
+use super::confirmations::{self, ask, is_confirmed};
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::{go_on, pass_by, redirect};
@@ -186,15 +187,25 @@ pub async fn post_configured(browser: Browser, Form(_): Form) -> Result<HttpResp
     go_on(&browser).await
 }
 
-/// `POST /delete-totp-configuration`
+/// `POST /delete-totp-configuration`, once it was confirmed.
 ///
 /// # Errors
 /// When a part of the house does not answer.
 pub async fn post_delete_totp(
     app: Data<App>,
     browser: Browser,
-    Form(_): Form,
+    Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
+    if !is_confirmed(&fields)? {
+        return ask(
+            &app,
+            &browser,
+            confirmations::REMOVE_TOTP,
+            "/delete-totp-configuration".to_owned(),
+            ACCOUNT.to_owned(),
+        )
+        .await;
+    }
     let person = signed_in(&browser).await?;
     app.mfa.remove_totp(actor(&person, &browser.device())).await?;
     Ok(redirect(&format!(
@@ -238,16 +249,26 @@ pub async fn get_recovery_codes(_: Browser) -> Result<HttpResponse, PageError> {
     Ok(redirect(ACCOUNT))
 }
 
-/// `POST /codes-de-secours`
+/// `POST /codes-de-secours`. That they replace others is confirmed first.
 ///
 /// # Errors
 /// When a part of the house does not answer, or the account has no second factor that they could stand in for.
 pub async fn post_recovery_codes(
     app: Data<App>,
     browser: Browser,
-    Form(_): Form,
+    Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
+    if !is_confirmed(&fields)? && app.mfa.recovery_codes_left(person.user_id).await?.is_some() {
+        return ask(
+            &app,
+            &browser,
+            confirmations::REPLACE_RECOVERY_CODES,
+            "/codes-de-secours".to_owned(),
+            ACCOUNT.to_owned(),
+        )
+        .await;
+    }
     let (device, session) = (browser.device(), browser.session_digest());
     let Some(codes) = app
         .mfa

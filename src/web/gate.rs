@@ -1,5 +1,7 @@
 //! What every page has around it: the session, the requirements, the budget, the headers, the error page.
 
+use std::time::Duration;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -20,6 +22,7 @@ use super::paths;
 use super::session::Browser;
 use crate::domain::trusted_path::TrustedPath;
 use crate::journey::{Journey, Ladder, Place, Requirement, Step, ladders, next_step};
+use crate::telemetry::redact_addresses;
 
 /// What a route asks for before its handler runs.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +72,12 @@ pub enum Caching {
     NoStoreAnywhere,
 }
 
+/// Nobody waits for a page any longer. It is more than all that a page may wait for by its own rules takes: a turn to guess, a slow
+/// register, a slow body.
+const DEADLINE: Duration = Duration::from_secs(45);
+/// How long an error page waits for the name of the request that it leads back to.
+const WAY_BACK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A ladder that performs more effects than this is broken: it is stopped instead of turning for ever.
 const EFFECTS_LIMIT: usize = 4;
 
@@ -96,12 +105,16 @@ pub async fn pass<B: MessageBody + 'static>(
 
     let browser = Browser::of(&request, app.clone());
     request.extensions_mut().insert(browser.clone());
-    let admission = admit(&app, gate, &request, &browser).await;
-    let mut response = match admission {
-        Ok(Admission::Enter) => match next.call(request).await {
-            Ok(response) => response.map_into_boxed_body(),
-            Err(error) => return Err(error),
-        },
+    let admission = in_time(admit(&app, gate, &request, &browser)).await;
+    let mut response = match admission.unwrap_or_else(Err) {
+        Ok(Admission::Enter) => {
+            let head = request.request().clone();
+            match in_time(next.call(request)).await {
+                Ok(Ok(response)) => response.map_into_boxed_body(),
+                Ok(Err(error)) => return Err(error),
+                Err(late) => ServiceResponse::from_err(late, head),
+            }
+        }
         Ok(Admission::Elsewhere(target)) => request.into_response(redirect(&target)),
         Err(error) => request.error_response(error),
     };
@@ -112,6 +125,15 @@ pub async fn pass<B: MessageBody + 'static>(
     forbid_keeping(gate.caching, headers);
     browser.write_cookies(headers);
     Ok(response)
+}
+
+/// What `work` gives.
+///
+/// # Errors
+/// [`PageError::Unavailable`] when it takes longer than anybody waits for a page: a store took the question and does not answer.
+pub(super) async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, PageError> {
+    let late = |_| PageError::Unavailable("no answer in time".to_owned());
+    tokio::time::timeout(DEADLINE, work).await.map_err(late)
 }
 
 /// The answer to `OPTIONS` on a path that answers the methods `allow`.
@@ -167,9 +189,13 @@ async fn admit(
                 && place.remembers_the_way()
                 && !is_way_to_relying_party(request)
             {
-                remember_the_way(app, request, browser).await?;
+                remember_the_way(app, gate, request, browser).await?;
             }
-            Ok(Admission::Elsewhere(place.path()))
+            Ok(Admission::Elsewhere(if request.method() == Method::POST {
+                place.path_after_form()
+            } else {
+                place.path()
+            }))
         }
     }
 }
@@ -219,9 +245,16 @@ pub async fn climb(browser: &Browser, ladder: Ladder) -> Result<Option<Place>, P
 }
 
 /// Remembers where the person was going, to lead them back: the page itself, or for a form the page that held it.
-async fn remember_the_way(app: &App, request: &ServiceRequest, browser: &Browser) -> Result<(), PageError> {
+async fn remember_the_way(
+    app: &App,
+    gate: Gate,
+    request: &ServiceRequest,
+    browser: &Browser,
+) -> Result<(), PageError> {
     let host = &app.settings.host;
-    let page_itself = (request.method() == Method::GET)
+    // What somebody else answers is good for once, and tells of the person.
+    let is_an_answer = request.path().ends_with("/callback");
+    let page_itself = (request.method() == Method::GET && !is_an_answer)
         .then(|| {
             request
                 .uri()
@@ -231,7 +264,9 @@ async fn remember_the_way(app: &App, request: &ServiceRequest, browser: &Browser
         .flatten();
     let page_of_the_form = || {
         let header = request.headers().get(REFERER)?.to_str().ok()?;
-        TrustedPath::parse(header, host)
+        let is_no_page = |path: &str| path == request.path() && !gate.allows(&Method::GET);
+        // A page that asks for confirmation has the address of its form, where nobody comes back to.
+        TrustedPath::parse(header, host).filter(|page| !is_an_answer && !is_no_page(page.as_str()))
     };
     let way_back = page_itself.or_else(page_of_the_form);
     browser
@@ -257,7 +292,9 @@ async fn error_page(
     let interaction = match error {
         // Who is refused for lack of room costs the stores nothing.
         PageError::Busy { .. } => None,
-        _ => waiting_request(app, browser).await,
+        _ => tokio::time::timeout(WAY_BACK_TIMEOUT, waiting_request(app, browser))
+            .await
+            .unwrap_or_default(),
     };
     let page = error
         .page(&app.renderer, interaction.as_deref(), &reference)
@@ -287,13 +324,14 @@ fn foreign(status: StatusCode) -> PageError {
 
 /// Tells the operator of faults of ours, by their reference; path only, since queries can hold secrets.
 pub fn report(error: &PageError, reference: &str, request: &HttpRequest) {
+    let path = &*redact_addresses(request.path());
     if let PageError::Busy { .. } = error {
         // Not a fault: what keeps the rest well. Many at once, each with the name that its page shows.
-        tracing::warn!(%error, reference, path = request.path(), "a request was refused");
+        tracing::warn!(%error, reference, path, "a request was refused");
     } else if error.is_ours() {
-        tracing::error!(%error, reference, method = %request.method(), path = request.path(), "a request failed");
+        tracing::error!(%error, reference, method = %request.method(), path, "a request failed");
     } else {
-        tracing::debug!(%error, reference, path = request.path(), "a request was refused");
+        tracing::debug!(%error, reference, path, "a request was refused");
     }
 }
 

@@ -13,7 +13,7 @@ use super::manage_organizations::requested_tile;
 use super::page::{html, notification, shell};
 use super::pages::joining::{
     ConfirmJoiningPage, DomainNotAllowedPage, DomainRefusedPage, JoinOrganizationPage, PrivateSectorPage,
-    PublicSectorOnlyPage, SuggestionsPage,
+    PublicSectorOnlyPage, RequestUnderStudy, SuggestionsPage,
 };
 use super::session::Browser;
 use super::verify_email::signed_in;
@@ -29,8 +29,16 @@ const ANNUAIRE: &str = "https://annuaire-entreprises.data.gouv.fr/?mtm_campaign=
 /// The gendarmerie has one establishment a region.
 const ANNUAIRE_OF_GENDARMERIE: &str = "https://annuaire-entreprises.data.gouv.fr/rechercher?terme=r%C3%A9gion%20de%20gendarmerie&mtm_campaign=proconnect";
 
+/// Tells in the query that a SIRET was refused, whatever for.
+const INVALID_SIRET: &str = "invalid_siret";
+const CLOSED: &str = "D’après l’INSEE, cet établissement est fermé. S’il a déménagé ou changé de forme, son nouveau SIRET figure dans l’Annuaire des Entreprises.";
+const UNKNOWN: &str =
+    "Nous n’avons trouvé aucun établissement qui porte ce numéro\u{a0}: vérifiez ses 14 chiffres.";
+
 /// What is shown again of a SIRET that was typed, in characters.
 const SHOWN_HINT: usize = 30;
+/// Of so many requests under study the form tells.
+const SHOWN_REQUESTS: i64 = 3;
 
 /// `GET /users/join-organization`
 ///
@@ -51,6 +59,14 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
             return Ok(redirect("/users/organization-suggestions"));
         }
     }
+    let is_refused = query.one("notification")? == Some(INVALID_SIRET);
+    let is_closed = query.flag("closed")?;
+    let siret_error = is_refused.then(|| siret_error(siret_hint.unwrap_or_default(), is_closed));
+    let notification = notification(&query).filter(|_| !is_refused);
+    let requests = app
+        .organizations
+        .first_pending_requests(person.user_id, SHOWN_REQUESTS)
+        .await?;
     let domain = person.email.rsplit('@').next().unwrap_or_default();
     let page = JoinOrganizationPage {
         siret_hint: siret_hint.map(|hint| hint.chars().take(SHOWN_HINT).collect()),
@@ -59,9 +75,43 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
         } else {
             ANNUAIRE
         },
-        is_closed: query.flag("closed")?,
+        siret_error,
+        requests: requests
+            .into_iter()
+            .map(|request| RequestUnderStudy {
+                moderation_id: request.id.0,
+                organization: request.organization.name().to_owned(),
+            })
+            .collect(),
     };
-    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+    html(&app, &shell(&app, &browser, notification).await?, &page)
+}
+
+/// Why the SIRET that was sent before was refused.
+fn siret_error(typed: &str, is_closed: bool) -> String {
+    let reason = if is_closed {
+        CLOSED.to_owned()
+    } else if typed.parse::<Siret>().is_ok() {
+        UNKNOWN.to_owned()
+    } else {
+        shape_error(typed)
+    };
+    format!("SIRET invalide. {reason}")
+}
+
+/// Why a text is no SIRET; the page says the same before it is sent (`assets/js/lib/siret-text.js`).
+fn shape_error(typed: &str) -> String {
+    let is_digit = |character: &char| character.is_ascii_digit() || ('０'..='９').contains(character);
+    let count = typed.chars().filter(is_digit).count();
+    let told = format!("Le SIRET compte 14 chiffres\u{a0}; vous en avez saisi {count}");
+    match count {
+        0 => "Le SIRET compte 14 chiffres, et rien d’autre.".to_owned(),
+        9 => format!("{told}\u{a0}: c’est peut-être un SIREN, qui n’en compte que 9."),
+        14 => {
+            "Le SIRET ne compte que des chiffres\u{a0}: retirez les lettres et les autres signes.".to_owned()
+        }
+        _ => format!("{told}."),
+    }
 }
 
 /// `GET /users/organization-suggestions`
@@ -97,7 +147,7 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
     let typed = fields.one("siret")?.unwrap_or_default();
     let is_confirmed = fields.flag("confirmed")?;
     let Ok(siret) = typed.parse::<Siret>() else {
-        return Ok(back_to_the_form(typed, "invalid_siret", false));
+        return Ok(back_to_the_form(typed, INVALID_SIRET, false));
     };
     let person = signed_in(&browser).await?;
     let journey = browser.journey().await?;
@@ -133,7 +183,7 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
             go_on(&browser).await
         }
         JoinOutcome::Refused(organization, refusal) => Ok(refused(typed, organization, refusal)),
-        JoinOutcome::UnknownSiret => Ok(back_to_the_form(typed, "invalid_siret", false)),
+        JoinOutcome::UnknownSiret => Ok(back_to_the_form(typed, INVALID_SIRET, false)),
         JoinOutcome::RegisterUnavailable => Ok(back_to_the_form(typed, "insee_unexpected_error", false)),
     }
 }
@@ -146,7 +196,7 @@ fn forget_pending(visit: &mut Visit) {
 /// The page that says why.
 fn refused(typed: &str, organization: OrganizationId, refusal: Refusal) -> HttpResponse {
     match refusal {
-        Refusal::OrganizationNotActive => back_to_the_form(typed, "invalid_siret", true),
+        Refusal::OrganizationNotActive => back_to_the_form(typed, INVALID_SIRET, true),
         Refusal::AlreadyMember => back_to_the_form(typed, "user_in_organization_already", false),
         Refusal::AlreadyAsked(moderation) => redirect(&Place::PendingModeration { moderation }.path()),
         Refusal::Rejected(moderation) => {
@@ -270,4 +320,29 @@ async fn asked_about(app: &App, query: &Fields) -> Result<ModeratedOrganization,
         .organization(id)
         .await?
         .ok_or(PageError::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_a_siret_has_its_words() {
+        for (typed, is_closed, expected) in [
+            ("", false, "compte 14 chiffres, et rien d’autre"),
+            ("mairie", false, "compte 14 chiffres, et rien d’autre"),
+            ("130025265", false, "c’est peut-être un SIREN"),
+            ("1234", false, "vous en avez saisi 4."),
+            ("130.025.265.00013", false, "retirez les lettres"),
+            ("１３００２５２６５０００１３", false, "retirez les lettres"),
+            ("130 025 265 00014", false, "aucun établissement"),
+            ("21850292000018", true, "cet établissement est fermé"),
+        ] {
+            let told = siret_error(typed, is_closed);
+            assert!(
+                told.starts_with("SIRET invalide. ") && told.contains(expected),
+                "{typed:?}: {told}"
+            );
+        }
+    }
 }

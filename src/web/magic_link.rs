@@ -14,17 +14,27 @@ use super::page::{html, shell};
 use super::pages::oidc::AutoSubmitPage;
 use super::pages::passwords::{MagicLinkSentPage, SignInWithMagicLinkPage};
 use super::session::Browser;
-use super::sign_in::{identified, refuse_address};
+use super::sign_in::{ADDRESS_CHANGED, identified, refuse_address, shows_another_address};
 use super::sign_up::refuse_if_undeliverable;
 use crate::accounts::{MagicLinkOutcome, MagicLinkRequest};
 use crate::domain::{LinkToken, calendar};
 
-/// `POST /users/send-magic-link`
+/// `POST /users/send-magic-link`. Two pages have this form: where the address has changed meanwhile, the page that shows it leads on to the one
+/// that fits.
 ///
 /// # Errors
 /// When a part of the house does not answer, or the budget for this address is spent.
-pub async fn post_send(app: Data<App>, browser: Browser, Form(_): Form) -> Result<HttpResponse, PageError> {
+pub async fn post_send(
+    app: Data<App>,
+    browser: Browser,
+    Form(fields): Form,
+) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
+    if shows_another_address(&fields, &email)? {
+        return Ok(redirect(&format!(
+            "/users/start-sign-in?notification={ADDRESS_CHANGED}"
+        )));
+    }
     budgets::spend(&app, &browser, budgets::SEND_MAGIC_LINK, email.as_str()).await?;
     if let Some(refusal) = refuse_if_undeliverable(&app, &browser, &email).await? {
         return Ok(refusal);

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use super::app::App;
+use super::confirmations::{self, ask, is_confirmed};
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::redirect;
@@ -37,7 +38,7 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
 
-/// `POST /users/quit-organization/{id}`
+/// `POST /users/quit-organization/{id}`, once it was confirmed.
 ///
 /// # Errors
 /// When the person is no member, or a part of the house does not answer.
@@ -45,9 +46,19 @@ pub async fn post_quit(
     app: Data<App>,
     browser: Browser,
     id: Path<String>,
-    Form(_): Form,
+    Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let organization: OrganizationId = id.parse().map_err(|_| UNKNOWN_ORGANIZATION)?;
+    if !is_confirmed(&fields)? {
+        return ask(
+            &app,
+            &browser,
+            confirmations::QUIT_ORGANIZATION,
+            format!("/users/quit-organization/{organization}"),
+            MANAGE_ORGANIZATIONS.to_owned(),
+        )
+        .await;
+    }
     let person = signed_in(&browser).await?;
     if !app.organizations.quit(person.user_id, organization).await? {
         return Err(PageError::NotFound);

@@ -8,6 +8,7 @@ pub mod assets;
 mod budgets;
 pub mod certification;
 pub mod client_address;
+mod confirmations;
 pub mod cookies;
 mod decision_helper;
 mod error;

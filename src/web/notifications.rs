@@ -112,13 +112,21 @@ const NOTIFICATIONS: &[Notification] = &[
     ),
     warning(
         "invalid_magic_link",
-        "Attention : ce lien de connexion n’est pas valable, ou ne l’est plus.",
+        "Attention : ce lien de connexion n’est pas valable, ou ne l’est plus. Indiquez votre adresse email pour en demander un autre.",
     ),
     info("logout_success", "Information : vous êtes maintenant déconnecté."),
     success("user_successfully_deleted", "Votre compte a bien été supprimé."),
     info(
         "login_required",
         "Information : pour la sécurité de votre compte, merci de vous identifier à nouveau.",
+    ),
+    warning(
+        "session_expired",
+        "Attention : votre session a expiré, et ce que vous venez d’envoyer n’a pas été enregistré.\n\nIdentifiez-vous de nouveau ; si vous veniez d’un service, repartez de ce service.",
+    ),
+    warning(
+        "address_changed",
+        "Attention : l’adresse email a été changée dans un autre onglet. C’est maintenant celle que cette page affiche : vérifiez-la avant de continuer.",
     ),
     // Proof of the e-mail address.
     info(
@@ -131,7 +139,7 @@ const NOTIFICATIONS: &[Notification] = &[
     ),
     error(
         "invalid_verify_email_code",
-        "Erreur : ce code n’est pas le bon, ou n’est plus valable.",
+        "Erreur : ce code n’est pas le bon, ou n’est plus valable. Vérifiez-le, ou faites-en envoyer un autre.",
     ),
     // Second factor and passkeys.
     info(
@@ -146,10 +154,13 @@ const NOTIFICATIONS: &[Notification] = &[
         "recovery_code_used",
         "Attention : vous venez d’utiliser un code de secours, qui ne servira plus. Ajoutez un nouveau moyen de connexion pour ne pas en dépendre.",
     ),
-    error("invalid_passkey", "Erreur : votre clé d’accès est invalide."),
+    error(
+        "invalid_passkey",
+        "Erreur : votre clé d’accès est invalide. Réessayez, ou choisissez un autre moyen.",
+    ),
     error(
         "passkey_not_found",
-        "Erreur : nous ne connaissons pas cette clé d’accès.",
+        "Erreur : nous ne connaissons pas cette clé d’accès. Choisissez un autre moyen.",
     ),
     warning(
         "2fa_not_configured",
@@ -219,7 +230,10 @@ const NOTIFICATIONS: &[Notification] = &[
         "Toutes les autres sessions ont été fermées.",
     ),
     // Organizations.
-    error("invalid_siret", "Erreur : SIRET invalide."),
+    error(
+        "invalid_siret",
+        "Erreur : SIRET invalide. Vérifiez ses 14 chiffres.",
+    ),
     error(
         "insee_unexpected_error",
         "Erreur : les données de l’INSEE, nécessaires au rattachement, ne répondent pas pour le moment. Réessayez dans quelques minutes.",
@@ -244,6 +258,10 @@ const NOTIFICATIONS: &[Notification] = &[
         "cancel_moderation_success",
         "Votre demande de rattachement a bien été annulée.",
     ),
+    success(
+        "moderation_reopened",
+        "Votre demande de rattachement a été envoyée de nouveau. Un email vous dira la suite.",
+    ),
 ];
 
 #[cfg(test)]
@@ -259,7 +277,7 @@ mod tests {
             .map(|notification| notification.code)
             .collect();
         assert_eq!(codes.len(), NOTIFICATIONS.len());
-        assert_eq!(NOTIFICATIONS.len(), 45);
+        assert_eq!(NOTIFICATIONS.len(), 48);
     }
 
     #[test]

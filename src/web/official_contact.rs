@@ -11,7 +11,7 @@ use super::gate::{go_on, redirect};
 use super::page::{html, notification, shell};
 use super::pages::official_contact::{AskWhichEmailPage, ContactCodePage};
 use super::session::Browser;
-use super::verify_email::signed_in;
+use super::verify_email::{INVALID_CODE, signed_in};
 use crate::domain::{Email, OrganizationId};
 use crate::journey::Place;
 use crate::organizations::{ContactCodeOutcome, ContactPage};
@@ -68,6 +68,7 @@ pub async fn get(
         .map(Email::parse)
         .transpose()
         .map_err(|_| PageError::BadRequest("Cette adresse email n’est pas valide."))?;
+    let has_code_error = query.one("notification").ok().flatten() == Some(INVALID_CODE);
     let person = signed_in(&browser).await?;
     budgets::spend(&app, &browser, budgets::SEND_CONTACT_CODE, &person.email).await?;
     let outcome = app
@@ -78,11 +79,14 @@ pub async fn get(
         ContactPage::CodeSent {
             email,
             organization_type,
+            is_choice_refused,
         } => ContactCodePage {
             organization_id: organization.0,
             organization_type: organization_type.as_str(),
             email,
             has_other_organizations: person.links.len() > 1,
+            is_choice_refused,
+            has_code_error,
         },
         ContactPage::ChooseAddress(_) => {
             return Ok(redirect(&format!(
@@ -94,7 +98,8 @@ pub async fn get(
         ContactPage::TooManyCodes { retry_after } => return Err(PageError::TooManyRequests { retry_after }),
         ContactPage::NotFound => return Err(PageError::NotFound),
     };
-    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+    let notification = notification(&query).filter(|_| !has_code_error);
+    html(&app, &shell(&app, &browser, notification).await?, &page)
 }
 
 /// `POST /users/official-contact-email-verification/{organization_id}`
@@ -124,7 +129,7 @@ pub async fn post(
             go_on(&browser).await
         }
         ContactCodeOutcome::Invalid => Ok(redirect(&format!(
-            "{}?notification=invalid_verify_email_code",
+            "{}?notification={INVALID_CODE}",
             Place::OfficialContact { organization }.path()
         ))),
         ContactCodeOutcome::NotNeeded => Ok(redirect(NOT_NEEDED)),

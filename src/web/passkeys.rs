@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use super::app::App;
+use super::confirmations::{self, ask, is_confirmed};
 use super::cookies::Sid;
 use super::error::PageError;
 use super::fields::Fields;
@@ -11,7 +12,7 @@ use super::form::Form;
 use super::gate::{go_on, redirect};
 use super::second_factor::{Rename, actor};
 use super::session::Browser;
-use super::sign_in::identified;
+use super::sign_in::{ADDRESS_CHANGED, identified, shows_another_address};
 use super::verify_email::signed_in;
 use crate::accounts::PasskeySignInOutcome;
 use crate::domain::{CredentialId, PasskeyName, ProvenPasskey};
@@ -92,6 +93,9 @@ pub async fn post_first_factor(
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
+    if shows_another_address(&fields, &email)? {
+        return Ok(back_to(SIGN_IN, ADDRESS_CHANGED));
+    }
     let Some(answer) = assertion(&fields)? else {
         return Ok(back_to(SIGN_IN, INVALID));
     };
@@ -233,7 +237,7 @@ async fn register(
     }
 }
 
-/// `POST /delete-passkeys/{credential_id}`
+/// `POST /delete-passkeys/{credential_id}`, once it was confirmed.
 ///
 /// # Errors
 /// When a part of the house does not answer: nothing is removed then.
@@ -241,12 +245,22 @@ pub async fn post_delete(
     app: Data<App>,
     browser: Browser,
     credential_id: Path<String>,
-    Form(_): Form,
+    Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let person = signed_in(&browser).await?;
     let Ok(credential_id) = CredentialId::parse(&credential_id) else {
         return Ok(back_to(ACCOUNT, UNKNOWN));
     };
+    if !is_confirmed(&fields)? {
+        return ask(
+            &app,
+            &browser,
+            confirmations::REMOVE_PASSKEY,
+            format!("/delete-passkeys/{credential_id}"),
+            ACCOUNT.to_owned(),
+        )
+        .await;
+    }
     let change = app
         .mfa
         .remove_passkey(actor(&person, &browser.device()), &credential_id)

@@ -74,7 +74,7 @@ pub async fn post_reset(
     ))
 }
 
-/// `GET /users/change-password`
+/// `GET /users/change-password`: a link that is not good is told of before a password is thought up. Looking uses nothing up.
 ///
 /// # Errors
 /// When there is no token, or a part of the house does not answer.
@@ -85,6 +85,9 @@ pub async fn get_change(
 ) -> Result<HttpResponse, PageError> {
     let token = query.required("reset_password_token")?;
     let token = LinkToken::parse(token).ok_or(PageError::BadRequest("Ce lien est incomplet."))?;
+    if !app.accounts.is_password_reset_good(&token).await? {
+        return Ok(invalid_token());
+    }
     let visit = browser.visit().await?;
     let page = ChangePasswordPage {
         reset_password_token: token.expose().to_owned(),

@@ -11,6 +11,7 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use super::assets::Assets;
+use super::confirmations::Question;
 use super::legal_texts::LegalTexts;
 use super::notifications::Notification;
 
@@ -171,6 +172,7 @@ impl Renderer {
         templates.set_prevent_indent(true);
         templates.register_helper("csrf_field", Box::new(csrf_field));
         templates.register_helper("asset", Box::new(asset_helper(assets)));
+        templates.register_helper("question_of", Box::new(question_of));
         for path in Templates::iter() {
             let Some(name) = path.strip_suffix(EXTENSION) else {
                 continue;
@@ -278,6 +280,24 @@ fn csrf_field(
     out.write("<input type=\"hidden\" name=\"_csrf\" value=\"")?;
     out.write(&handlebars::html_escape(token))?;
     out.write("\">")?;
+    Ok(())
+}
+
+/// `{{question_of "delete_account"}}`: what a dialog asks before the button does its work.
+fn question_of(
+    helper: &Helper,
+    _: &Handlebars,
+    _: &Context,
+    _: &mut RenderContext,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let name = helper
+        .param(0)
+        .and_then(|param| param.value().as_str())
+        .unwrap_or_default();
+    let question = Question::named(name)
+        .ok_or_else(|| RenderErrorReason::Other(format!("no question is named {name:?}")))?;
+    out.write(&handlebars::html_escape(question.text))?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ use crate::domain::text::ecmascript_trim;
 use crate::journey::Visit;
 
 const START: &str = "/users/start-sign-in";
+/// Says that the address is another one than the page showed (spec accounts §8).
+pub(super) const ADDRESS_CHANGED: &str = "address_changed";
 /// As much of what was typed is shown again.
 const SHOWN_AGAIN_IN_CHARACTERS: usize = 254;
 
@@ -176,6 +178,11 @@ pub async fn post_password(
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
+    if shows_another_address(&fields, &email)? {
+        return Ok(redirect(&format!(
+            "/users/sign-in?notification={ADDRESS_CHANGED}"
+        )));
+    }
     budgets::spend(&app, &browser, budgets::PASSWORD, email.as_str()).await?;
     let Some(password) = password_of(&fields)? else {
         return Ok(wrong_password());
@@ -214,6 +221,16 @@ pub(super) async fn identified(browser: &Browser) -> Result<Email, PageError> {
         .await?
         .email
         .ok_or_else(|| PageError::fault("this route asks for no address first"))
+}
+
+/// Whether the page that was sent showed another address than the one that the session has now, which was typed in another tab. What the
+/// person typed was not for that one.
+///
+/// # Errors
+/// When the field is given several times.
+pub(super) fn shows_another_address(fields: &Fields, email: &Email) -> Result<bool, PageError> {
+    let shown = fields.one("email_shown")?;
+    Ok(shown.is_some_and(|shown| shown != email.as_str()))
 }
 
 /// Whether another address is asked for at the service that the person comes from.

@@ -13,7 +13,7 @@ use super::gate::{go_on, redirect};
 use super::page::{html, notification, shell};
 use super::pages::passwords::{InclusionConnectWelcomePage, SignUpPage};
 use super::session::Browser;
-use super::sign_in::{identified, is_federation, refuse_address};
+use super::sign_in::{ADDRESS_CHANGED, identified, is_federation, refuse_address, shows_another_address};
 use crate::accounts::{Deliverability, RefusedPassword, SignUpOutcome};
 use crate::domain::Email;
 
@@ -71,6 +71,10 @@ pub async fn post(
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
+    let refused = |code: &str| redirect(&format!("/users/sign-up?notification={code}"));
+    if shows_another_address(&fields, &email)? {
+        return Ok(refused(ADDRESS_CHANGED));
+    }
     if let Some(refusal) = refuse_if_undeliverable(&app, &browser, &email).await? {
         return Ok(refusal);
     }
@@ -81,7 +85,6 @@ pub async fn post(
         .accounts
         .sign_up(&place, &email, &password, &names, &browser.device())
         .await?;
-    let refused = |code: &str| redirect(&format!("/users/sign-up?notification={code}"));
     Ok(match outcome {
         SignUpOutcome::SignedIn => {
             browser.become_signed_in(sid).await?;

@@ -17,6 +17,9 @@ use crate::accounts::{CodeRequest, EmailCodeOutcome};
 use crate::domain::calendar;
 use crate::journey::{Person, ladders};
 
+/// Tells in the query that a code was refused.
+pub(super) const INVALID_CODE: &str = "invalid_verify_email_code";
+
 /// `GET /users/verify-email`
 ///
 /// # Errors
@@ -43,14 +46,17 @@ pub async fn get(
         .await?;
     // The countdown is shown in seconds: it ends when the second is over.
     let countdown_end = code.next_code_at + TimeDelta::milliseconds(999);
+    let has_code_error = query.one("notification").ok().flatten() == Some(INVALID_CODE);
     let page = VerifyEmailPage {
         email: person.email,
         change_email_returns_to_client: false,
         code_sent: code.is_sent || asked_for_another,
         countdown_end: calendar::machine_readable(countdown_end),
         needs_onboarding_help: person.needs_inclusionconnect_onboarding_help,
+        has_code_error,
     };
-    html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
+    let notification = notification(&query).filter(|_| !has_code_error);
+    html(&app, &shell(&app, &browser, notification).await?, &page)
 }
 
 /// `POST /users/verify-email`
@@ -74,9 +80,9 @@ pub async fn post(app: Data<App>, browser: Browser, Form(fields): Form) -> Resul
         .verify_email(person.user_id, &person.session_uid, typed, &browser.device())
         .await?;
     match outcome {
-        EmailCodeOutcome::Invalid => Ok(redirect(
-            "/users/verify-email?notification=invalid_verify_email_code",
-        )),
+        EmailCodeOutcome::Invalid => Ok(redirect(&format!(
+            "/users/verify-email?notification={INVALID_CODE}"
+        ))),
         EmailCodeOutcome::Verified => {
             browser.trust(person.user_id);
             go_on(&browser).await

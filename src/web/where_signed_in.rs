@@ -5,6 +5,7 @@ use actix_web::web::Data;
 use chrono::{DateTime, Utc};
 
 use super::app::App;
+use super::confirmations::{self, ask, is_confirmed};
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::redirect;
@@ -63,15 +64,25 @@ pub async fn post_end(
     Ok(redirect(&format!("{SESSIONS}?notification=session_closed")))
 }
 
-/// `POST /mes-sessions/fermer-les-autres`
+/// `POST /mes-sessions/fermer-les-autres`, once it was confirmed.
 ///
 /// # Errors
 /// When a part of the house does not answer.
 pub async fn post_end_others(
     app: Data<App>,
     browser: Browser,
-    Form(_): Form,
+    Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
+    if !is_confirmed(&fields)? {
+        return ask(
+            &app,
+            &browser,
+            confirmations::END_OTHER_SESSIONS,
+            format!("{SESSIONS}/fermer-les-autres"),
+            SESSIONS.to_owned(),
+        )
+        .await;
+    }
     let person = signed_in(&browser).await?;
     app.accounts
         .end_other_sessions(person.user_id, browser.session_digest(), &browser.device())

@@ -147,6 +147,64 @@ async fn what_the_register_says_is_shown_as_one_types() {
     .await;
 }
 
+/// Where it stands, and once: by the script before it is sent, by the server after.
+#[tokio::test]
+async fn what_is_no_siret_is_told_under_the_field() {
+    const FIELD: &str = "#siret-selector";
+    const SAVE: &str = "#form-join-organization [type=submit]";
+    let server = TestServer::start().await;
+    browse(async |browser| {
+        sign_in(&browser, &server, "lion@darkangels.world").await;
+        open_form(&browser, &server, "do_not_propose_suggestions=true").await;
+        browser.retype(FIELD, "130025265").await;
+        browser.press(Key::Tab).await;
+        browser.expect_text("c’est peut-être un SIREN").await;
+        browser
+            .find("#siret-selector[aria-invalid=true][aria-describedby=organization-alert]")
+            .await;
+        look_at(&browser, JOIN, "join-siren").await;
+        assert!(!browser.is_enabled(SAVE).await);
+        // Signs between the groups are no matter.
+        browser.retype(FIELD, "662.042-449.33106").await;
+        browser.find("[aria-label^='Enregistrer l']").await;
+        assert_eq!(browser.property(FIELD, "value").await, BANK);
+        assert!(!browser.shows("#organization-alert").await);
+
+        // Longer than the field may be.
+        browser.retype(FIELD, " ").await;
+        let paste = "
+            const field = document.querySelector('#siret-selector');
+            field.select();
+            const clipboardData = new DataTransfer();
+            clipboardData.setData('text', 'SIRET : 130 025 265 00013');
+            field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));";
+        let pasted = browser.driver.execute(paste, Vec::new()).await;
+        pasted.expect("the script runs");
+        browser
+            .find("[aria-label^='Enregistrer l'][aria-label*='Direction']")
+            .await;
+        assert_eq!(browser.property(FIELD, "value").await, "13002526500013");
+
+        browser.retype(FIELD, "99999999999999").await;
+        browser.expect_text("pas trouvé votre organisation").await;
+        browser.click(SAVE).await;
+        browser.expect_title(&format!("Erreur - {JOIN}")).await;
+        browser
+            .expect_text("aucun établissement qui porte ce numéro")
+            .await;
+        let focused = "return document.activeElement.id";
+        let focused = browser.driver.execute(focused, Vec::new()).await;
+        let focused: String = focused.expect("the script runs").convert().expect("an id");
+        assert_eq!(focused, "siret-selector");
+        look_at(&browser, &format!("Erreur - {JOIN}"), "join-unknown").await;
+        assert!(
+            !browser.text().await.contains("pas trouvé votre organisation"),
+            "told once"
+        );
+    })
+    .await;
+}
+
 /// Beyond the field: by name, with the keyboard alone.
 #[tokio::test]
 async fn an_organization_is_found_by_name_with_the_keyboard() {

@@ -127,6 +127,72 @@ fn a_check_fails_on_unsafe_values() {
 }
 
 #[test]
+fn a_check_refuses_what_the_server_could_not_work_with() {
+    let environment = production("postgres://db.exemple.fr/identite");
+    for (variable, value) in [
+        ("DATABASE_URL", "postgres://db.exemple.fr/identite?sslmode=bogus"),
+        (
+            "DATABASE_URL",
+            "postgres://db.exemple.fr/identite?sslmode=verify-full&sslrootcert=/nowhere",
+        ),
+        ("JWKS", r#"{"keys":[{"kty":"RSA"}]}"#),
+        ("TLS_CLIENT_CERTIFICATE_HEADER", "a b"),
+        ("SMTP_FROM", "not an address"),
+        ("SMTP_FROM_ALT", "not an address"),
+        ("HOST", "https://identite.exemple.fr/sub/path"),
+        ("HOST", "https://identite.exemple.fr?y"),
+    ] {
+        let changed = replaced(environment.clone(), &[(variable, Some(value))]);
+        let output = run(&["check"], &changed);
+        assert_eq!(output.status.code(), Some(1), "{variable}={value}");
+        let told = text(&output.stderr);
+        assert!(
+            told.starts_with("Validation error: ") && told.ends_with(&format!(" at \"{variable}\"\n")),
+            "{told}"
+        );
+        assert_eq!(text(&output.stdout), "");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_keeps_every_command_from_running() {
+    let environment = production("postgres://db.exemple.fr/identite");
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join(".env"), b"APPLICATION_NAME=Identit\xe9").expect("written");
+    for command in [&["check"][..], &["serve"], &["migrate"], &["keys", "list"]] {
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        let output = identite(command, directory.path()).envs(variables).output();
+        let output = output.expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let told = text(&output.stderr);
+        assert!(
+            told.starts_with("Validation error: cannot be read (") && told.ends_with("at \".env\"\n"),
+            "{told}"
+        );
+        assert_eq!(text(&output.stdout), "");
+    }
+}
+
+#[test]
+fn a_site_that_forgets_to_say_which_deployment_it_is_does_not_start() {
+    let changes = [("DEPLOY_ENV", None), ("JWKS", None)];
+    let environment = replaced(production("postgres://db.exemple.fr/identite"), &changes);
+    let directory = tempfile::tempdir().expect("a directory");
+    for command in ["check", "serve"] {
+        let variables = environment.iter().map(|(name, value)| (name, value));
+        let output = identite(&[command], directory.path()).envs(variables).output();
+        let output = output.expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let told = text(&output.stderr);
+        assert!(
+            told.starts_with("Validation error: ") && told.contains("at \"DEPLOY_ENV\""),
+            "{told}"
+        );
+    }
+    assert!(!directory.path().join(".dev").exists(), "no secret was made");
+}
+
+#[test]
 fn a_check_sees_legal_pages_that_cannot_be_shown() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().display().to_string();

@@ -1,4 +1,5 @@
-//! The command-line tools: imports, the deletion of everything, the copy for statistics, the renewal of what is encrypted.
+//! The command-line tools: imports, the deletion of everything, the copy for statistics, the renewal of
+//! what is encrypted, and what all of them do with their output.
 
 #[path = "tools/delete_all.rs"]
 mod delete_all;
@@ -16,5 +17,7 @@ mod mock_data;
 mod secrets;
 #[path = "tools/statistics.rs"]
 mod statistics;
+#[path = "tools/streams.rs"]
+mod streams;
 #[path = "tools/tool.rs"]
 mod tool;

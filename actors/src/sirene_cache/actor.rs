@@ -35,8 +35,15 @@ pub struct CacheActor<V: 'static, N: 'static>(Rc<Inner<V, N>>);
 struct Inner<V, N> {
     floor: Arc<Floor<V, N>>,
     memory: RefCell<LruCache<String, Known<V, N>>>,
-    flights: RefCell<HashMap<String, Flight<V, N>>>,
+    flights: RefCell<HashMap<String, Departure<V, N>>>,
     bucket: RefCell<Option<Bucket>>,
+}
+
+/// A flight in progress.
+struct Departure<V, N> {
+    flight: Flight<V, N>,
+    /// Of the most urgent of those who wait for it.
+    urgency: Rc<Cell<Urgency>>,
 }
 
 /// What a caller saw on the shelf.
@@ -103,14 +110,17 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
         self.floor.meter.entries.set(entries);
     }
 
-    /// The flight for `key`: the one in progress, or a new one.
+    /// The flight for `key`: the one in progress, which becomes as urgent as whoever joins it, or a new one.
     fn flight(self: &Rc<Self>, key: String, urgency: Urgency, memo: Memo<V>) -> Flight<V, N> {
-        if let Some(flight) = self.flights.borrow().get(&key) {
-            if urgency == Urgency::Person {
+        if let Some(departure) = self.flights.borrow().get(&key) {
+            departure.urgency.set(departure.urgency.get().max(urgency));
+            if urgency.is_awaited() {
                 self.floor.meter.flights_joined.inc();
             }
-            return flight.clone();
+            return departure.flight.clone();
         }
+        let urgency = Rc::new(Cell::new(urgency));
+        let highest = urgency.clone();
         let landing = Landing {
             inner: self.clone(),
             key: key.clone(),
@@ -118,12 +128,16 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
         };
         let inner = self.clone();
         let work = async move {
-            let outcome = inner.fly(&landing.key, urgency, memo).await;
+            let outcome = inner.fly(&landing.key, &highest, memo).await;
             landing.land();
             outcome
         };
         let flight = work.boxed_local().shared();
-        self.flights.borrow_mut().insert(key, flight.clone());
+        let departure = Departure {
+            flight: flight.clone(),
+            urgency,
+        };
+        self.flights.borrow_mut().insert(key, departure);
         self.floor.meter.flights.inc();
         flight
     }
@@ -137,7 +151,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
         });
     }
 
-    async fn fly(self: &Rc<Self>, key: &str, urgency: Urgency, memo: Memo<V>) -> Outcome<V, N> {
+    async fn fly(self: &Rc<Self>, key: &str, urgency: &Cell<Urgency>, memo: Memo<V>) -> Outcome<V, N> {
         let mut fallback = self.remembered(key).map(|(known, _)| known);
         if fallback.is_none() {
             let seen = match memo {
@@ -165,7 +179,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
                 let known = fallback
                     .filter(|known| matches!(known.finding, Finding::Present(_)))
                     .ok_or(unavailable)?;
-                if urgency == Urgency::Person {
+                if urgency.get().is_awaited() {
                     self.floor.meter.stale_served.inc();
                 }
                 Ok(known)
@@ -183,7 +197,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
             .flatten()
     }
 
-    async fn ask_register(self: &Rc<Self>, key: &str, urgency: Urgency) -> Outcome<V, N> {
+    async fn ask_register(self: &Rc<Self>, key: &str, urgency: &Cell<Urgency>) -> Outcome<V, N> {
         self.wait_for_quota(urgency).await?;
         let floor = &self.floor;
         let started = Instant::now();
@@ -217,15 +231,16 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
         Ok(known)
     }
 
-    async fn wait_for_quota(&self, urgency: Urgency) -> Result<(), Unavailable> {
+    async fn wait_for_quota(&self, urgency: &Cell<Urgency>) -> Result<(), Unavailable> {
         let give_up_at = Instant::now() + self.floor.settings.patience;
         loop {
+            let asks = urgency.get();
             let wait = {
                 let mut bucket = self.bucket.borrow_mut();
                 let Some(bucket) = bucket.as_mut() else {
                     return Ok(());
                 };
-                let taken = bucket.take(self.floor.clock.now(), urgency);
+                let taken = bucket.take(self.floor.clock.now(), asks);
                 self.floor.meter.quota_left.set(bucket.left());
                 match taken {
                     Ok(()) => return Ok(()),
@@ -233,7 +248,8 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Inner<V, N> {
                 }
             };
             let is_too_long = Instant::now() + wait > give_up_at;
-            if urgency == Urgency::Refresh || is_too_long {
+            if !asks.is_patient() || is_too_long {
+                self.floor.meter.quota_refused.by(asks).inc();
                 return Err(Unavailable::Quota);
             }
             tokio::time::sleep(wait).await;
@@ -278,6 +294,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Behaviour for C
 pub(super) struct LookUp<V, N> {
     pub(super) key: String,
     pub(super) memo: Memo<V>,
+    pub(super) urgency: Urgency,
     pub(super) absent: PhantomData<fn() -> N>,
 }
 
@@ -292,7 +309,9 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Request for Loo
 
 impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Answers<LookUp<V, N>> for CacheActor<V, N> {
     fn answer(&mut self, message: LookUp<V, N>) -> Answer<Outcome<V, N>> {
-        let LookUp { key, memo, .. } = message;
+        let LookUp {
+            key, memo, urgency, ..
+        } = message;
         let meter = &self.0.floor.meter;
         match self.0.remembered(&key) {
             Some((known, Age::Fresh)) => {
@@ -306,7 +325,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> Answers<LookUp<
             }
             Some((_, Age::Expired)) | None => {
                 meter.misses.inc();
-                Answer::Later(self.0.flight(key, Urgency::Person, memo).boxed_local())
+                Answer::Later(self.0.flight(key, urgency, memo).boxed_local())
             }
         }
     }

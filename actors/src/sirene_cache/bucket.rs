@@ -14,23 +14,46 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// `calls` per minute, of which a tenth (at least one) may be made in a row.
+    /// `calls` per minute, of which a tenth may be made in a row: at least two, so that visitors get one and leave one.
     #[must_use]
     pub fn per_minute(calls: u32) -> Self {
         Self {
-            burst: (calls / 10).max(1),
+            burst: (calls / 10).max(2),
             per_second: f64::from(calls) / 60.0,
         }
     }
 }
 
-/// On whose behalf a call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// On whose behalf a call is made, the least urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Urgency {
-    /// Somebody waits.
-    Person,
-    /// Nobody waits. A quarter of the burst is left to people.
+    /// Somebody of whom nothing is known asks, who may be one of many. Half of the burst, rounded up, is left to the others.
+    Visitor,
+    /// Nobody waits. A quarter of the burst, rounded down, is left to people.
     Refresh,
+    /// Somebody waits who has shown who they are. May take the last token.
+    Person,
+}
+
+impl Urgency {
+    /// Tokens that are left to whoever is more urgent, where `burst` is the most that there are.
+    fn reserve(self, burst: u32) -> u32 {
+        match self {
+            Self::Visitor => burst.div_ceil(2),
+            Self::Refresh => burst / 4,
+            Self::Person => 0,
+        }
+    }
+
+    /// Whether it is worth waiting for a token.
+    pub(super) fn is_patient(self) -> bool {
+        self == Self::Person
+    }
+
+    /// Whether somebody waits for the answer.
+    pub(super) fn is_awaited(self) -> bool {
+        self != Self::Refresh
+    }
 }
 
 /// Tokens, of which each call takes one.
@@ -58,11 +81,7 @@ impl Bucket {
         if let Some(until) = self.paused_until.filter(|until| now < *until) {
             return Err((until - now).to_std().unwrap_or_default());
         }
-        let reserve = match urgency {
-            Urgency::Person => 0.0,
-            Urgency::Refresh => (f64::from(self.quota.burst) / 4.0).floor(),
-        };
-        let missing = reserve + 1.0 - self.tokens;
+        let missing = f64::from(urgency.reserve(self.quota.burst)) + 1.0 - self.tokens;
         if missing <= 0.0 {
             self.tokens -= 1.0;
             return Ok(());
@@ -121,6 +140,51 @@ mod tests {
         let much_later = start + TimeDelta::hours(1);
         assert_eq!(bucket.take(much_later, Urgency::Person), Ok(()));
         assert_eq!(bucket.left(), 3, "no more than a burst is saved");
+    }
+
+    #[test]
+    fn visitors_leave_half_and_refreshes_a_quarter() {
+        let start = DateTime::UNIX_EPOCH;
+        let takes = |bucket: &mut Bucket, urgency| {
+            let tries = 0..100;
+            tries.take_while(|_| bucket.take(start, urgency).is_ok()).count()
+        };
+        for (burst, visitors, refreshes, people) in [
+            (25, 12, 7, 6),
+            (4, 2, 1, 1),
+            (3, 1, 2, 0),
+            (2, 1, 1, 0),
+            (1, 0, 1, 0),
+        ] {
+            let per_second = 1.0;
+            let mut bucket = Bucket::full(Quota { burst, per_second }, start);
+            let shares = [Urgency::Visitor, Urgency::Refresh, Urgency::Person]
+                .map(|urgency| takes(&mut bucket, urgency));
+            assert_eq!(shares, [visitors, refreshes, people], "a burst of {burst}");
+        }
+        assert_eq!(Quota::per_minute(250).burst, 25);
+        assert_eq!(Quota::per_minute(1).burst, 2);
+    }
+
+    #[test]
+    fn what_is_filled_in_goes_to_whoever_is_more_urgent_first() {
+        let start = DateTime::UNIX_EPOCH;
+        let quota = Quota {
+            burst: 4,
+            per_second: 1.0,
+        };
+        let mut bucket = Bucket::full(quota, start);
+        for _ in 0..4 {
+            assert_eq!(bucket.take(start, Urgency::Person), Ok(()));
+        }
+        for seconds in 1..=2 {
+            let now = start + TimeDelta::seconds(seconds);
+            assert!(bucket.take(now, Urgency::Visitor).is_err(), "after {seconds} s");
+        }
+        let now = start + TimeDelta::seconds(3);
+        assert_eq!(bucket.take(now, Urgency::Visitor), Ok(()));
+        assert!(bucket.take(now, Urgency::Visitor).is_err());
+        assert_eq!(bucket.take(now, Urgency::Person), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | `identite_actor_sirene_cache_upstream_errors_total` | counter, calls without a usable answer |
 //! | `identite_actor_sirene_cache_upstream_duration_seconds` | histogram, seconds of a call |
 //! | `identite_actor_sirene_cache_quota_left` | gauge, calls that may be made at once |
+//! | `identite_actor_sirene_cache_quota_refused_total` | counter, calls that were not made as the quota left none, or during a pause. The label `urgency` says on whose behalf: `person`, `refresh`, `visitor` |
 //! | `identite_actor_sirene_cache_flights` | gauge, calls in progress |
 //! | `identite_actor_sirene_cache_entries` | gauge, findings in memory |
 
@@ -16,6 +17,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use super::bucket::Urgency;
 use crate::instrumentation::registered;
 
 const DURATION_BUCKETS: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
@@ -31,6 +33,7 @@ pub struct SireneCacheMetrics {
     upstream_errors: IntCounterVec,
     upstream_duration: HistogramVec,
     quota_left: IntGaugeVec,
+    quota_refused: IntCounterVec,
     flights: IntGaugeVec,
     entries: IntGaugeVec,
 }
@@ -44,8 +47,26 @@ pub(super) struct CacheMeter {
     pub(super) upstream_errors: IntCounter,
     pub(super) upstream_duration: Histogram,
     pub(super) quota_left: IntGauge,
+    pub(super) quota_refused: Refused,
     pub(super) flights: IntGauge,
     pub(super) entries: IntGauge,
+}
+
+/// A counter by [`Urgency`].
+pub(super) struct Refused {
+    person: IntCounter,
+    refresh: IntCounter,
+    visitor: IntCounter,
+}
+
+impl Refused {
+    pub(super) fn by(&self, urgency: Urgency) -> &IntCounter {
+        match urgency {
+            Urgency::Person => &self.person,
+            Urgency::Refresh => &self.refresh,
+            Urgency::Visitor => &self.visitor,
+        }
+    }
 }
 
 impl SireneCacheMetrics {
@@ -81,6 +102,16 @@ impl SireneCacheMetrics {
                 )?,
             )?,
             quota_left: gauge("quota_left", "Calls that may be made at once")?,
+            quota_refused: registered(
+                registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        full("quota_refused_total"),
+                        "Calls that were not made as the quota left none",
+                    ),
+                    &["cache", "urgency"],
+                )?,
+            )?,
             flights: gauge("flights", "Calls in progress")?,
             entries: gauge("entries", "Findings in memory")?,
         })
@@ -89,6 +120,7 @@ impl SireneCacheMetrics {
     /// The metrics of one cache, which are there from the start.
     pub(super) fn of(&self, cache: &str) -> CacheMeter {
         let label = [cache];
+        let refused = |urgency: &str| self.quota_refused.with_label_values(&[cache, urgency]);
         CacheMeter {
             hits: self.hits.with_label_values(&label),
             misses: self.misses.with_label_values(&label),
@@ -97,6 +129,11 @@ impl SireneCacheMetrics {
             upstream_errors: self.upstream_errors.with_label_values(&label),
             upstream_duration: self.upstream_duration.with_label_values(&label),
             quota_left: self.quota_left.with_label_values(&label),
+            quota_refused: Refused {
+                person: refused("person"),
+                refresh: refused("refresh"),
+                visitor: refused("visitor"),
+            },
             flights: self.flights.with_label_values(&label),
             entries: self.entries.with_label_values(&label),
         }

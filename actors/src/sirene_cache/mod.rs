@@ -4,8 +4,10 @@
 //! * A finding is *fresh* for a while; then it is *stale*: still handed out at once while one flight fetches it anew, so that
 //!   nobody waits for a refresh. Beyond that the register is waited for.
 //! * That a key is unknown to the register is a finding too, kept for a shorter time.
-//! * The register's quota is a token bucket. People wait for a token, up to a limit; refreshes leave a reserve to people and do not
-//!   wait. A register that asks for a pause gets it.
+//! * The register's quota is a token bucket. People wait for a token, up to a limit, and may take the last one. Refreshes and visitors, of
+//!   whom nothing is known, do not wait and leave a reserve: refreshes a quarter of the burst to people, visitors half of it to both. What
+//!   is filled in goes to the reserve first: however many visitors ask, people have the whole quota when they want it. A flight is as urgent
+//!   as the most urgent of those who wait for it. A register that asks for a pause gets it.
 //! * While the register is away, what was known is handed out, however old. Leaving a failing register alone is the business of the
 //!   port ([`Source`]), which knows its protocol.
 //!
@@ -26,6 +28,7 @@ use serde_json::json;
 
 use self::actor::{CacheActor, Floor, LookUp, Memo, Peek};
 pub use self::bucket::Quota;
+use self::bucket::Urgency;
 pub use self::metrics::SireneCacheMetrics;
 pub use self::ports::{Finding, Known, Shelf, Shelved, Source, SourceError};
 use crate::clock::SharedClock;
@@ -46,7 +49,7 @@ pub struct SireneCacheSettings {
     pub absent_for: Duration,
     /// What the register grants this process; `None` when it sets no limit.
     pub quota: Option<Quota>,
-    /// How long somebody waits for the quota.
+    /// How long people wait for the quota. Visitors do not.
     pub patience: Duration,
     /// Findings in memory.
     pub capacity: NonZeroUsize,
@@ -71,7 +74,7 @@ pub enum Unavailable {
     /// The register gave no usable answer.
     #[error("the register does not answer")]
     Upstream,
-    /// The register's quota is used up.
+    /// The register's quota, or the visitors' share of it, is used up.
     #[error("the quota of the register is used up")]
     Quota,
     /// The cache itself gave no answer.
@@ -134,10 +137,19 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> SireneCache<V, 
     /// # Errors
     /// When nothing is known and the register cannot be asked now.
     pub async fn look_up(&self, key: &str) -> Result<Known<V, N>, Unavailable> {
-        self.ask(key, Memo::Unread).await
+        self.ask(key, Memo::Unread, Urgency::Person).await
     }
 
-    /// The same for a caller who has looked at the shelf already, and saw `shelved`.
+    /// The same on behalf of somebody of whom nothing is known: half of the register's quota is left to the others, and nobody waits for
+    /// it.
+    ///
+    /// # Errors
+    /// When nothing is known and the register cannot be asked now; [`Unavailable::Quota`] at once when the visitors' share is used up.
+    pub async fn look_up_for_visitor(&self, key: &str) -> Result<Known<V, N>, Unavailable> {
+        self.ask(key, Memo::Unread, Urgency::Visitor).await
+    }
+
+    /// As [`Self::look_up`], for a caller who has looked at the shelf already, and saw `shelved`.
     ///
     /// # Errors
     /// When nothing is known and the register cannot be asked now.
@@ -146,7 +158,7 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> SireneCache<V, 
         key: &str,
         shelved: Option<Shelved<V>>,
     ) -> Result<Known<V, N>, Unavailable> {
-        self.ask(key, Memo::Read(shelved)).await
+        self.ask(key, Memo::Read(shelved), Urgency::Person).await
     }
 
     /// What memory holds of `key` that is fresh. Asks nobody.
@@ -155,12 +167,13 @@ impl<V: Send + Sync + 'static, N: Clone + Send + Sync + 'static> SireneCache<V, 
         self.actor.ask(Peek::new(key)).await.ok().flatten()
     }
 
-    async fn ask(&self, key: &str, memo: Memo<V>) -> Result<Known<V, N>, Unavailable> {
+    async fn ask(&self, key: &str, memo: Memo<V>, urgency: Urgency) -> Result<Known<V, N>, Unavailable> {
         let key = key.to_owned();
         self.actor
             .ask(LookUp {
                 key,
                 memo,
+                urgency,
                 absent: std::marker::PhantomData,
             })
             .await?

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Counter, StateError, StateStore, Write};
+use super::{Counter, Hit, StateError, StateStore, Write};
 use crate::clock::{SharedClock, delta};
 
 const SHARDS: usize = 64;
@@ -72,6 +72,35 @@ impl MemoryStore {
     fn shard_of(&self, key: &str) -> (MutexGuard<'_, Shard>, DateTime<Utc>) {
         (self.lock(shard_index(key)), self.clock.now())
     }
+
+    /// The shards of `keys`, locked in ascending order always, so that no two callers can wait for each other.
+    fn lock_all<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Vec<(usize, MutexGuard<'_, Shard>)> {
+        let touched: BTreeSet<usize> = keys.map(shard_index).collect();
+        touched
+            .into_iter()
+            .map(|index| (index, self.lock(index)))
+            .collect()
+    }
+}
+
+impl Entry {
+    fn count(&self) -> Result<u64, StateError> {
+        let Content::Value(value) = &self.content else {
+            return Err(not_a("counter"));
+        };
+        std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| not_a("counter"))
+    }
+
+    fn set_count(&mut self, count: u64) {
+        self.content = Content::Value(count.to_string().into_bytes());
+    }
+
+    fn expires_in(&self, now: DateTime<Utc>) -> Duration {
+        (self.expires_at - now).to_std().unwrap_or_default()
+    }
 }
 
 impl Shard {
@@ -126,6 +155,39 @@ impl Shard {
         Ok(())
     }
 
+    fn increment(&mut self, key: &str, window: Duration, now: DateTime<Utc>) -> Result<Counter, StateError> {
+        let Some(entry) = self.live(key, now) else {
+            self.put(key.to_owned(), b"1".to_vec(), window, now);
+            return Ok(Counter {
+                count: 1,
+                resets_in: window,
+            });
+        };
+        let count = entry.count()?.saturating_add(1);
+        entry.set_count(count);
+        Ok(Counter {
+            count,
+            resets_in: entry.expires_in(now),
+        })
+    }
+
+    fn give_back(&mut self, hit: &Hit, now: DateTime<Utc>) -> Result<(), StateError> {
+        let Some(entry) = self.live(&hit.key, now) else {
+            return Ok(());
+        };
+        if entry.expires_in(now) > hit.resets_in {
+            // A later window.
+            return Ok(());
+        }
+        match entry.count()? {
+            0 | 1 => {
+                self.entries.remove(&hit.key);
+            }
+            count => entry.set_count(count - 1),
+        }
+        Ok(())
+    }
+
     fn sweep(&mut self, now: DateTime<Utc>) {
         if now < self.next_sweep {
             return;
@@ -172,17 +234,8 @@ impl StateStore for MemoryStore {
     }
 
     async fn write(&self, unless_present: &[String], writes: Vec<Write>) -> Result<bool, StateError> {
-        let touched: BTreeSet<usize> = unless_present
-            .iter()
-            .map(String::as_str)
-            .chain(writes.iter().map(key_of))
-            .map(shard_index)
-            .collect();
-        // Always in ascending order, so that two writers cannot wait for each other.
-        let mut shards: Vec<(usize, MutexGuard<'_, Shard>)> = touched
-            .into_iter()
-            .map(|index| (index, self.lock(index)))
-            .collect();
+        let keys = unless_present.iter().map(String::as_str);
+        let mut shards = self.lock_all(keys.chain(writes.iter().map(key_of)));
         let now = self.clock.now();
         for key in unless_present {
             if locked(&mut shards, key).live(key, now).is_some() {
@@ -227,28 +280,22 @@ impl StateStore for MemoryStore {
         Ok(matches)
     }
 
-    async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {
-        let (mut shard, now) = self.shard_of(key);
-        let Some(entry) = shard.live(key, now) else {
-            shard.put(key.to_owned(), b"1".to_vec(), window, now);
-            return Ok(Counter {
-                count: 1,
-                resets_in: window,
-            });
-        };
-        let Content::Value(value) = &mut entry.content else {
-            return Err(not_a("counter"));
-        };
-        let before: u64 = std::str::from_utf8(value)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| not_a("counter"))?;
-        let count = before.saturating_add(1);
-        *value = count.to_string().into_bytes();
-        Ok(Counter {
-            count,
-            resets_in: (entry.expires_at - now).to_std().unwrap_or_default(),
-        })
+    async fn increment(&self, counters: &[(&str, Duration)]) -> Result<Vec<Counter>, StateError> {
+        let mut shards = self.lock_all(counters.iter().map(|(key, _)| *key));
+        let now = self.clock.now();
+        counters
+            .iter()
+            .map(|(key, window)| locked(&mut shards, key).increment(key, *window, now))
+            .collect()
+    }
+
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StateError> {
+        let mut shards = self.lock_all(hits.iter().map(|hit| hit.key.as_str()));
+        let now = self.clock.now();
+        for hit in hits {
+            locked(&mut shards, &hit.key).give_back(hit, now)?;
+        }
+        Ok(())
     }
 
     async fn members(&self, set: &str) -> Result<Vec<String>, StateError> {
@@ -286,7 +333,7 @@ fn locked<'a>(shards: &'a mut [(usize, MutexGuard<'_, Shard>)], key: &str) -> &'
     let (_, shard) = shards
         .iter_mut()
         .find(|(candidate, _)| *candidate == index)
-        .expect("the shards of all keys of the write were locked first");
+        .expect("the shards of all keys were locked first");
     shard
 }
 

@@ -46,6 +46,14 @@ pub struct Counter {
     pub resets_in: Duration,
 }
 
+/// A hit as a counter counted it: what is needed to give it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    pub key: String,
+    /// Until the window ended, when the hit was counted.
+    pub resets_in: Duration,
+}
+
 /// The store did not answer. The caller decides what that means for its promise.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StateError {
@@ -80,8 +88,12 @@ pub trait StateStore: Send + Sync {
         ttl: Duration,
     ) -> Result<bool, StateError>;
 
-    /// Adds one to the counter `key`; the first hit opens a window of `window` that later hits do not move.
-    async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError>;
+    /// Adds one to each of `counters`, keys with their windows, in one step: the first hit of a counter opens its window, which later
+    /// hits do not move. Gives them in the same order.
+    async fn increment(&self, counters: &[(&str, Duration)]) -> Result<Vec<Counter>, StateError>;
+
+    /// Takes each of `hits` back, unless its window has ended since, in one step. A counter without hits is forgotten.
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StateError>;
 
     /// The members of a set, in no particular order; none when it does not exist.
     async fn members(&self, set: &str) -> Result<Vec<String>, StateError>;

@@ -23,7 +23,7 @@ use redis::Cmd;
 use self::connector::Connector;
 use self::line::Line;
 use self::scripts::Script;
-use super::{Counter, StateError, StateStore, Write};
+use super::{Counter, Hit, StateError, StateStore, Write};
 
 /// `REDIS_URL` cannot be used. The message never contains the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
@@ -175,15 +175,24 @@ impl StateStore for RedisStore {
         }
     }
 
-    async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {
-        let (count, resets_in): (u64, i64) = self
-            .line()
-            .run(Script::increment(), &[self.key(key)], &[decimal(window)])
-            .await?;
-        Ok(Counter {
-            count,
-            resets_in: Duration::from_millis(u64::try_from(resets_in).unwrap_or_default()),
-        })
+    async fn increment(&self, counters: &[(&str, Duration)]) -> Result<Vec<Counter>, StateError> {
+        let keys: Vec<String> = counters.iter().map(|(key, _)| self.key(key)).collect();
+        let windows: Vec<Vec<u8>> = counters.iter().map(|(_, window)| decimal(*window)).collect();
+        let answer: Vec<u64> = self.line().run(Script::increment(), &keys, &windows).await?;
+        let (counted, _) = answer.as_chunks::<2>();
+        Ok(counted
+            .iter()
+            .map(|&[count, resets_in]| Counter {
+                count,
+                resets_in: Duration::from_millis(resets_in),
+            })
+            .collect())
+    }
+
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StateError> {
+        let keys: Vec<String> = hits.iter().map(|hit| self.key(&hit.key)).collect();
+        let left: Vec<Vec<u8>> = hits.iter().map(|hit| decimal(hit.resets_in)).collect();
+        self.line().run(Script::give_back(), &keys, &left).await
     }
 
     async fn members(&self, set: &str) -> Result<Vec<String>, StateError> {

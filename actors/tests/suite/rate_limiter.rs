@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use identite_actors::rate_limiter::{Budget, RateLimiter, RateLimiterSettings};
+use futures::future::join_all;
+use identite_actors::rate_limiter::{Attempt, Budget, Charge, RateLimiter, RateLimiterSettings};
 use identite_actors::state::StateStore;
 
 use crate::support::{FallibleStore, Mode, RedisServer, clock, instruments};
@@ -114,6 +115,116 @@ async fn when_the_store_is_away_it_limits_locally() {
             store.get("l:subject").await.unwrap().as_deref(),
             Some(b"1".as_slice())
         );
+    }
+}
+
+/// For [`BUDGET`], and for one attempt only.
+const CHARGES: [Charge<'static>; 2] = [
+    Charge {
+        limiter: "l",
+        subject: "subject",
+        budget: BUDGET,
+    },
+    Charge {
+        limiter: "first",
+        subject: "subject",
+        budget: Budget {
+            points: 1,
+            window: BUDGET.window,
+        },
+    },
+];
+
+fn told(attempt: &Attempt<2>) -> [(bool, u64); 2] {
+    attempt.verdicts.map(|verdict| (verdict.allowed, verdict.count))
+}
+
+#[actix::test]
+async fn an_attempt_counts_against_all_its_budgets_until_it_is_given_back() {
+    let (_, clock) = clock();
+    let store = FallibleStore::new(&clock);
+    let settings = RateLimiterSettings::default();
+    let limiter = RateLimiter::start(store.clone(), clock.clone(), &instruments(&clock), settings);
+    for mode in [Mode::Up, Mode::Down, Mode::Hanging] {
+        store.set(mode);
+        let first = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&first), [(true, 1), (true, 1)], "{mode:?}");
+        let second = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&second), [(true, 2), (false, 2)], "{mode:?}");
+        limiter.give_back(first).await;
+        let third = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&third), [(true, 2), (false, 2)], "{mode:?}");
+        limiter.give_back(second).await;
+        limiter.give_back(third).await;
+        let fourth = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&fourth), [(true, 1), (true, 1)], "{mode:?}");
+        limiter.give_back(fourth).await;
+    }
+    store.set(Mode::Up);
+    assert!(store.inner.is_empty(), "nothing is left of what was given back");
+}
+
+#[actix::test]
+async fn of_attempts_at_once_no_more_are_allowed_than_one_after_the_other() {
+    let (_, clock) = clock();
+    let store = FallibleStore::new(&clock);
+    let settings = RateLimiterSettings::default();
+    let limiter = RateLimiter::start(store.clone(), clock.clone(), &instruments(&clock), settings);
+    for mode in [Mode::Up, Mode::Down] {
+        store.set(mode);
+        let attempts = join_all((0..60).map(|_| limiter.attempt(CHARGES))).await;
+        for (index, allowed) in [(0, 3), (1, 1)] {
+            let verdicts = attempts.iter().map(|attempt| attempt.verdicts[index]);
+            let counted = verdicts.filter(|verdict| verdict.allowed).count();
+            assert_eq!(counted, allowed, "{mode:?}");
+        }
+    }
+}
+
+#[actix::test]
+async fn an_attempt_is_given_back_where_it_was_counted() {
+    let (_, clock) = clock();
+    let store = FallibleStore::new(&clock);
+    let settings = RateLimiterSettings::default();
+    let limiter = RateLimiter::start(store.clone(), clock.clone(), &instruments(&clock), settings);
+    store.set(Mode::Down);
+    let counted_here = limiter.attempt(CHARGES).await;
+    store.set(Mode::Up);
+    let counted_there = limiter.attempt(CHARGES).await;
+    limiter.give_back(counted_here).await;
+    let there = store.get("l:subject").await.unwrap();
+    assert_eq!(there.as_deref(), Some(b"1".as_slice()));
+    store.set(Mode::Down);
+    limiter.give_back(counted_there).await;
+    let again = limiter.attempt(CHARGES).await;
+    assert_eq!(told(&again), [(true, 1), (true, 1)], "nothing is left here");
+    store.set(Mode::Up);
+    let there = store.get("l:subject").await.unwrap();
+    assert_eq!(
+        there.as_deref(),
+        Some(b"1".as_slice()),
+        "what cannot be given back stays"
+    );
+}
+
+#[actix::test]
+async fn what_is_given_back_late_takes_nothing_from_the_next_window() {
+    let (shifted, clock) = clock();
+    let store = FallibleStore::new(&clock);
+    let settings = RateLimiterSettings::default();
+    let limiter = RateLimiter::start(store.clone(), clock.clone(), &instruments(&clock), settings);
+    for mode in [Mode::Up, Mode::Down] {
+        store.set(mode);
+        limiter.attempt(CHARGES).await;
+        shifted.advance(TimeDelta::seconds(10));
+        let late = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&late), [(true, 2), (false, 2)], "{mode:?}");
+        shifted.advance(TimeDelta::seconds(291));
+        let next = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&next), [(true, 1), (true, 1)], "{mode:?}");
+        limiter.give_back(late).await;
+        let last = limiter.attempt(CHARGES).await;
+        assert_eq!(told(&last), [(true, 2), (false, 2)], "{mode:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use identite_actors::state::{RedisStore, StateStore, Write};
 
 use crate::redis_servers::{Cluster, Sentinels};
-use crate::support::{eventually_within, io};
+use crate::support::{eventually_within, increment, io};
 
 const LONG: Duration = Duration::from_mins(10);
 /// Until others agreed that the master is lost, and on who is it now.
@@ -40,7 +40,7 @@ async fn write_together(store: &RedisStore, round: &str) {
 
 async fn works_again(store: &RedisStore) {
     eventually_within(FAILOVER_PATIENCE, "a master takes writes", async || {
-        store.increment("tries", LONG).await.is_ok()
+        increment(store, "tries", LONG).await.is_ok()
     })
     .await;
 }

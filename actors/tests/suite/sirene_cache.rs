@@ -10,10 +10,10 @@ use futures::future::join_all;
 use identite_actors::clock::{SharedClock, ShiftedClock};
 use identite_actors::instrumentation::Instruments;
 use identite_actors::sirene_cache::{
-    Finding, Quota, Shelf, Shelved, SireneCache, SireneCacheMetrics, SireneCacheSettings, Source,
+    Finding, Known, Quota, Shelf, Shelved, SireneCache, SireneCacheMetrics, SireneCacheSettings, Source,
     SourceError, Unavailable,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use crate::support::{clock, eventually_is, instruments};
 
@@ -81,6 +81,8 @@ impl Source<usize, &'static str> for Register {
 struct Table {
     rows: Mutex<HashMap<String, (usize, DateTime<Utc>)>>,
     loads: AtomicUsize,
+    /// Whoever holds it keeps the table from being read.
+    door: AsyncMutex<()>,
 }
 
 #[async_trait]
@@ -90,6 +92,7 @@ impl Shelf<usize> for Table {
         key: &str,
     ) -> Result<Option<Shelved<usize>>, Box<dyn std::error::Error + Send + Sync>> {
         self.loads.fetch_add(1, Ordering::SeqCst);
+        let _inside = self.door.lock().await;
         let row = self.rows.lock().unwrap().get(key).copied();
         Ok(row.map(|(value, as_of)| Shelved {
             value: Arc::new(value),
@@ -144,12 +147,35 @@ fn stand(register: Arc<Register>, settings: SireneCacheSettings) -> Stand {
 impl Stand {
     /// What is told of a key, and whether it is old.
     async fn value(&self, key: &str) -> Result<(usize, bool), Unavailable> {
-        let known = self.cache.look_up(key).await?;
+        Ok(self.read(self.cache.look_up(key).await?))
+    }
+
+    /// The same, for somebody of whom nothing is known.
+    async fn value_for_visitor(&self, key: &str) -> Result<(usize, bool), Unavailable> {
+        Ok(self.read(self.cache.look_up_for_visitor(key).await?))
+    }
+
+    fn read(&self, known: Known<usize, &'static str>) -> (usize, bool) {
         let is_old = self.clock.now() - known.as_of >= FRESH;
         match known.finding {
-            Finding::Present(value) => Ok((*value, is_old)),
-            Finding::Absent(_) => Ok((0, is_old)),
+            Finding::Present(value) => (*value, is_old),
+            Finding::Absent(_) => (0, is_old),
         }
+    }
+
+    /// Calls that were not made on behalf of somebody this urgent, as the quota left none.
+    fn refused(&self, urgency: &str) -> f64 {
+        let families = self.instruments.registry().gather();
+        let metrics = families
+            .iter()
+            .find(|family| family.name() == "identite_actor_sirene_cache_quota_refused_total")
+            .unwrap()
+            .get_metric();
+        let metric = metrics.iter().find(|metric| {
+            let mut labels = metric.get_label().iter();
+            labels.any(|label| label.name() == "urgency" && label.value() == urgency)
+        });
+        metric.unwrap().get_counter().get_value()
     }
 
     fn metric(&self, name: &str) -> f64 {
@@ -295,6 +321,107 @@ async fn the_quota_is_kept_and_refreshes_leave_some_of_it_to_people() {
     assert_eq!(stand.value("e").await, Err(Unavailable::Quota));
     stand.shifted.advance(TimeDelta::seconds(10));
     assert_eq!(stand.value("e").await, Ok((5, false)));
+}
+
+#[actix::test]
+async fn visitors_leave_half_of_the_quota_to_people_and_are_refused_at_once() {
+    let stand = stand(Register::open(), with_quota(4));
+    let forever = SireneCacheSettings {
+        patience: Duration::from_hours(1),
+        ..with_quota(4)
+    };
+    let patient = self::stand(Register::open(), forever);
+    for stand in [&stand, &patient] {
+        for (key, value) in [("a", 1), ("b", 2)] {
+            assert_eq!(stand.value_for_visitor(key).await, Ok((value, false)));
+        }
+        let refused = tokio::time::timeout(Duration::from_secs(5), stand.value_for_visitor("c"));
+        assert_eq!(
+            refused.await,
+            Ok(Err(Unavailable::Quota)),
+            "nobody waits ten seconds"
+        );
+        assert_eq!(stand.register.calls(), 2);
+    }
+
+    for (key, value) in [("c", 3), ("d", 4)] {
+        assert_eq!(
+            stand.value(key).await,
+            Ok((value, false)),
+            "people have what is left"
+        );
+    }
+    assert_eq!(
+        stand.value_for_visitor("c").await,
+        Ok((3, false)),
+        "what is known"
+    );
+    stand.shelve("expired", 9, STALE * 40);
+    assert_eq!(stand.value_for_visitor("expired").await, Ok((9, true)));
+    assert_eq!(stand.value("e").await, Err(Unavailable::Quota));
+    let refused = ["visitor", "person", "refresh"].map(|urgency| stand.refused(urgency));
+    assert!((refused[0] - 2.0).abs() < f64::EPSILON, "{refused:?}");
+    assert!((refused[1] - 1.0).abs() < f64::EPSILON, "{refused:?}");
+    assert!(refused[2].abs() < f64::EPSILON, "{refused:?}");
+
+    // What comes back is for people first.
+    stand.shifted.advance(TimeDelta::seconds(20));
+    assert_eq!(stand.value_for_visitor("e").await, Err(Unavailable::Quota));
+    assert_eq!(stand.value("e").await, Ok((5, false)));
+    stand.shifted.advance(TimeDelta::seconds(20));
+    assert_eq!(stand.value_for_visitor("f").await, Ok((6, false)));
+}
+
+#[actix::test]
+async fn a_flight_is_as_urgent_as_the_most_urgent_of_its_passengers() {
+    let stand = stand(Register::open(), with_quota(4));
+    for key in ["a", "b"] {
+        stand.value_for_visitor(key).await.unwrap();
+    }
+    assert_eq!(stand.value_for_visitor("c").await, Err(Unavailable::Quota));
+
+    // A visitor's flight is still at the table when a person joins it.
+    let door = stand.table.door.lock().await;
+    let (visitor, person, ()) = tokio::join!(
+        stand.value_for_visitor("c"),
+        async {
+            eventually_is("the visitor is at the table", || {
+                stand.table.loads.load(Ordering::SeqCst) == 4
+            })
+            .await;
+            stand.value("c").await
+        },
+        async {
+            eventually_is("the person has joined", || {
+                stand.metric("flights_joined_total") >= 1.0
+            })
+            .await;
+            drop(door);
+        }
+    );
+    assert_eq!((visitor, person), (Ok((3, false)), Ok((3, false))));
+
+    // And the other way round.
+    let door = stand.table.door.lock().await;
+    let (person, visitor, ()) = tokio::join!(
+        stand.value("d"),
+        async {
+            eventually_is("the person is at the table", || {
+                stand.table.loads.load(Ordering::SeqCst) == 5
+            })
+            .await;
+            stand.value_for_visitor("d").await
+        },
+        async {
+            eventually_is("the visitor has joined", || {
+                stand.metric("flights_joined_total") >= 2.0
+            })
+            .await;
+            drop(door);
+        }
+    );
+    assert_eq!((person, visitor), (Ok((4, false)), Ok((4, false))));
+    assert_eq!(stand.register.calls(), 4);
 }
 
 #[actix::test]

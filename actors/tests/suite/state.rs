@@ -6,10 +6,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::future::join_all;
 use identite_actors::clock::ShiftedClock;
-use identite_actors::state::{MemoryStore, RedisStore, StateStore, Write};
+use identite_actors::state::{Counter, Hit, MemoryStore, RedisStore, StateStore, Write};
 
 use crate::redis_servers::{Cluster, Sentinels};
-use crate::support::{RedisServer, clock, eventually, io};
+use crate::support::{RedisServer, clock, eventually, increment, io};
 
 const LONG: Duration = Duration::from_mins(10);
 const SHORT: Duration = Duration::from_millis(150);
@@ -70,6 +70,7 @@ async fn every_promise(store: Arc<dyn StateStore>, time: &Time) {
     racing_swaps_lose_nothing(&store).await;
     a_counter_counts_in_a_fixed_window(&*store, time).await;
     racing_increments_are_all_counted(&store).await;
+    hits_are_given_back_in_their_window(&*store, time).await;
 }
 
 fn put(key: &str, value: &str, ttl: Duration) -> Write {
@@ -271,28 +272,57 @@ async fn racing_swaps_lose_nothing(store: &Arc<dyn StateStore>) {
 
 async fn a_counter_counts_in_a_fixed_window(store: &dyn StateStore, time: &Time) {
     let window = SHORT * 4;
-    let first = store.increment("hits", window).await.unwrap();
+    let first = increment(store, "hits", window).await.unwrap();
     assert_eq!(first.count, 1);
     assert!(first.resets_in <= window && first.resets_in > SHORT);
     time.pass(SHORT * 2).await;
-    let second = store.increment("hits", window).await.unwrap();
+    let second = increment(store, "hits", window).await.unwrap();
     assert_eq!(second.count, 2);
     assert!(
         second.resets_in <= SHORT * 2,
         "a hit does not move the end of the window"
     );
     time.pass(SHORT * 3).await;
-    assert_eq!(store.increment("hits", window).await.unwrap().count, 1);
+    assert_eq!(increment(store, "hits", window).await.unwrap().count, 1);
 }
 
 async fn racing_increments_are_all_counted(store: &Arc<dyn StateStore>) {
     let hits = (0..50).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { store.increment("race", LONG).await.unwrap().count })
+        tokio::spawn(async move { increment(&*store, "race", LONG).await.unwrap().count })
     });
     let mut counts: Vec<u64> = join_all(hits).await.into_iter().map(Result::unwrap).collect();
     counts.sort_unstable();
     assert_eq!(counts, (1..=50).collect::<Vec<u64>>());
+}
+
+async fn hits_are_given_back_in_their_window(store: &dyn StateStore, time: &Time) {
+    let hit = |key: &str, counter: Counter| Hit {
+        key: key.to_owned(),
+        resets_in: counter.resets_in,
+    };
+    let window = SHORT * 4;
+    increment(store, "brief hits", window).await.unwrap();
+    let both = [("brief hits", window), ("long hits", LONG)];
+    let counters = store.increment(&both).await.unwrap();
+    assert_eq!((counters[0].count, counters[1].count), (2, 1), "in their order");
+    assert!(counters[0].resets_in <= window && counters[1].resets_in > window);
+
+    let hits = [hit("brief hits", counters[0]), hit("long hits", counters[1])];
+    store.give_back(&hits).await.unwrap();
+    assert_eq!(text(store, "brief hits").await.as_deref(), Some("1"));
+    assert_eq!(text(store, "long hits").await, None, "none is left");
+    store.give_back(&hits[1..]).await.unwrap();
+    assert_eq!(text(store, "long hits").await, None);
+
+    time.pass(window + SHORT).await;
+    increment(store, "brief hits", LONG).await.unwrap();
+    store.give_back(&hits[..1]).await.unwrap();
+    assert_eq!(
+        text(store, "brief hits").await.as_deref(),
+        Some("1"),
+        "a later window keeps its hits"
+    );
 }
 
 #[actix::test]

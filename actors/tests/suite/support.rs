@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use identite_actors::clock::{SharedClock, ShiftedClock};
 use identite_actors::instrumentation::Instruments;
-use identite_actors::state::{Counter, MemoryStore, RedisStore, StateError, StateStore, Write};
+use identite_actors::state::{Counter, Hit, MemoryStore, RedisStore, StateError, StateStore, Write};
 use tempfile::TempDir;
 
 use crate::ports::free_port;
@@ -139,6 +139,13 @@ impl Drop for RedisServer {
     }
 }
 
+/// One hit of one counter.
+pub async fn increment(store: &dyn StateStore, key: &str, window: Duration) -> Result<Counter, StateError> {
+    let counters = store.increment(&[(key, window)]).await?;
+    assert_eq!(counters.len(), 1);
+    Ok(counters[0])
+}
+
 /// A [`MemoryStore`] that can be away, in the two ways in which a server can.
 pub struct FallibleStore {
     pub inner: MemoryStore,
@@ -201,8 +208,12 @@ impl StateStore for FallibleStore {
         self.answer().await?.swap(key, expected, new, ttl).await
     }
 
-    async fn increment(&self, key: &str, window: Duration) -> Result<Counter, StateError> {
-        self.answer().await?.increment(key, window).await
+    async fn increment(&self, counters: &[(&str, Duration)]) -> Result<Vec<Counter>, StateError> {
+        self.answer().await?.increment(counters).await
+    }
+
+    async fn give_back(&self, hits: &[Hit]) -> Result<(), StateError> {
+        self.answer().await?.give_back(hits).await
     }
 
     async fn members(&self, set: &str) -> Result<Vec<String>, StateError> {

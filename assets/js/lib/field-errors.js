@@ -5,6 +5,7 @@ import { announce } from './announce.js';
 const OWN_FEEDBACK = '.js-password-container *, #siret-selector';
 // Leaving a field is often the beginning of a click: nothing may move under it.
 const TOLD_AFTER_MS = 300;
+const INVALID_EMAIL = 'Adresse email invalide. Elle s’écrit comme nom@domaine.fr.';
 
 const idOf = (field) => `${field.id}-refused`;
 
@@ -12,9 +13,10 @@ function isTold(field) {
   return field.id !== '' && field.matches('input.fr-input') && !field.matches(OWN_FEEDBACK);
 }
 
-/** What the page asks for where a pattern is missed; otherwise what the browser says, in its own language. */
-function messageOf({ title, validationMessage, validity }) {
-  return title && validity.patternMismatch ? title : validationMessage;
+/** What the page says of a form that is missed; otherwise what the browser says, in its own language. */
+function messageOf({ dataset, title, type, validationMessage, validity }) {
+  if (validity.typeMismatch && type === 'email') return dataset.error ?? INVALID_EMAIL;
+  return (validity.patternMismatch && (dataset.error || title)) || validationMessage;
 }
 
 function refersTo(field) {

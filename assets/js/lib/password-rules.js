@@ -37,7 +37,7 @@ const LIMITS = [
 const STATES = ['fr-message--info', 'fr-message--valid', 'fr-message--error'];
 
 const rule = (suffix) => document.getElementById(`password-input-message-${suffix}`);
-const text = (element) => element.textContent.replace(',', '').trim();
+const text = (element) => element.textContent.trim();
 
 function show(element, state) {
   element.classList.remove(...STATES);

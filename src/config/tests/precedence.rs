@@ -3,14 +3,24 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::config::{Config, ConfigError, StateBackend};
+use super::problems;
+use crate::config::{Config, ConfigError, DeployEnv, Mode, NodeEnv, StateBackend};
 
 const JWKS: &str = r#"{"keys":[{"kty":"EC"}]}"#;
 
 fn load(directory: &Path, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    let environment: HashMap<&str, &str> = environment.iter().copied().collect();
-    let lookup = |name: &str| environment.get(name).map(|value| (*value).to_owned());
-    Config::load_from(directory, &lookup, || JWKS.to_owned())
+    Config::load_from(directory, &lookup(environment), || JWKS.to_owned())
+}
+
+/// As `SIGHUP` reads it.
+fn load_again(directory: &Path, environment: &[(&str, &str)], running: Mode) -> Result<Config, ConfigError> {
+    Config::load_again_from(directory, &lookup(environment), running, || JWKS.to_owned())
+}
+
+fn lookup(environment: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let environment: HashMap<String, String> = environment.iter().map(owned).collect();
+    move |name: &str| environment.get(name).cloned()
 }
 
 fn directory_with(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -100,20 +110,60 @@ fn a_profile_follows_what_files_say_about_the_deployment() {
 }
 
 #[test]
-fn an_unreadable_file_voids_all_files_and_is_told() {
-    let directory = directory_with(&[(".env.development", "PORT=4321")]);
-    std::fs::create_dir(directory.path().join(".env.local")).expect("made");
+fn a_file_that_cannot_be_read_is_an_error() {
+    let kinds: [fn(&Path); 3] = [
+        |path| std::fs::create_dir(path).expect("made"),
+        |path| std::fs::write(path, b"APPLICATION_NAME=Identit\xe9").expect("written"),
+        |path| std::os::unix::fs::symlink("nowhere", path).expect("linked"),
+    ];
+    for make in kinds {
+        for name in [".env", ".env.development.local"] {
+            let directory = directory_with(&[(".env.development", "PORT=4321")]);
+            make(&directory.path().join(name));
 
-    let config = load(directory.path(), &[]).expect("valid");
+            let message = load(directory.path(), &[]).expect_err("invalid").to_string();
 
-    assert_eq!(config.server.port, 3000);
+            assert!(
+                message.starts_with("Validation error: cannot be read (")
+                    && message.ends_with(&format!(") at \"{name}\"")),
+                "{message}"
+            );
+            assert!(!directory.path().join(".dev").exists());
+        }
+    }
+}
+
+#[test]
+fn a_running_process_becomes_no_other_deployment() {
+    let running = Mode {
+        deploy_env: DeployEnv::Production,
+        node_env: NodeEnv::Production,
+    };
+    let file = "DEPLOY_ENV=production\nNODE_ENV=production\nHOST=https://identite.example\n\
+                SYMMETRIC_ENCRYPTION_KEY=q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=\n\
+                SESSION_COOKIE_SECRET=k4Vx8mQ2pLr7Tz1Wn5Yc9Hd3Jf6Bg0Sa\nJWKS='{\"keys\":[{\"kty\":\"RSA\"}]}'\n\
+                DATABASE_URL=postgres://db.internal/app\nSMTP_URL=smtps://mail.internal\n";
+    let directory = directory_with(&[(".env", file)]);
+    let config = load_again(directory.path(), &[], running).expect("the same deployment");
+    assert_eq!(config.mode(), running);
+
+    std::fs::remove_file(directory.path().join(".env")).expect("removed");
+    for (environment, at_fault) in [
+        (&[][..], &["DEPLOY_ENV", "NODE_ENV"][..]),
+        (&[("NODE_ENV", "production")][..], &["DEPLOY_ENV"][..]),
+        (&[("DEPLOY_ENV", "production")][..], &["NODE_ENV"][..]),
+    ] {
+        let found = problems(load_again(directory.path(), environment, running));
+        let variables: Vec<_> = found.iter().map(|(variable, _)| *variable).collect();
+        assert_eq!(variables, at_fault);
+        assert_eq!(
+            found[0].1,
+            "expected production, as this process runs: another one takes a restart"
+        );
+    }
     assert!(
-        config
-            .warnings
-            .iter()
-            .any(|warning| warning.message.contains(".env.local")),
-        "{:?}",
-        config.warnings
+        !directory.path().join(".dev").exists(),
+        "no secret of a development machine is made"
     );
 }
 

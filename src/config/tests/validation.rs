@@ -180,6 +180,55 @@ fn each_remark_of_production() {
 }
 
 #[test]
+fn a_site_is_no_developers_machine() {
+    let refused = [(
+        "DEPLOY_ENV",
+        "localhost, but HOST is not this machine: say which deployment this is, production, sandbox or preview"
+            .to_owned(),
+    )];
+    for host in [
+        "https://identite.example.fr",
+        "https://localhost.example.fr:8443",
+        "https://notlocalhost",
+        "https://192.0.2.1",
+        "https://[2001:db8::1]",
+    ] {
+        assert_eq!(problems(read(&[("HOST", host)])), refused, "{host}");
+        let given = [("HOST", host), ("DEPLOY_ENV", "localhost")];
+        assert_eq!(problems(read(&given)), refused, "{host}");
+    }
+    for host in [
+        "http://localhost:3000",
+        "https://localhost",
+        "https://Identite.localhost:3000",
+        "https://127.0.0.2",
+        "https://[::1]:3000",
+        "http://[::ffff:127.0.0.1]",
+    ] {
+        let config = read(&[("HOST", host)]).expect(host);
+        assert_eq!(warned(&config), Vec::<&str>::new(), "{host}");
+    }
+}
+
+#[test]
+fn a_developers_machine_that_others_reach_is_remarked_upon() {
+    let in_production = [
+        ("NODE_ENV", "production"),
+        ("DATABASE_URL", "postgres://db/app"),
+        ("SMTP_URL", "smtp://mail"),
+    ];
+    for host in ["http://192.168.1.20:3000", "http://identite:3000"] {
+        assert_eq!(warned(&read(&[("HOST", host)]).expect(host)), ["HOST"], "{host}");
+        let mut variables = in_production.to_vec();
+        variables.push(("HOST", host));
+        let config = read(&variables).expect(host);
+        assert_eq!(warned(&config), ["HOST", "NODE_ENV"], "{host}");
+    }
+    let at_home = read(&in_production).expect("valid");
+    assert_eq!(warned(&at_home), Vec::<&str>::new());
+}
+
+#[test]
 fn an_operator_token_makes_an_open_listener_acceptable() {
     let mut variables = CAREFUL.to_vec();
     variables.extend([("OPERATOR_LISTEN", "0.0.0.0:9464"), ("OPERATOR_TOKEN", "a token")]);
@@ -232,6 +281,38 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
     ("LOG_FORMAT", "text", "expected one of human, json"),
     ("HOST", "not a url", "expected a URL"),
     ("HOST", "ftp://localhost", "expected an http or https origin"),
+    (
+        "HOST",
+        "http://localhost/sub/path",
+        "expected an origin, without path, query or credentials",
+    ),
+    (
+        "HOST",
+        "http://localhost?y",
+        "expected an origin, without path, query or credentials",
+    ),
+    (
+        "HOST",
+        "http://user@localhost/",
+        "expected an origin, without path, query or credentials",
+    ),
+    (
+        "TLS_CLIENT_CERTIFICATE_HEADER",
+        "a b",
+        "expected the name of a header",
+    ),
+    (
+        "TLS_CLIENT_CERTIFICATE_VERIFIED_HEADER",
+        "X-Vérifié",
+        "expected the name of a header",
+    ),
+    ("SMTP_FROM", "not an address", "expected an e-mail address"),
+    (
+        "SMTP_FROM",
+        "Service <service@example.fr>",
+        "expected an e-mail address",
+    ),
+    ("SMTP_FROM_ALT", "", "expected an e-mail address"),
     (
         "DATABASE_URL",
         "mysql://localhost/db",

@@ -10,6 +10,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use address::display_address;
 pub use headcount::{HEADCOUNTS, headcount_label};
 pub use info::OrganizationInfo;
 pub use labels::display_name;

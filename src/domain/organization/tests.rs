@@ -279,6 +279,38 @@ fn public_services_are_told_with_their_kind() {
 }
 
 #[test]
+fn an_address_of_the_search_reads_like_one_of_the_register() {
+    for (line, expected) in [
+        (
+            "1 PLACE MAURICE GUNSBOURG 92140 CLAMART",
+            "1 place maurice gunsbourg, 92140 Clamart",
+        ),
+        (
+            "1 PLACE MAURICE GUNSBOURG, 92140 CLAMART",
+            "1 place maurice gunsbourg, 92140 Clamart",
+        ),
+        (
+            "RUE DE L'ÉGLISE BP 12345 34240 LAMALOU-LES-BAINS",
+            "rue de l'église bp 12345, 34240 Lamalou-les-bains",
+        ),
+        (
+            "20 AVENUE DE SEGUR 75007 PARIS 7",
+            "20 avenue de segur, 75007 Paris 7",
+        ),
+        ("06220 VALLAURIS", "06220 Vallauris"),
+        (
+            "10 DOWNING STREET LONDRES ROYAUME-UNI",
+            "10 downing street londres royaume-uni",
+        ),
+        ("LIEU DIT LE BOURG 24000", "lieu dit le bourg, 24000"),
+        ("[NON-DIFFUSIBLE]", ""),
+        ("", ""),
+    ] {
+        assert_eq!(display_address(line), expected, "{line}");
+    }
+}
+
+#[test]
 fn those_who_keep_their_particulars_back_leave_no_trace_of_them() {
     let flat = json!({
         "siret": "94957325700019", "siege_social": true, "etat_etablissement": "A", "etat_unite_legale": "A",

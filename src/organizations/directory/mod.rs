@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use identite_actors::clock::SharedClock;
-use identite_actors::sirene_cache::{Finding, Known, Shelved, SireneCache};
+use identite_actors::sirene_cache::{Finding, Known, Shelved, SireneCache, Unavailable};
 
 pub use contacts::{ContactError, OfficialContacts, SchoolAbsence};
 pub use search::{InvalidSearch, Match, SearchError, SearchQuery};
@@ -68,6 +68,9 @@ pub enum LookUpError {
     /// Nobody can tell now: worth another try in a while.
     #[error("the register cannot be asked now")]
     Unavailable,
+    /// The same, as we have asked it too often already.
+    #[error("the quota of the register is used up")]
+    OverQuota,
     #[error(transparent)]
     Database(#[from] db::Error),
 }
@@ -77,6 +80,15 @@ impl From<Absence> for LookUpError {
         match absence {
             Absence::Unknown => Self::NotFound,
             Absence::Unprocessable => Self::Unprocessable,
+        }
+    }
+}
+
+impl From<Unavailable> for LookUpError {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::Quota => Self::OverQuota,
+            Unavailable::Upstream | Unavailable::Cache(_) => Self::Unavailable,
         }
     }
 }
@@ -99,18 +111,21 @@ impl Directory {
         })
     }
 
-    /// The establishment with this SIRET. Makes no row: anybody may look up anything.
+    /// The establishment with this SIRET. Makes no row: anybody may look up anything. For the same reason it leaves half of the register's
+    /// quota to those who join, and waits for none.
     ///
     /// # Errors
     /// When there is none, or nobody can tell now.
     pub async fn look_up(&self, siret: &Siret) -> Result<Arc<OrganizationInfo>, LookUpError> {
-        let known = self
-            .services
-            .establishments
-            .look_up(siret.as_str())
-            .await
-            .map_err(|_| LookUpError::Unavailable)?;
+        let establishments = &self.services.establishments;
+        let known = establishments.look_up_for_visitor(siret.as_str()).await?;
         present(known).map(|(info, _)| info)
+    }
+
+    /// What [`Self::look_up`] gives, where it needs neither the database nor the register.
+    pub async fn remembered(&self, siret: &Siret) -> Option<Result<Arc<OrganizationInfo>, LookUpError>> {
+        let known = self.services.establishments.peek(siret.as_str()).await?;
+        Some(present(known).map(|(info, _)| info))
     }
 
     /// The establishment with this SIRET and its row, which is made or brought up to date: for somebody who joins. One statement
@@ -147,8 +162,7 @@ impl Directory {
         let known = services
             .establishments
             .look_up_beyond(siret.as_str(), shelved.clone())
-            .await
-            .map_err(|_| LookUpError::Unavailable)?;
+            .await?;
         let (info, as_of) = present(known)?;
         match organization_id {
             // What is in the row is the best that is known.
@@ -186,7 +200,9 @@ impl Directory {
             return match self.look_up(&siret).await {
                 Ok(info) => Ok(Arc::new(vec![Match::from(&*info)])),
                 Err(LookUpError::NotFound | LookUpError::Unprocessable) => Ok(Arc::default()),
-                Err(LookUpError::Unavailable | LookUpError::Database(_)) => Err(SearchError),
+                Err(LookUpError::Unavailable | LookUpError::OverQuota | LookUpError::Database(_)) => {
+                    Err(SearchError)
+                }
             };
         }
         let known = self

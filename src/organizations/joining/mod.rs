@@ -54,7 +54,9 @@ impl Organizations {
         let establishment = match self.services.directory.establish(request.siret).await {
             Ok(establishment) => establishment,
             Err(LookUpError::Unprocessable | LookUpError::NotFound) => return Ok(JoinOutcome::UnknownSiret),
-            Err(LookUpError::Unavailable) => return Ok(JoinOutcome::RegisterUnavailable),
+            Err(LookUpError::Unavailable | LookUpError::OverQuota) => {
+                return Ok(JoinOutcome::RegisterUnavailable);
+            }
             Err(LookUpError::Database(error)) => return Err(error.into()),
         };
         let email = Email::parse(request.email)

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
 use super::cors;
+use crate::domain::Network;
 use crate::oidc::{
     Body, ClientCertificate, ClientRequest, EndpointError, IntrospectionAnswer, ProtocolError,
     UserinfoAnswer, UserinfoRequest,
@@ -198,7 +199,7 @@ async fn refuse_counting(app: &App, request: &HttpRequest, error: EndpointError)
     let Some(client) = &error.unproven_client else {
         return refuse(app, request, &error);
     };
-    let subject = format!("{client}|{}", budgets::network(client_address(request)));
+    let subject = format!("{client}|{}", Network::of(client_address(request)));
     match budgets::spend_on(app, budgets::CLIENT_AUTHENTICATION, &subject).await {
         Err(PageError::TooManyRequests { retry_after }) => {
             refuse(app, request, &EndpointError::too_many_failures(retry_after))

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::organizations::OrganizationTile;
+use crate::domain::PersonalField;
 use crate::web::render::{Layout, MenuEntry, Page};
 
 /// « Renseigner votre identité », during a sign-in (spec ui D1).
@@ -18,6 +19,8 @@ pub struct IdentityPage {
     pub has_franceconnect_identity: bool,
     /// Whether to explain where the values come from (accounts migrated from `InclusionConnect`).
     pub needs_onboarding_help: bool,
+    /// What was refused a moment ago.
+    pub errors: FieldErrors,
 }
 
 impl Page for IdentityPage {
@@ -26,6 +29,64 @@ impl Page for IdentityPage {
 
     fn title(&self) -> Cow<'_, str> {
         "Renseigner votre identité".into()
+    }
+
+    fn has_field_error(&self) -> bool {
+        self.errors.any()
+    }
+}
+
+/// What is told under the fields that were refused.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct FieldErrors {
+    given_name: Option<FieldError>,
+    family_name: Option<FieldError>,
+    phone_number: Option<FieldError>,
+    job: Option<FieldError>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct FieldError {
+    text: &'static str,
+    /// The first field of the form that is at fault.
+    takes_focus: bool,
+}
+
+impl FieldErrors {
+    /// What to tell of `faults`, which are in the order of the form. The names are chosen from lists, or typed.
+    #[must_use]
+    pub fn new(faults: &[PersonalField], names_are_chosen: bool) -> Self {
+        let told = |field: PersonalField| {
+            faults.contains(&field).then(|| FieldError {
+                text: advice(field, names_are_chosen),
+                takes_focus: faults.first() == Some(&field),
+            })
+        };
+        Self {
+            given_name: told(PersonalField::GivenName),
+            family_name: told(PersonalField::FamilyName),
+            phone_number: told(PersonalField::PhoneNumber),
+            job: told(PersonalField::Job),
+        }
+    }
+
+    fn any(&self) -> bool {
+        [&self.given_name, &self.family_name, &self.phone_number, &self.job]
+            .into_iter()
+            .any(Option::is_some)
+    }
+}
+
+const fn advice(field: PersonalField, names_are_chosen: bool) -> &'static str {
+    match field {
+        PersonalField::GivenName if names_are_chosen => "Choisissez l’un des prénoms de la liste.",
+        PersonalField::GivenName => "Un prénom s’écrit avec des lettres, sans chiffre ni signe.",
+        PersonalField::FamilyName if names_are_chosen => "Choisissez l’un des noms de la liste.",
+        PersonalField::FamilyName => "Un nom s’écrit avec des lettres, sans chiffre ni signe.",
+        PersonalField::PhoneNumber => {
+            "Écrivez le numéro avec des chiffres et des espaces, sans point ni parenthèse, par exemple 06 12 34 56 78."
+        }
+        PersonalField::Job => "Un métier ou une fonction s’écrit en toutes lettres.",
     }
 }
 
@@ -42,6 +103,8 @@ pub struct PersonalInformationPage {
     pub job: Option<String>,
     /// The names FranceConnect allows, when the person was identified by it.
     pub name_choices: Option<NameChoices>,
+    /// What was refused a moment ago.
+    pub errors: FieldErrors,
 }
 
 /// The names a person identified by FranceConnect may choose among.
@@ -99,6 +162,10 @@ impl Page for PersonalInformationPage {
 
     fn title(&self) -> Cow<'_, str> {
         "Informations personnelles".into()
+    }
+
+    fn has_field_error(&self) -> bool {
+        self.errors.any()
     }
 }
 

@@ -7,15 +7,26 @@ use serde::Serialize;
 use super::organizations::OrganizationTile;
 use crate::web::render::{Layout, Page};
 
-/// « Rejoindre une organisation » (spec ui E1).
+/// « Rejoindre une organisation » (spec ui E1). With a [`siret_error`](Self::siret_error), the shell holds no notification: the error is
+/// under the field.
 #[derive(Debug, Clone, Serialize)]
 pub struct JoinOrganizationPage {
     /// What stands in the field: what a service announced, or what was typed before.
     pub siret_hint: Option<String>,
     /// Where people look their organization up.
     pub annuaire_url: &'static str,
-    /// The establishment that was typed before is closed.
-    pub is_closed: bool,
+    /// Why what was typed before was refused.
+    pub siret_error: Option<String>,
+    /// What the person has asked for already.
+    pub requests: Vec<RequestUnderStudy>,
+}
+
+/// A request to join an organization that nobody has decided on.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestUnderStudy {
+    pub moderation_id: i32,
+    /// Name of the organization.
+    pub organization: String,
 }
 
 impl Page for JoinOrganizationPage {
@@ -24,6 +35,10 @@ impl Page for JoinOrganizationPage {
 
     fn title(&self) -> Cow<'_, str> {
         "Rejoindre une organisation".into()
+    }
+
+    fn has_field_error(&self) -> bool {
+        self.siret_error.is_some()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod certification;
+pub mod confirmation;
 pub mod decision_helper;
 pub mod errors;
 pub mod factors;

@@ -22,7 +22,8 @@ impl Page for AskWhichEmailPage {
     }
 }
 
-/// Entering the code (spec ui G2).
+/// Entering the code (spec ui G2). With [`has_code_error`](Self::has_code_error), the shell holds no notification: the error is under the
+/// field.
 #[derive(Debug, Clone, Serialize)]
 pub struct ContactCodePage {
     pub organization_id: i32,
@@ -32,6 +33,10 @@ pub struct ContactCodePage {
     pub email: String,
     /// Whether the person may act for another organization meanwhile.
     pub has_other_organizations: bool,
+    /// Another address was chosen, and gets no code: too many were sent.
+    pub is_choice_refused: bool,
+    /// Whether the code was refused.
+    pub has_code_error: bool,
 }
 
 impl Page for ContactCodePage {
@@ -40,5 +45,9 @@ impl Page for ContactCodePage {
 
     fn title(&self) -> Cow<'_, str> {
         "Vérifier votre email".into()
+    }
+
+    fn has_field_error(&self) -> bool {
+        self.has_code_error
     }
 }

@@ -40,7 +40,12 @@ impl Page for SignUpPage {
     }
 }
 
-/// « Vérifier votre email » (spec ui A5).
+/// « Vérifier votre email » (spec ui A5). With [`has_code_error`](Self::has_code_error), the shell holds no notification: the error is
+/// under the field.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what the page shows, each by itself"
+)]
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyEmailPage {
     /// The address the code was sent to.
@@ -53,6 +58,8 @@ pub struct VerifyEmailPage {
     pub countdown_end: String,
     /// Whether to explain what the code is for (accounts migrated from `InclusionConnect`).
     pub needs_onboarding_help: bool,
+    /// Whether the code was refused.
+    pub has_code_error: bool,
 }
 
 impl Page for VerifyEmailPage {
@@ -61,6 +68,10 @@ impl Page for VerifyEmailPage {
 
     fn title(&self) -> Cow<'_, str> {
         "Vérifier votre email".into()
+    }
+
+    fn has_field_error(&self) -> bool {
+        self.has_code_error
     }
 }
 

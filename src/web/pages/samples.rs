@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::account::{
-    ConnectionAndAccountPage, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
+    ConnectionAndAccountPage, FieldErrors, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
     RecoveryCodesCard, SessionCard, SessionsPage, WelcomePage,
 };
 use super::certification::{
     CertifiedPage, CloseMatchPage, NoMatchPage, NotCoveredPage, RegistersUnavailablePage,
 };
+use super::confirmation::ConfirmationPage;
 use super::decision_helper::{
     DevicePage, ExternalHelpPage, PasskeyAdvicePage, Platform, Question, QuestionPage, TotpAdvicePage,
 };
@@ -21,7 +22,7 @@ use super::franceconnect::{FranceConnectPage, FranceConnectUnavailablePage};
 use super::home::HomePage;
 use super::joining::{
     ConfirmJoiningPage, DomainNotAllowedPage, DomainRefusedPage, JoinOrganizationPage, PrivateSectorPage,
-    PublicSectorOnlyPage, SuggestionsPage,
+    PublicSectorOnlyPage, RequestUnderStudy, SuggestionsPage,
 };
 use super::legal::{AccessibilityPage, PrivacyPage, TermsPage};
 use super::logout::ConfirmLogoutPage;
@@ -36,6 +37,7 @@ use super::passwords::{
 };
 use super::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::sign_in::{SignInPage, StartSignInPage};
+use crate::domain::PersonalField;
 use crate::web::assets::Assets;
 use crate::web::legal_texts::LegalTexts;
 use crate::web::notifications::Notification;
@@ -174,6 +176,16 @@ fn add_sign_in(samples: &mut Samples) {
         &AutoSubmitPage::logout("0123456789abcdef"),
     );
     samples.add(
+        "confirmation",
+        &shell(),
+        &ConfirmationPage {
+            title: "Quitter l’organisation",
+            question: "Pour représenter de nouveau cette organisation, il faudra une nouvelle validation. La quitter\u{a0}?",
+            action: "/users/quit-organization/1".to_owned(),
+            back: "/manage-organizations".to_owned(),
+        },
+    );
+    samples.add(
         "confirm-logout",
         &Shell::default(),
         &ConfirmLogoutPage {
@@ -239,13 +251,23 @@ fn add_certification(samples: &mut Samples) {
     );
 }
 
-fn add_account(samples: &mut Samples) {
-    samples.add("home", &shell(), &HomePage);
+fn add_identity(samples: &mut Samples) {
     let identity = IdentityPage {
         given_name: Some("Jean".to_owned()),
         ..IdentityPage::default()
     };
     samples.add("identity", &shell(), &identity);
+    let refused = IdentityPage {
+        given_name: Some(String::new()),
+        family_name: Some("Durand".to_owned()),
+        errors: FieldErrors::new(&[PersonalField::GivenName], false),
+        ..IdentityPage::default()
+    };
+    samples.add(
+        "identity-refused",
+        &notified("invalid_personal_informations"),
+        &refused,
+    );
     let certain = IdentityPage {
         family_name: Some("User".to_owned()),
         has_franceconnect_identity: true,
@@ -257,6 +279,11 @@ fn add_account(samples: &mut Samples) {
         &notified("invalid_personal_informations"),
         &certain,
     );
+}
+
+fn add_account(samples: &mut Samples) {
+    samples.add("home", &shell(), &HomePage);
+    add_identity(samples);
 
     let identity_check = FranceConnectPage {
         certification_requested: false,
@@ -282,11 +309,22 @@ fn add_account(samples: &mut Samples) {
         phone_number: Some("0123456789".to_owned()),
         job: None,
         name_choices: None,
+        errors: FieldErrors::default(),
     };
     samples.add(
         "personal-information",
         &notified("personal_information_update_success"),
         &person,
+    );
+    let refused = PersonalInformationPage {
+        phone_number: Some("FR".to_owned()),
+        errors: FieldErrors::new(&[PersonalField::PhoneNumber, PersonalField::Job], false),
+        ..person.clone()
+    };
+    samples.add(
+        "personal-information-refused",
+        &notified("invalid_personal_informations"),
+        &refused,
     );
     let names = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
     let choices = NameChoices::new(
@@ -295,6 +333,7 @@ fn add_account(samples: &mut Samples) {
     );
     let listed = PersonalInformationPage {
         name_choices: Some(choices),
+        errors: FieldErrors::new(&[PersonalField::FamilyName], true),
         ..person
     };
     samples.add("personal-information-fc", &shell(), &listed);
@@ -511,18 +550,16 @@ fn add_passwords(samples: &mut Samples) {
         code_sent: true,
         countdown_end: "2100-01-01T00:00:00+01:00".to_owned(),
         needs_onboarding_help: false,
+        has_code_error: false,
     };
     samples.add("verify-email", &notified("browser_not_trusted"), &verify);
     let migrated = VerifyEmailPage {
         code_sent: false,
         needs_onboarding_help: true,
+        has_code_error: true,
         ..verify
     };
-    samples.add(
-        "verify-email-migrated",
-        &notified("invalid_verify_email_code"),
-        &migrated,
-    );
+    samples.add("verify-email-migrated", &shell(), &migrated);
 
     samples.add(
         "magic-link-sent",
@@ -562,15 +599,30 @@ fn add_joining(samples: &mut Samples) {
     let join = JoinOrganizationPage {
         siret_hint: None,
         annuaire_url: "https://annuaire-entreprises.data.gouv.fr/?mtm_campaign=proconnect",
-        is_closed: false,
+        siret_error: None,
+        requests: Vec::new(),
     };
     samples.add("join", &shell(), &join);
+    let waiting = JoinOrganizationPage {
+        requests: vec![
+            RequestUnderStudy {
+                moderation_id: 7,
+                organization: mairie(),
+            },
+            RequestUnderStudy {
+                moderation_id: 8,
+                organization: "Bnp paribas".to_owned(),
+            },
+        ],
+        ..join.clone()
+    };
+    samples.add("join-waiting", &shell(), &waiting);
     let again = JoinOrganizationPage {
         siret_hint: Some("21920023500014".to_owned()),
-        is_closed: true,
+        siret_error: Some("SIRET invalide. D’après l’INSEE, cet établissement est fermé.".to_owned()),
         ..join
     };
-    samples.add("join-error", &notified("invalid_siret"), &again);
+    samples.add("join-error", &shell(), &again);
     let suggestions = SuggestionsPage {
         organizations: vec![
             organization(1, &mairie(), false),
@@ -614,8 +666,10 @@ fn add_joining(samples: &mut Samples) {
         organization_type: "mairie",
         email: "mairie-beaumont@lahague.com".to_owned(),
         has_other_organizations: true,
+        is_choice_refused: true,
+        has_code_error: true,
     };
-    samples.add("contact-code", &notified("invalid_verify_email_code"), &code);
+    samples.add("contact-code", &shell(), &code);
 }
 
 fn add_moderations(samples: &mut Samples) {

@@ -10,7 +10,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, get, head, to};
-use actix_web::{Error, HttpResponse, Resource, Responder};
+use actix_web::{Error, HttpRequest, HttpResponse, Resource, Responder};
 use serde_json::json;
 
 pub use pings::Pings;
@@ -53,7 +53,7 @@ async fn around<B: MessageBody + 'static>(
     if request.method() == Method::OPTIONS {
         return Ok(request.into_response(gate::options("GET,HEAD")));
     }
-    let mut response = match refused(budget, &request).await {
+    let mut response = match refused(budget, request.request()).await {
         Some(answer) => request.into_response(answer),
         None => next.call(request).await?.map_into_boxed_body(),
     };
@@ -63,7 +63,7 @@ async fn around<B: MessageBody + 'static>(
 }
 
 /// The answer to whoever has used up their budget.
-async fn refused(budget: IpBudget, request: &ServiceRequest) -> Option<HttpResponse> {
+async fn refused(budget: IpBudget, request: &HttpRequest) -> Option<HttpResponse> {
     let app = request.app_data::<Data<App>>()?;
     let error = spend_by_ip(app, request.head(), budget).await.err()?;
     let mut answer = message(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");

@@ -9,6 +9,7 @@ use crate::support::TestServer;
 const EMAIL: &str = "agent@exemple.fr";
 const PERSONAL: &str = "Informations personnelles - ProConnect";
 const ACCOUNT: &str = "Compte et connexion - ProConnect";
+const CONFIRM_DELETION: &str = "Supprimer votre compte - ProConnect";
 const SESSIONS: &str = "Vos sessions - ProConnect";
 const UPDATE: &str = "[action='/personal-information'] [type=submit]";
 
@@ -39,6 +40,10 @@ async fn an_account_is_looked_after_and_deleted() {
             .await;
         browser.find("#given_name[aria-invalid=true]").await;
         browser.screenshots("personal-information-told").await;
+        browser.retype("#phone_number", "06.12.34.56.78").await;
+        browser.press(Key::Tab).await;
+        browser.expect_text("sans point ni parenthèse").await;
+        browser.retype("#phone_number", "06 12 34 56 78").await;
         browser.retype("#given_name", "\u{200b}").await;
         assert!(
             !browser.shows("#given_name-refused").await,
@@ -113,6 +118,10 @@ async fn an_account_is_looked_after_without_script() {
         sign_in_elsewhere(&server, EMAIL).await;
         open(&browser, &server, "/mes-sessions").await;
         browser.click_caption("Fermer toutes les autres sessions").await;
+        browser
+            .expect_title("Fermer toutes les autres sessions - ProConnect")
+            .await;
+        browser.click_caption("Confirmer").await;
         browser.expect_text("SESSION ACTUELLE").await;
         open(&browser, &server, "/connection-and-account").await;
         browser.screenshots("connection-and-account-without-script").await;
@@ -121,6 +130,14 @@ async fn an_account_is_looked_after_without_script() {
         server.mailbox.wait_for(EMAIL, RESET_MAIL).await;
         open(&browser, &server, "/connection-and-account").await;
         browser.click_caption("Supprimer mon compte").await;
+        browser.expect_title(CONFIRM_DELETION).await;
+        browser.expect_accessible().await;
+        browser.screenshots("confirmation").await;
+        browser.click_caption("Annuler").await;
+        browser.expect_title(ACCOUNT).await;
+        browser.click_caption("Supprimer mon compte").await;
+        browser.expect_title(CONFIRM_DELETION).await;
+        browser.click_caption("Confirmer").await;
         browser.expect_text("Votre compte a bien été supprimé.").await;
     })
     .await;

@@ -159,6 +159,38 @@ async fn an_account_is_opened_with_a_password_and_a_code() {
     .await;
 }
 
+/// What surrounds an address where it is copied goes; what is left of it is told of in French.
+#[tokio::test]
+async fn a_pasted_address_is_cleaned() {
+    const FIELD: &str = "[name=login]";
+    let server = TestServer::start_with(options()).await;
+    browse(async |browser| {
+        open(&browser, &server, "/users/start-sign-in").await;
+        for pasted in [
+            "mailto:jean@exemple.fr",
+            "<jean@exemple.fr>",
+            "Jean <jean@exemple.fr>;",
+            "jean@exemple.fr,",
+        ] {
+            let script = format!(
+                "const field = document.querySelector('{FIELD}');
+                field.value = '{pasted}';
+                field.dispatchEvent(new InputEvent('input', {{ bubbles: true, inputType: 'insertFromPaste' }}));"
+            );
+            let done = browser.driver.execute(script, Vec::new()).await;
+            done.expect("the script runs");
+            let kept = browser.property(FIELD, "value").await;
+            assert_eq!(kept, "jean@exemple.fr", "{pasted}");
+        }
+        browser.retype(FIELD, "jean.exemple.fr").await;
+        browser.press(Key::Tab).await;
+        browser
+            .expect_text("Adresse email invalide. Elle s’écrit comme nom@domaine.fr.")
+            .await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_account_is_opened_without_script() {
     let server = TestServer::start_with(options()).await;

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
+
 use super::{PASSWORD, VERIFY_EMAIL, authenticating_browsers, enter_code, insert_user, place};
 use crate::support::{Options, Page, TestRedis, TestServer, Visitor};
 
@@ -33,6 +36,31 @@ async fn submit_from(
         .form(&fields)
         .header("x-forwarded-for", address);
     request.send().await.unwrap().status().as_u16()
+}
+
+/// A wrong password from a network, which has a number.
+async fn guess(visitor: &Visitor, page: &Page, network: usize) -> u16 {
+    let address = format!("203.0.113.{network}");
+    submit_from(visitor, page, "/users/sign-in", &[("password", "x")], &address).await
+}
+
+/// Waits until at least so many of `guesses` were checked and so many refused, and not for the others. Gives how many were checked.
+async fn checked_of<F: Future<Output = u16>>(
+    guesses: &mut FuturesUnordered<F>,
+    checked_at_least: usize,
+    refused_at_least: usize,
+) -> usize {
+    let (mut checked, mut refused) = (0, 0);
+    while checked < checked_at_least || refused < refused_at_least {
+        match guesses.next().await.expect("one more answer") {
+            503 => refused += 1,
+            status => {
+                assert_eq!(status, 200);
+                checked += 1;
+            }
+        }
+    }
+    checked
 }
 
 #[tokio::test]
@@ -130,6 +158,98 @@ async fn guessing_from_everywhere_becomes_slow_and_locks_nobody_out() {
         "Accueil - ProConnect"
     );
     assert!(started.elapsed().as_millis() >= 1000, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn of_many_guesses_at_once_ten_are_checked_and_ten_wait() {
+    let server = TestServer::start().await;
+    for (email, networks) in [("un@exemple.fr", 1), ("autre@exemple.fr", 30)] {
+        insert_user(server.database(), email, &[]).await;
+        let browsers = join_all((0..30).map(async |_| {
+            let visitor = server.visitor();
+            let page = visitor.start_sign_in(email).await;
+            (visitor, page)
+        }))
+        .await;
+        let numbered = browsers.iter().enumerate();
+        let mut guesses: FuturesUnordered<_> = numbered
+            .map(|(number, (visitor, page))| guess(visitor, page, number % networks))
+            .collect();
+        let checked = checked_of(&mut guesses, 10, 10).await;
+        assert!(checked <= 20, "{checked} from {networks} networks");
+    }
+}
+
+#[tokio::test]
+async fn whoever_keeps_guessing_keeps_nobody_out_who_does_not() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let attacker = server.visitor();
+    let page = attacker.start_sign_in(EMAIL).await;
+    for number in 0..10 {
+        assert_eq!(guess(&attacker, &page, number).await, 200, "{number}");
+    }
+    let (owner, elsewhere) = (server.visitor(), server.visitor());
+    let owners_page = owner.start_sign_in(EMAIL).await;
+    let page_elsewhere = elsewhere.start_sign_in(EMAIL).await;
+
+    // Whoever has guessed finds all turns taken.
+    let mut guesses: FuturesUnordered<_> = (0..12)
+        .map(|number| guess(&attacker, &page, number % 10))
+        .collect();
+    checked_of(&mut guesses, 0, 1).await;
+    let values = [("password", PASSWORD)];
+    let (status, refused) = tokio::join!(
+        submit_from(&owner, &owners_page, "/users/sign-in", &values, "198.51.100.9"),
+        guess(&attacker, &page, 3),
+    );
+    assert_eq!((status, refused), (200, 503));
+    assert_eq!(owner.get("/").await.title(), "Accueil - ProConnect");
+    // The right password is no wrong guess of its network.
+    let status = submit_from(
+        &elsewhere,
+        &page_elsewhere,
+        "/users/sign-in",
+        &values,
+        "198.51.100.9",
+    )
+    .await;
+    assert_eq!(status, 200);
+    assert_eq!(elsewhere.get("/").await.title(), "Accueil - ProConnect");
+}
+
+#[tokio::test]
+async fn right_passwords_are_no_guesses_however_many_come() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let mut durations = Vec::new();
+    for _ in 0..13 {
+        let began = Instant::now();
+        assert_eq!(place(&server.visitor().sign_in_as(EMAIL, PASSWORD).await), "/");
+        durations.push(began.elapsed());
+    }
+    // Each of them would wait for a second at least.
+    let quickest = durations[10..].iter().min().expect("a duration");
+    assert!(*quickest < Duration::from_secs(1), "{quickest:?}");
+}
+
+#[tokio::test]
+async fn guessing_becomes_slow_without_redis_too() {
+    let mut redis = TestRedis::start().await;
+    let options = Options::default().with("REDIS_URL", &redis.url());
+    let server = TestServer::start_with(options).await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    redis.kill();
+    let visitor = server.visitor();
+    let page = visitor.start_sign_in(EMAIL).await;
+    for number in 0..10 {
+        assert_eq!(guess(&visitor, &page, number).await, 200, "{number}");
+    }
+    let began = Instant::now();
+    assert_eq!(guess(&visitor, &page, 0).await, 200);
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    let mut guesses: FuturesUnordered<_> = (0..10).map(|number| guess(&visitor, &page, number)).collect();
+    checked_of(&mut guesses, 0, 1).await;
 }
 
 #[tokio::test]

@@ -174,12 +174,17 @@ async fn a_link_expires_and_is_bound_to_its_purpose() {
     let visitor = server.visitor();
     let link = ask(&server, &visitor, EMAIL, 1).await;
     let token = parameter(&link, "magic_link_token");
-    let change = visitor
-        .get(&format!("/users/change-password?reset_password_token={token}"))
-        .await;
-    let values = [("password", super::GOOD_PASSWORD)];
-    let page = visitor.submit(&change, "/users/change-password", &values).await;
-    assert_eq!(place(&page), "/users/reset-password?notification=invalid_token");
+    let invalid = "/users/reset-password?notification=invalid_token";
+    let change = format!("/users/change-password?reset_password_token={token}");
+    assert_eq!(place(&visitor.get(&change).await), invalid);
+    let form_token = visitor.get("/users/reset-password").await.form_token();
+    let values = [
+        ("_csrf", form_token.as_str()),
+        ("reset_password_token", &token),
+        ("password", super::GOOD_PASSWORD),
+    ];
+    let page = visitor.post("/users/change-password", &values).await;
+    assert_eq!(place(&page), invalid);
 
     server
         .database()
@@ -310,7 +315,7 @@ async fn no_link_without_an_address() {
     let server = TestServer::start().await;
     let visitor = server.visitor();
     let page = visitor.post("/users/send-magic-link", &[]).await;
-    assert_eq!(place(&page), "/users/start-sign-in");
+    assert_eq!(place(&page), "/users/start-sign-in?notification=session_expired");
     let page = visitor.get("/users/magic-link-sent").await;
     assert_eq!(page.title(), "Recevoir un lien d'identification - ProConnect");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    GOOD_PASSWORD, MAGIC_LINK, PASSWORD, RESET_PASSWORD, VERIFY_EMAIL, enter_code, insert_user, mailed_link,
-    place,
+    GOOD_PASSWORD, MAGIC_LINK, PASSWORD, RESET_PASSWORD, VERIFY_EMAIL, count_mails, enter_code, insert_user,
+    mailed_link, place, text,
 };
 use crate::support::{Behaviour, Detour, Options, Page, TestRedis, TestServer, Visitor};
 
@@ -126,6 +126,30 @@ async fn without_redis_accounts_are_opened_proven_and_recovered() {
 }
 
 #[tokio::test]
+async fn mailboxes_are_not_flooded_without_redis_either() {
+    let (mut redis, server) = with_redis().await;
+    redis.kill();
+    let visitor = server.visitor();
+    let later = "UPDATE users SET magic_link_sent_at = now() - interval '31 seconds'";
+    for rank in 1..=10 {
+        server.database().execute(later).await;
+        ask_for_link(&visitor, EMAIL).await;
+        mailed_link(&server, EMAIL, MAGIC_LINK, rank).await;
+    }
+    let kept = "SELECT magic_link_token FROM users WHERE email = 'agent@exemple.fr'";
+    let last = text(server.database(), kept).await;
+    server.database().execute(later).await;
+    let page = ask_for_link(&visitor, EMAIL).await;
+    assert_eq!(place(&page), "/users/magic-link-sent");
+    assert_eq!(
+        text(server.database(), kept).await,
+        last,
+        "the last one stays good"
+    );
+    assert_eq!(count_mails(&server, EMAIL, MAGIC_LINK), 10);
+}
+
+#[tokio::test]
 async fn with_the_mail_server_down_everything_is_done_and_told_later() {
     let server = TestServer::start().await;
     insert_user(server.database(), EMAIL, &[]).await;
@@ -153,7 +177,9 @@ async fn with_the_mail_server_down_everything_is_done_and_told_later() {
         "/personal-information?notification=personal_information_update_success"
     );
     let page = visitor.get("/connection-and-account").await;
-    let page = visitor.submit(&page, "/users/delete", &[]).await;
+    let page = visitor
+        .submit(&page, "/users/delete", &[("confirmed", "true")])
+        .await;
     assert_eq!(
         place(&page),
         "/users/start-sign-in?notification=user_successfully_deleted"

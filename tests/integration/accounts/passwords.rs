@@ -25,6 +25,9 @@ async fn ask(server: &TestServer, visitor: &Visitor, email: &str, rank: usize) -
 
 async fn change(visitor: &Visitor, link: &str, password: &str) -> String {
     let page = visitor.get(link).await;
+    if place(&page) == INVALID {
+        return INVALID.to_owned();
+    }
     let values = [("password", password), ("confirm_password", password)];
     place(&visitor.submit(&page, "/users/change-password", &values).await)
 }
@@ -218,6 +221,33 @@ async fn a_link_that_is_none_changes_nothing() {
     // What tampers with the redirect stays a value.
     let crafted = "/users/change-password?reset_password_token=a%26notification%3Dlogout_success";
     assert_eq!(change(&visitor, crafted, "court").await, INVALID);
+}
+
+#[tokio::test]
+async fn a_dead_link_says_so_before_a_password_is_thought_up() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    let link = ask(&server, &visitor, EMAIL, 1).await;
+    let scanner = server.visitor();
+    for _ in 0..3 {
+        let page = scanner.get(&link).await;
+        assert_eq!(
+            page.heading(),
+            "Changer votre mot de passe",
+            "opening it uses nothing up"
+        );
+    }
+    let form = visitor.get(&link).await;
+    let expected = "/users/start-sign-in?notification=password_change_success";
+    assert_eq!(change(&visitor, &link, GOOD_PASSWORD).await, expected);
+    let page = scanner.get(&link).await;
+    assert_eq!(place(&page), INVALID, "it was used");
+    assert!(page.text().contains("n’est pas valable, ou ne l’est plus"));
+    // Who had the page open already is told, too.
+    let values = [("password", "encore une autre phrase secrète")];
+    let page = visitor.submit(&form, "/users/change-password", &values).await;
+    assert_eq!(place(&page), INVALID);
 }
 
 #[tokio::test]

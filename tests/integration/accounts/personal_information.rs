@@ -88,6 +88,77 @@ async fn values_that_will_not_do_are_refused() {
 }
 
 #[tokio::test]
+async fn names_that_were_refused_are_shown_again_once() {
+    let server = TestServer::start().await;
+    let nameless = [("given_name", "NULL"), ("family_name", "NULL")];
+    insert_user(server.database(), EMAIL, &nameless).await;
+    let visitor = signed_in(&server).await;
+    let page = visitor.get("/users/personal-information").await;
+    let refused = [("given_name", "   "), ("family_name", " Durand ")];
+    let page = visitor
+        .submit(&page, "/users/personal-information", &refused)
+        .await;
+    assert_eq!(page.title(), "Erreur - Renseigner votre identité - ProConnect");
+    assert_eq!(page.attributes("#given_name", "value"), [""]);
+    assert_eq!(page.attributes("#family_name", "value"), ["Durand"]);
+    assert_eq!(page.attributes("[aria-invalid=true]", "id"), ["given_name"]);
+    assert_eq!(page.attributes("[autofocus]", "id"), ["given_name"]);
+    assert_eq!(
+        page.attributes("#given_name", "aria-describedby"),
+        ["given_name-error"]
+    );
+    assert_eq!(
+        page.texts("#given_name-error"),
+        ["Un prénom s’écrit avec des lettres, sans chiffre ni signe."]
+    );
+
+    let page = visitor.get("/users/personal-information").await;
+    assert_eq!(page.attributes("#family_name", "value"), [""], "shown once");
+    assert!(page.attributes("[aria-invalid]", "id").is_empty());
+}
+
+#[tokio::test]
+async fn an_account_form_that_was_refused_is_shown_again_once() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = signed_in(&server).await;
+    let page = visitor.get("/personal-information").await;
+    let long = "é".repeat(150);
+    let refused = [
+        ("given_name", "\u{200b}"),
+        ("family_name", long.as_str()),
+        ("phone_number", "01.23.45.67.89"),
+        ("job", "Cheffe"),
+    ];
+    let page = visitor.submit(&page, "/personal-information", &refused).await;
+    assert_eq!(
+        page.attributes("[aria-invalid=true]", "id"),
+        ["given_name", "family_name", "phone_number"]
+    );
+    assert_eq!(page.attributes("[autofocus]", "id"), ["given_name"]);
+    assert_eq!(page.attributes("#family_name", "value"), ["é".repeat(100)]);
+    assert_eq!(page.attributes("#phone_number", "value"), ["01.23.45.67.89"]);
+    assert_eq!(page.attributes("#job", "value"), ["Cheffe"]);
+
+    let corrected = [
+        ("given_name", "Angela"),
+        ("family_name", "Durand"),
+        ("phone_number", ""),
+    ];
+    let page = visitor.submit(&page, "/personal-information", &corrected).await;
+    assert_eq!(
+        place(&page),
+        "/personal-information?notification=personal_information_update_success"
+    );
+    assert_eq!(
+        page.attributes("#job", "value"),
+        ["Cheffe"],
+        "what was right was kept"
+    );
+    assert!(page.attributes("[aria-invalid]", "id").is_empty());
+}
+
+#[tokio::test]
 async fn names_that_franceconnect_told_are_chosen_from_a_list() {
     let server = TestServer::start().await;
     let id = insert_user(server.database(), EMAIL, &[]).await;
@@ -123,6 +194,14 @@ async fn names_that_franceconnect_told_are_chosen_from_a_list() {
             "{given_name} {family_name}"
         );
     }
+    let values = [("given_name", "Autre"), ("family_name", "DUBOIS"), ("job", "")];
+    let form = visitor.get("/personal-information").await;
+    let page = visitor.submit(&form, "/personal-information", &values).await;
+    assert_eq!(page.attributes("[aria-invalid=true]", "id"), ["given_name"]);
+    assert_eq!(
+        page.attributes("#family_name option[selected]", "value"),
+        ["DUBOIS"]
+    );
     let page = visitor.get("/users/personal-information").await;
     assert_eq!(page.attributes("[name=given_name]", "readonly").len(), 1);
     visitor

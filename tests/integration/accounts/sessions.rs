@@ -40,7 +40,10 @@ async fn sessions_are_listed_and_closed_from_afar() {
 
     let fourth = signed_in(&server).await;
     let page = here.get("/mes-sessions").await;
-    let page = here.submit(&page, "/mes-sessions/fermer-les-autres", &[]).await;
+    let asked = here.submit(&page, "/mes-sessions/fermer-les-autres", &[]).await;
+    assert_eq!(asked.heading(), "Fermer toutes les autres sessions");
+    assert_eq!(fourth.get("/").await.title(), "Accueil - ProConnect");
+    let page = here.submit(&asked, "/mes-sessions/fermer-les-autres", &[]).await;
     assert_eq!(place(&page), "/mes-sessions?notification=other_sessions_closed");
     assert_eq!(page.texts(".session-list li").len(), 1);
     for visitor in [&there, &elsewhere, &fourth] {

@@ -9,6 +9,7 @@ use super::{
 use crate::support::{Page, TestServer, Visitor};
 
 const EMAIL: &str = "agent@exemple.fr";
+const EXPIRED: &str = "/users/start-sign-in?notification=session_expired";
 
 async fn server_with_account(changes: &[(&str, &str)]) -> TestServer {
     let server = TestServer::start().await;
@@ -153,36 +154,78 @@ async fn an_account_deleted_twice_is_deleted_once() {
     let visitor = server.visitor();
     visitor.sign_in_as(EMAIL, PASSWORD).await;
     let page = visitor.get("/connection-and-account").await;
-    for answer in submit_at_once(&visitor, &page, "/users/delete", &[]).await {
+    let confirmed = [("confirmed", "true")];
+    for answer in submit_at_once(&visitor, &page, "/users/delete", &confirmed).await {
         assert_eq!(
             (answer.status.as_u16(), answer.url.path()),
             (200, "/users/start-sign-in")
         );
     }
-    let answer = visitor.submit(&page, "/users/delete", &[]).await;
-    assert_eq!(place(&answer), "/users/start-sign-in");
+    let answer = visitor.submit(&page, "/users/delete", &confirmed).await;
+    assert_eq!(place(&answer), EXPIRED);
     server.mailbox.wait_for(EMAIL, "Suppression de compte").await;
     assert_eq!(count_mails(&server, EMAIL, "Suppression de compte"), 1);
 }
 
 #[tokio::test]
-async fn another_address_typed_in_another_tab_counts_for_both() {
+async fn a_password_is_for_the_address_that_its_tab_shows() {
     let server = server_with_account(&[]).await;
-    insert_user(
-        server.database(),
-        "autre@exemple.fr",
-        &[("encrypted_password", "NULL"), ("email_verified", "false")],
-    )
-    .await;
+    // The same password, so that only the address tells them apart.
+    insert_user(server.database(), "autre@exemple.fr", &[]).await;
     let visitor = server.visitor();
     let first = visitor.start_sign_in(EMAIL).await;
     visitor.start_sign_in("autre@exemple.fr").await;
-    // The password belongs to the address that the session has now: the page says which one.
-    let answer = visitor
-        .submit(&first, "/users/sign-in", &[("password", PASSWORD)])
-        .await;
-    assert_eq!(place(&answer), "/users/sign-in?notification=invalid_credentials");
+    let values = [("password", PASSWORD)];
+    let answer = visitor.submit(&first, "/users/sign-in", &values).await;
+    assert_eq!(place(&answer), "/users/sign-in?notification=address_changed");
+    assert!(answer.text().contains("dans un autre onglet"));
     assert!(answer.text().contains("autre@exemple.fr"));
+    let sessions = "SELECT count(*) FROM identite_sessions";
+    assert_eq!(server.database().count(sessions).await, 0, "nobody is signed in");
+    // The page shows the other address now: that one is meant.
+    let answer = visitor.submit(&answer, "/users/sign-in", &values).await;
+    assert_eq!(place(&answer), "/");
+    let whose = "SELECT u.email FROM users u JOIN identite_sessions s ON s.user_id = u.id";
+    assert_eq!(super::text(server.database(), whose).await, "autre@exemple.fr");
+}
+
+#[tokio::test]
+async fn an_account_is_opened_for_the_address_that_its_tab_shows() {
+    let server = TestServer::start().await;
+    let visitor = server.visitor();
+    let first = visitor.start_sign_in("nouvelle@exemple.fr").await;
+    visitor.start_sign_in("autre@exemple.fr").await;
+    let values = [("password", GOOD_PASSWORD)];
+    let answer = visitor.submit(&first, "/users/sign-up", &values).await;
+    assert_eq!(place(&answer), "/users/sign-up?notification=address_changed");
+    assert!(answer.text().contains("autre@exemple.fr"));
+    let accounts = "SELECT count(*) FROM users WHERE email IN ('nouvelle@exemple.fr', 'autre@exemple.fr')";
+    assert_eq!(server.database().count(accounts).await, 0);
+    let answer = visitor.submit(&answer, "/users/sign-up", &values).await;
+    assert_eq!(place(&answer), "/users/verify-email");
+    assert_eq!(server.database().count(accounts).await, 1);
+}
+
+#[tokio::test]
+async fn a_magic_link_is_for_the_address_that_its_tab_shows() {
+    let server = server_with_account(&[]).await;
+    insert_user(server.database(), "autre@exemple.fr", &[]).await;
+    let visitor = server.visitor();
+    let first = visitor.start_sign_in(EMAIL).await;
+    visitor.start_sign_in("autre@exemple.fr").await;
+    let answer = visitor.submit(&first, "/users/send-magic-link", &[]).await;
+    assert_eq!(
+        place(&answer),
+        "/users/start-sign-in?notification=address_changed"
+    );
+    assert_eq!(answer.attributes("[name=login]", "value"), ["autre@exemple.fr"]);
+    let links = "SELECT count(*) FROM identite_outbox WHERE payload ->> 'tag' = 'magic-link'";
+    assert_eq!(server.database().count(links).await, 0);
+    let page = visitor.get("/users/sign-in").await;
+    let answer = visitor.submit(&page, "/users/send-magic-link", &[]).await;
+    assert_eq!(place(&answer), "/users/magic-link-sent");
+    mailed_link(&server, "autre@exemple.fr", MAGIC_LINK, 1).await;
+    assert_eq!(count_mails(&server, EMAIL, MAGIC_LINK), 0);
 }
 
 #[tokio::test]
@@ -194,11 +237,13 @@ async fn a_session_closed_from_another_tab_ends_at_the_next_click() {
     there.sign_in_as(EMAIL, PASSWORD).await;
     let form = there.get("/personal-information").await;
     let page = here.get("/mes-sessions").await;
-    here.submit(&page, "/mes-sessions/fermer-les-autres", &[]).await;
+    let confirmed = [("confirmed", "true")];
+    here.submit(&page, "/mes-sessions/fermer-les-autres", &confirmed)
+        .await;
     let answer = there
         .submit(&form, "/personal-information", &[("given_name", "Intrus")])
         .await;
-    assert_eq!(place(&answer), "/users/start-sign-in");
+    assert_eq!(place(&answer), EXPIRED);
     let name = "SELECT given_name FROM users WHERE email = 'agent@exemple.fr'";
     assert_eq!(super::text(server.database(), name).await, "Jean");
     let answer = there.sign_in_as(EMAIL, PASSWORD).await;

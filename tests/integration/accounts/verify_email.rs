@@ -45,6 +45,10 @@ async fn a_wrong_code_can_be_tried_again() {
             "/users/verify-email?notification=invalid_verify_email_code",
             "{code:?}"
         );
+        let field = "#verify_email_token[aria-invalid=true][autofocus]";
+        assert_eq!(page.attributes(field, "aria-describedby"), ["code-error"]);
+        assert_eq!(page.texts("#code-error").len(), 1);
+        assert!(page.texts("#notifications").is_empty(), "told once");
     }
     let mail = server.mailbox.wait_for(EMAIL, VERIFY_EMAIL).await;
     let spaced: String = mail

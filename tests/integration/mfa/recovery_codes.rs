@@ -16,7 +16,8 @@ pub(super) const ASKED_FOR_ANOTHER: &str =
 
 pub(super) async fn draw(visitor: &Visitor) -> Vec<String> {
     let page = visitor.get("/connection-and-account").await;
-    let page = visitor.submit(&page, "/codes-de-secours", &[]).await;
+    let confirmed = [("confirmed", "true")];
+    let page = visitor.submit(&page, "/codes-de-secours", &confirmed).await;
     assert_eq!(
         page.title(),
         "Vos codes de secours - ProConnect",
@@ -189,6 +190,12 @@ async fn codes_of_somebody_else_and_replaced_ones_open_nothing() {
         page.texts("[action='/codes-de-secours'] button"),
         ["Remplacer mes codes de secours"]
     );
+    // That the former ones are worth nothing any more is asked first.
+    let drawn = "SELECT string_agg(c::text, ',' ORDER BY c::text) FROM identite_recovery_codes c";
+    let kept = text(server.database(), drawn).await;
+    let page = visitor.submit(&page, "/codes-de-secours", &[]).await;
+    assert_eq!(page.heading(), "Remplacer vos codes de secours");
+    assert_eq!(text(server.database(), drawn).await, kept);
     let fresh = draw(&visitor).await;
     let attacker = sign_in(&server, EMAIL).await;
     for code in [&former[0], &others[0]] {

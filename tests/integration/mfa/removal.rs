@@ -26,6 +26,10 @@ async fn without_its_application_an_account_is_opened_with_the_password() {
 
     let page = visitor.get("/connection-and-account").await;
     let page = visitor.submit(&page, "/delete-totp-configuration", &[]).await;
+    assert_eq!(page.heading(), "Supprimer l’application d’authentification");
+    assert!(page.text().contains("Cette action est irréversible."));
+    assert_eq!(events(server.database(), EMAIL, "totp_removed").await, 0);
+    let page = visitor.submit(&page, "/delete-totp-configuration", &[]).await;
     assert_eq!(place(&page), DELETED);
     assert!(page.text().contains("Configurer la double authentification"));
     let row = text(
@@ -53,9 +57,8 @@ async fn without_its_application_an_account_is_opened_with_the_password() {
 
     // A second time there is nothing to take away, and nothing to tell.
     let token = visitor.get("/personal-information").await.form_token();
-    let page = visitor
-        .post("/delete-totp-configuration", &[("_csrf", &token)])
-        .await;
+    let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
+    let page = visitor.post("/delete-totp-configuration", &fields).await;
     assert_eq!(place(&page), DELETED);
     assert_eq!(events(server.database(), EMAIL, "totp_removed").await, 1);
     assert_eq!(count_mails(&server, EMAIL, REMOVED), 1);
@@ -76,7 +79,10 @@ async fn with_a_passkey_left_two_factors_stay() {
     let mut application = TotpApplication::new(TotpApplication::KEY);
     let visitor = sign_in_with_code(&server, EMAIL, &mut application).await;
     let page = visitor.get("/connection-and-account").await;
-    let page = visitor.submit(&page, "/delete-totp-configuration", &[]).await;
+    let confirmed = [("confirmed", "true")];
+    let page = visitor
+        .submit(&page, "/delete-totp-configuration", &confirmed)
+        .await;
     assert_eq!(place(&page), DELETED);
     assert_eq!(
         text(

@@ -7,7 +7,9 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::client_key::ClientKey;
-use crate::support::{EMAIL, ORGANIZATION, Options, PASSWORD, Receiver, RelyingParty, TestServer, parameter};
+use crate::support::{
+    EMAIL, ORGANIZATION, Options, PASSWORD, Receiver, RelyingParty, TestDatabase, TestServer, parameter,
+};
 
 /// Nodes look at the calendar of the keys every five seconds.
 const ROUNDS: usize = 60;
@@ -223,6 +225,165 @@ async fn the_last_key_of_its_kind_is_not_retired() {
     let kid = line.split('\t').next().unwrap();
     let (ok, text) = output(&server, &["keys", "retire", kid]);
     assert!(!ok && text.contains("rotate first"), "{text}");
+    // One that is published and does not sign yet takes nobody's place: what it is waited for, and what helps at once, is told.
+    let (ok, text) = output(&server, &["keys", "rotate", "--alg", "EdDSA"]);
+    assert!(ok, "{text}");
+    let (coming, from) = (value(&text, "kid"), value(&text, "signs from"));
+    let emergency = ["keys", "retire", kid, "--grace-hours", "0"];
+    let (ok, text) = output(&server, &emergency);
+    assert!(!ok && text.contains(&coming) && text.contains(&from), "{text}");
+    assert!(text.contains("--alg EdDSA --publish-minutes 0"), "{text}");
+    let (ok, text) = output(&server, &["keys", "retire", &coming]);
+    assert!(
+        !ok && text.contains("rotate first"),
+        "nobody would sign then: {text}"
+    );
+    let at_once = ["keys", "rotate", "--alg", "EdDSA", "--publish-minutes", "0"];
+    assert!(output(&server, &at_once).0);
+    let (ok, text) = output(&server, &emergency);
+    assert!(ok, "{text}");
+}
+
+/// When the key signs no more, and when it is published no more, as texts.
+async fn ends(server: &TestServer, kid: &str) -> (Option<String>, Option<String>) {
+    let client = server.database().pool().get().await.unwrap();
+    let sql = "SELECT signs_until::text, published_until::text FROM identite_signing_keys WHERE kid = $1";
+    let row = client.query_one(sql, &[&kid]).await.unwrap();
+    (row.get(0), row.get(1))
+}
+
+/// Somebody else knows the key: whatever is ordered later, it does not come back.
+#[tokio::test]
+async fn a_key_that_was_retired_does_not_come_back() {
+    let server = TestServer::start().await;
+    let rotate = |minutes: &str| {
+        let (ok, text) = output(
+            &server,
+            &["keys", "rotate", "--alg", "ES256", "--publish-minutes", minutes],
+        );
+        assert!(ok, "{text}");
+        value(&text, "kid")
+    };
+    let first = rotate("0");
+    let second = rotate("0");
+    let (ok, text) = output(&server, &["keys", "retire", &first, "--grace-hours", "0"]);
+    assert!(ok && !text.contains("already"), "{text}");
+    let before = ends(&server, &first).await;
+    for again in [
+        ["keys", "retire", &first, "--grace-hours", "720"].as_slice(),
+        &["keys", "retire", &first],
+        &["keys", "retire", &first, "--grace-hours", "0"],
+    ] {
+        let (ok, text) = output(&server, again);
+        assert!(ok && text.contains("is retired already"), "{text}");
+        assert_eq!(ends(&server, &first).await, before);
+    }
+    let (_, list) = output(&server, &["keys", "list"]);
+    assert!(!list.contains(&first), "{list}");
+    let trail = "SELECT count(*) FROM identite_audit WHERE action = 'keys.retire'";
+    assert_eq!(
+        server.database().count(trail).await,
+        1,
+        "what changes nothing is no event"
+    );
+
+    // A later rotation takes nothing back from an earlier one; what came between signs until then.
+    let third = rotate("60");
+    let replaced = ends(&server, &second).await;
+    let fourth = rotate("10080");
+    assert_eq!(ends(&server, &second).await, replaced);
+    let client = server.database().pool().get().await.unwrap();
+    let sql = "SELECT one.signs_until = two.signs_from, two.signs_until = three.signs_from, three.signs_until IS NULL
+         FROM identite_signing_keys one, identite_signing_keys two, identite_signing_keys three
+         WHERE one.kid = $1 AND two.kid = $2 AND three.kid = $3";
+    let row = client.query_one(sql, &[&second, &third, &fourth]).await.unwrap();
+    let chained: [bool; 3] = [row.get(0), row.get(1), row.get(2)];
+    assert_eq!(chained, [true; 3], "there is always one that signs");
+    // One that begins earlier than what was to come replaces that, too.
+    let fifth = rotate("0");
+    let (_, list) = output(&server, &["keys", "list"]);
+    let used: Vec<&str> = list
+        .lines()
+        .filter(|line| line.contains("EC P-256\tdatabase\tin use") || line.contains("database\tsigns from"))
+        .collect();
+    assert!(used.len() == 1 && used[0].starts_with(&fifth), "{list}");
+}
+
+/// What keeps the node from being ready for its keys; nothing when it is.
+async fn complaint_about_keys(server: &TestServer) -> Option<String> {
+    let url = server.operator_url.join("readyz").unwrap();
+    let answer = crate::support::http_get(url).await.unwrap();
+    let status = answer.status().as_u16();
+    let report: Value = answer.json().await.unwrap();
+    assert_eq!(status, if report["ready"] == true { 200 } else { 503 });
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "signing-keys");
+    check.unwrap()["why"].as_str().map(str::to_owned)
+}
+
+async fn until_told_of_keys(server: &TestServer, expected: Option<&str>) {
+    let mut told = None;
+    for _ in 0..ROUNDS {
+        told = complaint_about_keys(server).await;
+        let is_as_expected = match (&told, expected) {
+            (Some(why), Some(end)) => why.ends_with(end),
+            (told, expected) => told.is_none() && expected.is_none(),
+        };
+        if is_as_expected {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    panic!("{told:?} instead of {expected:?}");
+}
+
+/// A node that would sign less than its sisters gets no requests; commands tell what is closed, and put it right.
+#[tokio::test]
+async fn a_node_that_cannot_open_a_key_that_signs_is_not_ready() {
+    let database = TestDatabase::create().await;
+    let closed =
+        "INSERT INTO identite_signing_keys (kid, encrypted_jwk, algorithm, created_at, signs_from) VALUES
+         ('closed', 'AAAA.AAAA.AAAA', 'ES256', now(), now() - interval '1 hour'),
+         ('nameless', 'AAAA.AAAA.AAAA', NULL, now(), now() - interval '1 hour'),
+         ('later', 'AAAA.AAAA.AAAA', 'EdDSA', now(), now() + interval '1 hour')";
+    database.execute(closed).await;
+    let server = TestServer::start_unready_on(database, Options::default()).await;
+    until_told_of_keys(&server, Some("no key of the deployment opens closed, nameless")).await;
+    let (ok, list) = output(&server, &["keys", "list"]);
+    assert!(ok, "{list}");
+    for line in [
+        "closed\tEC P-256\tdatabase\tin use, unreadable",
+        "nameless\tunknown\tdatabase\tin use, unreadable",
+        "later\tOKP Ed25519\tdatabase\tsigns from",
+    ] {
+        assert!(list.contains(line), "{list}");
+    }
+
+    let rotation = ["keys", "rotate", "--alg", "ES256", "--publish-minutes", "0"];
+    let (ok, text) = output(&server, &rotation);
+    assert!(ok, "{text}");
+    let new = value(&text, "kid");
+    until_told_of_keys(&server, Some("no key of the deployment opens nameless")).await;
+    for kid in ["nameless", "later", "closed"] {
+        let (ok, text) = output(&server, &["keys", "retire", kid, "--grace-hours", "0"]);
+        assert!(ok, "{text}");
+    }
+    let (ok, text) = output(&server, &["keys", "retire", "nameless"]);
+    assert!(ok && text.contains("is retired already"), "{text}");
+    until_told_of_keys(&server, None).await;
+
+    // What was opened before goes on.
+    until_published(&server.base_url, &new).await;
+    let broken =
+        format!("UPDATE identite_signing_keys SET encrypted_jwk = 'AAAA.AAAA.AAAA' WHERE kid = '{new}'");
+    server.database().execute(&broken).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(complaint_about_keys(&server).await, None);
+    let log = server.expect_discreet_log(&[]).await;
+    assert!(
+        log.contains(&format!("no key of the deployment opens {new}")),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -308,6 +469,82 @@ async fn a_client_is_registered_checked_changed_and_gets_a_new_secret() {
         "{text}"
     );
     assert!(!text.contains(&client.client_secret));
+}
+
+/// The first secret is in use, the second was handed out and is deployed nowhere yet: a third would cut the first off.
+#[tokio::test]
+async fn a_second_rotation_does_not_cut_off_the_secret_in_use() {
+    let server = TestServer::start().await;
+    let client = RelyingParty::default();
+    client.register(server.database()).await;
+    let counts = async |secret: &str| {
+        let owner = RelyingParty {
+            client_secret: secret.to_owned(),
+            ..client.clone()
+        };
+        let (_, answer) = owner.redeem(&server, "no code", &[]).await;
+        match answer["error"].as_str() {
+            Some("invalid_grant") => true,
+            Some("invalid_client") => false,
+            _ => panic!("{answer}"),
+        }
+    };
+    let rotate = |more: &[&str]| {
+        let command = ["clients", "rotate-secret", client.client_id.as_str()];
+        output(&server, &[&command[..], more].concat())
+    };
+    let first = client.client_secret.as_str();
+    let (ok, text) = rotate(&[]);
+    assert!(ok, "{text}");
+    let second = value(&text, "client_secret");
+    let again: [&[&str]; 3] = [&[], &["--hash"], &["--overlap-hours", "0"]];
+    for more in again {
+        let (ok, text) = rotate(more);
+        assert!(!ok, "{text}");
+        assert!(
+            text.contains("counts until ") && text.contains("--force"),
+            "{text}"
+        );
+    }
+    assert!(counts(first).await && counts(&second).await);
+
+    let (ok, text) = rotate(&["--force", "--hash"]);
+    assert!(ok, "{text}");
+    let third = value(&text, "client_secret");
+    assert!(!counts(first).await && counts(&second).await && counts(&third).await);
+
+    let (ok, text) = rotate(&["--force", "--overlap-hours", "0"]);
+    assert!(ok, "{text}");
+    let fourth = value(&text, "client_secret");
+    assert!(!counts(&second).await && !counts(&third).await && counts(&fourth).await);
+    let (ok, text) = rotate(&[]);
+    assert!(ok, "nothing counts beside the present one: {text}");
+}
+
+#[tokio::test]
+async fn nothing_is_registered_under_an_identifier_that_is_empty_or_has_blanks() {
+    let server = TestServer::start().await;
+    let add = [
+        "clients",
+        "add",
+        "Un service",
+        "--redirect-uri",
+        "http://localhost:9/",
+    ];
+    for client_id in ["", " ", "un service", "service "] {
+        let (ok, text) = output(&server, &[&add[..], &["--client-id", client_id]].concat());
+        assert!(!ok && text.contains("client_id must"), "{client_id:?}: {text}");
+    }
+    let blank = RelyingParty {
+        client_id: " ".into(),
+        ..RelyingParty::default()
+    };
+    blank.register(server.database()).await;
+    let (ok, text) = output(&server, &["clients", "check"]);
+    assert!(
+        !ok && text.contains("client_id must not be empty nor blank"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -186,6 +186,16 @@ impl Provider {
         }
     }
 
+    /// Selects another organization in a session, as its page does.
+    pub async fn select(&self, authentication: &Authentication, organization: &str) {
+        let uid = &authentication.session_uid;
+        self.database
+            .execute(&format!(
+                "UPDATE identite_sessions SET selected_organization_id = {organization} WHERE uid = '{uid}'"
+            ))
+            .await;
+    }
+
     /// Ends a session as a sign-out on any node does.
     pub async fn sign_out(&self, authentication: &Authentication) {
         let uid = &authentication.session_uid;

@@ -76,6 +76,21 @@ async fn each_use_brings_the_next_and_tells_of_the_same_sign_in() {
 }
 
 #[tokio::test]
+async fn it_tells_of_the_organization_that_was_granted() {
+    let provider = provider().await;
+    let session = provider.sign_in().await;
+    let claims = r#"{"id_token":{"siret":null,"acr":null}}"#;
+    let code = provider.code(&[("claims", claims)], &session).await;
+    let first = provider.redeem(&code, &[]).await.unwrap();
+    provider.select(&session, "49").await;
+    let next = refresh(&provider, &first.refresh_token.unwrap(), &[])
+        .await
+        .unwrap();
+    let told = provider.claims(next.id_token.as_deref().unwrap());
+    assert_eq!(told["siret"], session.selected_organization.unwrap().siret);
+}
+
+#[tokio::test]
 async fn a_second_use_revokes_everything() {
     let provider = provider().await;
     let session = provider.sign_in().await;

@@ -65,6 +65,26 @@ async fn an_id_token_tells_what_was_asked_for() {
 }
 
 #[tokio::test]
+async fn an_id_token_is_about_the_organization_that_was_granted() {
+    let provider = Provider::start().await;
+    let session = provider.sign_in().await;
+    let claims = r#"{"id_token":{"siret":null,"acr":null}}"#;
+    let code = provider.code(&[("claims", claims)], &session).await;
+    provider.select(&session, "49").await;
+    let told = provider.claims(&provider.redeem(&code, &[]).await.unwrap().id_token.unwrap());
+    let granted = session.selected_organization.clone().unwrap();
+    assert_eq!(told["siret"], granted.siret);
+
+    let code = provider.code(&[("claims", claims)], &session).await;
+    provider
+        .database
+        .execute("DELETE FROM users_organizations WHERE user_id = 1 AND organization_id = 1")
+        .await;
+    let refused = provider.redeem(&code, &[]).await.unwrap_err();
+    assert_eq!(refused.error.code.as_str(), "invalid_grant", "no other stands in");
+}
+
+#[tokio::test]
 async fn without_openid_there_is_no_id_token() {
     let provider = Provider::start().await;
     let session = provider.sign_in().await;

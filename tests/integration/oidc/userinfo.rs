@@ -134,13 +134,7 @@ async fn the_organization_follows_the_session_and_falls_back_to_that_of_the_code
     let provider = Provider::start().await;
     let session = provider.sign_in().await;
     let token = token(&provider, &[], &session).await;
-    let select = async |organization: &str| {
-        let uid = &session.session_uid;
-        let update = format!(
-            "UPDATE identite_sessions SET selected_organization_id = {organization} WHERE uid = '{uid}'"
-        );
-        provider.database.execute(&update).await;
-    };
+    let select = async |organization: &str| provider.select(&session, organization).await;
     let siret = async || {
         json_of(&provider, &token)
             .await
@@ -163,6 +157,37 @@ async fn the_organization_follows_the_session_and_falls_back_to_that_of_the_code
         .execute("DELETE FROM users_organizations WHERE user_id = 1")
         .await;
     assert_eq!(siret().await.unwrap_err().status, 401);
+}
+
+/// What was stated of the sign-in, its acr above all, must not come to stand beside another organization that it does not hold for.
+#[tokio::test]
+async fn a_link_that_is_worth_less_does_not_stand_in_for_the_one_that_was_granted() {
+    use identite::domain::OrganizationLevel::{Certified, Unverified, Verified};
+    let provider = Provider::start().await;
+    for (granted, selected, follows) in [
+        (Verified, "domain", true),
+        (Verified, "organization_dirigeant", true),
+        (Verified, "no_verification_means_for_small_association", false),
+        (Unverified, "no_verification_means_for_small_association", true),
+        (Unverified, "domain", true),
+        (Certified, "domain", false),
+        (Certified, "organization_dirigeant", false),
+    ] {
+        let mut session = provider.sign_in().await;
+        session.selected_organization.as_mut().unwrap().level = granted;
+        session.identity_level = identite::domain::IdentityLevel::Verified;
+        let token = token(&provider, &[], &session).await;
+        let before = json_of(&provider, &token).await.unwrap()["siret"].clone();
+        provider
+            .database
+            .execute(&format!(
+                "UPDATE users_organizations SET verification_type = '{selected}' WHERE user_id = 1 AND organization_id = 49"
+            ))
+            .await;
+        provider.select(&session, "49").await;
+        let after = json_of(&provider, &token).await.unwrap()["siret"].clone();
+        assert_eq!(before != after, follows, "{granted:?} {selected}");
+    }
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn a_session_ended_from_another_browser_is_told_too() {
     elsewhere.sign_in_as(EMAIL, PASSWORD).await;
     let page = elsewhere.get("/mes-sessions").await;
     elsewhere
-        .submit(&page, "/mes-sessions/fermer-les-autres", &[])
+        .submit(&page, "/mes-sessions/fermer-les-autres", &[("confirmed", "true")])
         .await;
     assert_eq!(logout_token(&stage, &receiver).await["sid"], id_token["sid"]);
 }
@@ -189,7 +189,8 @@ async fn a_deleted_account_is_told_too() {
     let receiver = Receiver::start(&[200]);
     let (stage, id_token, tokens) = signed_in(&receiver).await;
     let page = stage.visitor.get("/connection-and-account").await;
-    let page = stage.visitor.submit(&page, "/users/delete", &[]).await;
+    let confirmed = [("confirmed", "true")];
+    let page = stage.visitor.submit(&page, "/users/delete", &confirmed).await;
     assert!(page.text().contains("Votre compte a bien été supprimé."));
     let claims = logout_token(&stage, &receiver).await;
     assert_eq!(

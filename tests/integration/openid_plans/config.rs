@@ -68,11 +68,11 @@ async fn oidcc_discovery_endpoint_verification() {
 /// The module also wants every address to begin with https: so they do where the house has such an origin.
 #[tokio::test]
 async fn a_house_behind_tls_announces_nothing_else() {
-    let options = Options::default().with("HOST", "https://identite.example");
+    let options = Options::default().with("HOST", "https://identite.localhost");
     let server = TestServer::start_with(options).await;
     let url = server.base_url.join(".well-known/openid-configuration").unwrap();
     let document: Value = crate::support::http_get(url).await.unwrap().json().await.unwrap();
-    assert_eq!(document["issuer"], "https://identite.example");
+    assert_eq!(document["issuer"], "https://identite.localhost");
     let addresses = document
         .as_object()
         .unwrap()
@@ -81,7 +81,7 @@ async fn a_house_behind_tls_announces_nothing_else() {
     for (name, address) in addresses {
         let address = address.as_str().unwrap();
         assert!(
-            address.starts_with("https://identite.example/"),
+            address.starts_with("https://identite.localhost/"),
             "{name}: {address}"
         );
     }

@@ -27,13 +27,18 @@ fn generated_keys() -> String {
 }
 
 /// The same secrets as the server under test keeps, in a file that the test may change.
-fn write_environment(server: &TestServer, lines: &[(&str, &str)]) {
-    let lines: Vec<String> = lines
+fn write_environment(server: &TestServer, variables: &[(&str, &str)]) {
+    let path = server.directory().join(".env.development.local");
+    std::fs::write(path, lines(variables)).expect("the file is written");
+}
+
+/// The text of a file that gives these variables.
+fn lines(variables: &[(&str, &str)]) -> String {
+    let lines: Vec<String> = variables
         .iter()
         .map(|(name, value)| format!("{name}='{value}'"))
         .collect();
-    let text = lines.join("\n");
-    std::fs::write(server.directory().join(".env.development.local"), text).expect("the file is written");
+    lines.join("\n")
 }
 
 #[tokio::test]
@@ -106,6 +111,56 @@ async fn secrets_token_and_log_level_are_re_read_and_nobody_is_signed_out() {
     server
         .expect_discreet_log(&["a new token", "StatisticsOne", "StatisticsTwo"])
         .await;
+}
+
+#[tokio::test]
+async fn what_could_be_another_deployment_is_not_re_read() {
+    let keys = generated_keys();
+    let own = [
+        ("NODE_ENV", "production"),
+        (
+            "SYMMETRIC_ENCRYPTION_KEY",
+            "aTrueRandom32BytesLongBase64EncodedStringAA=",
+        ),
+        ("SESSION_COOKIE_SECRET", "one"),
+        ("JWKS", keys.as_str()),
+        ("OPERATOR_TOKEN", "for operators only"),
+    ];
+    let mut server = TestServer::start_in_directory(Options::default(), &lines(&own)).await;
+    server.database().make_sign_in_cheap().await;
+    let visitor = server.visitor();
+    visitor.sign_in_as(EMAIL, PASSWORD).await;
+    let file = server.directory().join(".env.development.local");
+
+    // Without its file it would be a development machine, with secrets that everybody knows.
+    std::fs::remove_file(&file).expect("removed");
+    server.process().signal("HUP");
+    wait_for_log(&server, "the configuration was not re-read", 1).await;
+    std::fs::write(&file, b"SESSION_COOKIE_SECRET=\xff").expect("written");
+    server.process().signal("HUP");
+    wait_for_log(&server, "the configuration was not re-read", 2).await;
+
+    let log = server.process_output();
+    assert!(
+        log.contains("as this process runs") && log.contains("cannot be read"),
+        "{log}"
+    );
+    assert_eq!(
+        visitor.get("/personal-information").await.status,
+        200,
+        "still signed in"
+    );
+    let metrics = crate::support::http_get(server.operator_url.join("metrics").expect("a path"));
+    assert_eq!(metrics.await.expect("an answer").status(), 401);
+    assert!(!server.directory().join(".dev").exists(), "no secret was made");
+
+    // What is unsafe in what is taken is told as at the start.
+    let contradiction = ("FEATURE_CONSIDER_ALL_EMAIL_DOMAINS_AS_FREE", "True");
+    write_environment(&server, &[&own[..], &[contradiction]].concat());
+    server.process().signal("HUP");
+    wait_for_log(&server, "outweighs FEATURE_CONSIDER", 1).await;
+    wait_for_log(&server, "the configuration was re-read", 1).await;
+    server.expect_discreet_log(&["for operators only"]).await;
 }
 
 #[tokio::test]

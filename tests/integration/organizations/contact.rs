@@ -145,7 +145,10 @@ async fn quitting_and_joining_again_floods_no_mailbox() {
         assert_eq!(page.title(), CODE_PAGE, "{number}");
         let town = page.url.path().rsplit('/').next().expect("an identifier");
         let quit = format!("/users/quit-organization/{town}");
-        visitor.post(&quit, &[("_csrf", &page.form_token())]).await;
+        let token = page.form_token();
+        visitor
+            .post(&quit, &[("_csrf", &token), ("confirmed", "true")])
+            .await;
         assert_eq!(server.database().count(&memberships).await, 0, "{number}");
     }
     let page = join_town(&visitor).await;
@@ -188,19 +191,59 @@ async fn one_of_several_addresses_is_chosen_and_remembered() {
             .contains(&format!("email officielle de votre mairie : {chosen}"))
     );
     let code = code(&server, chosen, 1).await;
-    // Neither a wrong code nor another choice loses the address that the code went to.
+    // Neither a wrong code nor the address of a stranger loses the one that the code went to.
     let field = "official_contact_email_verification_token";
     let page = visitor.submit(&page, &action, &[(field, "ours-roux")]).await;
     assert!(page.text().contains(chosen));
     let page = visitor
-        .get(&format!("{action}?contact_email=courrier@lahague.com"))
+        .get(&format!("{action}?contact_email=moi@gmail.com"))
         .await;
     assert!(page.text().contains(chosen));
-    assert_eq!(count_mails(&server, "courrier@lahague.com", SUBJECT), 0);
-    let ask = format!("/users/official-contact-ask-which-email/{town}");
-    assert_eq!(visitor.get(&ask).await.url.path(), action, "it was chosen");
+    assert_eq!(count_mails(&server, chosen, SUBJECT), 1);
     assert_eq!(
         visitor.submit(&page, &action, &[(field, &code)]).await.title(),
+        WELCOME
+    );
+}
+
+/// Whoever chose the wrong mailbox goes back and chooses another one, as often as codes may be sent.
+#[tokio::test]
+async fn another_address_gets_another_code() {
+    const REFUSED: &str = "aucun n’a été envoyé à l’adresse que vous venez de choisir";
+    let server = TestServer::start_with(by_the_lists().with("FEATURE_USE_ANNUAIRE_EMAILS", "True")).await;
+    let (visitor, _) = newcomer_as(&server, FREE, &[]).await;
+    join_with(&visitor, &[("siret", TOWN_OF_TWO), ("confirmed", "true")]).await;
+    let town = organization_of(server.database(), TOWN_OF_TWO).await;
+    let action = format!("/users/official-contact-email-verification/{town}");
+    let ask = format!("/users/official-contact-ask-which-email/{town}");
+    let field = "official_contact_email_verification_token";
+    let (first, second) = ("courrier@lahague.com", "mairie-beaumont@lahague.com");
+    let shown = |email: &str| format!("email officielle de votre mairie : {email}");
+    let choose = async |email: &str| {
+        let page = visitor.get(&ask).await;
+        assert_eq!(page.attributes("[name=contact_email]", "value"), [first, second]);
+        visitor.submit(&page, &action, &[("contact_email", email)]).await
+    };
+
+    assert!(choose(first).await.text().contains(&shown(first)));
+    let dead = code(&server, first, 1).await;
+    let page = choose(second).await;
+    assert!(page.text().contains(&shown(second)));
+    code(&server, second, 1).await;
+    let page = visitor.submit(&page, &action, &[(field, &dead)]).await;
+    assert!(page.title().starts_with("Erreur"), "one code lives at a time");
+    assert_eq!(page.attributes("[aria-invalid=true]", "name"), [field]);
+    choose(second).await;
+    assert_eq!(count_mails(&server, second, SUBJECT), 1, "it has one");
+
+    choose(first).await;
+    let living = code(&server, first, 2).await;
+    let page = choose(second).await;
+    assert!(page.text().contains(REFUSED) && page.text().contains(&shown(first)));
+    assert_eq!(count_mails(&server, second, SUBJECT), 1);
+    assert!(!visitor.get(&action).await.text().contains(REFUSED));
+    assert_eq!(
+        visitor.submit(&page, &action, &[(field, &living)]).await.title(),
         WELCOME
     );
 }

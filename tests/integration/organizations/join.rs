@@ -4,7 +4,7 @@ use super::{
     BANK, BIG_COMPANY, EMAIL, FORM, ONE_PERSON, STATE, TOWN, add_domain, by_the_lists, join, join_with, link,
     link_type, newcomer, newcomer_as, organization_of, place, request_to_join, text,
 };
-use crate::support::{Options, TestServer, http_get};
+use crate::support::{Options, Page, TestServer, http_get};
 
 const WELCOME: &str = "Compte créé - ProConnect";
 const FREE: &str = "jean.libre@gmail.com";
@@ -57,9 +57,34 @@ async fn what_is_no_siret_comes_back_with_what_was_typed() {
         assert_eq!(page.title(), "Erreur - Rejoindre une organisation - ProConnect");
         assert!(page.text().contains("Erreur : SIRET invalide."), "{typed:?}");
         assert_eq!(page.attributes("[name=siret]", "value"), [shown]);
+        told_under_the_field(&page);
     }
     let page = join_with(&visitor, &[("siret", " 828 696 252 00018 ")]).await;
     assert_eq!(page.title(), WELCOME, "blanks do not matter");
+}
+
+/// Once, tied to the field, which has the cursor.
+fn told_under_the_field(page: &Page) {
+    let field = "[name=siret][aria-invalid=true][autofocus]";
+    assert_eq!(page.attributes(field, "aria-describedby"), ["organization-alert"]);
+    let told = page.texts("#organization-alert:not([hidden])");
+    assert!(told[0].starts_with("Erreur : SIRET invalide."), "{told:?}");
+    assert_eq!(page.text().matches("SIRET invalide").count(), 1);
+    assert!(page.texts("#notifications").is_empty(), "said once");
+}
+
+#[tokio::test]
+async fn a_refused_siret_is_told_why() {
+    let server = TestServer::start().await;
+    let (visitor, _) = newcomer(&server).await;
+    for (typed, expected) in [
+        ("130025265", "c’est peut-être un SIREN"),
+        ("99999999999999", "aucun établissement qui porte ce numéro"),
+    ] {
+        let page = join(&visitor, typed).await;
+        assert!(page.text().contains(expected), "{typed}");
+        told_under_the_field(&page);
+    }
 }
 
 #[tokio::test]
@@ -74,6 +99,7 @@ async fn a_closed_establishment_is_explained_and_kept_up_to_date() {
     let page = join(&visitor, &closed).await;
     assert!(page.text().contains("Erreur : SIRET invalide."));
     assert!(page.text().contains("cet établissement est fermé"));
+    told_under_the_field(&page);
 }
 
 #[tokio::test]
@@ -260,7 +286,11 @@ async fn a_domain_opens_the_door_as_far_as_it_is_known() {
     let company = organization_of(server.database(), BIG_COMPANY).await;
     let page = visitor.get("/manage-organizations").await;
     visitor
-        .submit(&page, &format!("/users/quit-organization/{company}"), &[])
+        .submit(
+            &page,
+            &format!("/users/quit-organization/{company}"),
+            &[("confirmed", "true")],
+        )
         .await;
     assert_eq!(join(&visitor, BIG_COMPANY).await.title(), WELCOME);
     assert_eq!(

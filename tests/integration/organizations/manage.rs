@@ -37,7 +37,15 @@ async fn an_organization_is_left_and_the_session_acts_for_it_no_more() {
             .iter()
             .all(|label| label.starts_with("Quitter l'organisation "))
     );
-    let page = visitor.submit(&page, "/users/quit-organization/1", &[]).await;
+    let asked = visitor.submit(&page, "/users/quit-organization/1", &[]).await;
+    assert_eq!(asked.heading(), "Quitter l’organisation");
+    assert_eq!(asked.attributes("main a.fr-link", "href"), [MANAGE]);
+    assert_eq!(
+        text(server.database(), &selected).await,
+        "1",
+        "nothing is done yet"
+    );
+    let page = visitor.submit(&asked, "/users/quit-organization/1", &[]).await;
     assert_eq!(
         place(&page),
         "/manage-organizations?notification=quit_organization_success"
@@ -49,13 +57,16 @@ async fn an_organization_is_left_and_the_session_acts_for_it_no_more() {
     let token = &stale.attributes("[name=_csrf]", "value")[0];
     for (id, status) in [("1", 404), ("999999", 404), ("x", 400), ("99999999999", 400)] {
         let path = format!("/users/quit-organization/{id}");
-        let page = visitor.post(&path, &[("_csrf", token)]).await;
+        let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
+        let page = visitor.post(&path, &fields).await;
         assert_eq!(page.status.as_u16(), status, "{id}");
     }
     let page = visitor.post("/users/quit-organization/2", &[]).await;
     assert_eq!(page.status.as_u16(), 403, "without the form token");
+    let page = visitor.get(MANAGE).await;
+    let confirmed = [("confirmed", "true")];
     let page = visitor
-        .submit(&visitor.get(MANAGE).await, "/users/quit-organization/2", &[])
+        .submit(&page, "/users/quit-organization/2", &confirmed)
         .await;
     assert!(page.text().contains("Vous n’êtes attaché à aucune organisation."));
 }
@@ -70,8 +81,11 @@ async fn a_form_sent_after_the_session_has_ended_leads_back_to_its_page_and_does
         .database()
         .execute("UPDATE identite_sessions SET ended_at = now(), end_reason = 'expired'")
         .await;
-    let page = visitor.submit(&page, "/users/quit-organization/1", &[]).await;
-    assert_eq!(place(&page), "/users/start-sign-in");
+    let confirmed = [("confirmed", "true")];
+    let page = visitor
+        .submit(&page, "/users/quit-organization/1", &confirmed)
+        .await;
+    assert_eq!(place(&page), "/users/start-sign-in?notification=session_expired");
     let page = visitor.sign_in_as(EMAIL, super::PASSWORD).await;
     assert_eq!(place(&page), MANAGE);
     let links = format!("SELECT count(*) FROM users_organizations WHERE user_id = {user}");

@@ -5,6 +5,7 @@ mod join;
 mod manage;
 mod moderation;
 mod outages;
+mod reopened;
 mod select;
 mod steps;
 mod suggestions;

@@ -46,7 +46,14 @@ async fn a_request_is_made_shown_and_withdrawn_from_each_of_its_rows() {
             .into_iter()
             .find(|form| form.action.path().contains(action))
             .expect("the form");
-        let page = visitor.submit(&page, form.action.path(), &[]).await;
+        let asked = visitor.submit(&page, form.action.path(), &[]).await;
+        assert_eq!(asked.heading(), "Corriger votre demande de rattachement");
+        assert_eq!(
+            text(server.database(), &state).await,
+            "organization_join_block pending true",
+            "nothing is done before it is confirmed"
+        );
+        let page = visitor.submit(&asked, form.action.path(), &[]).await;
         assert_eq!(page.url.path(), target);
         assert_eq!(text(server.database(), &state).await, "");
         server.mailbox.wait_for_nth(EMAIL, CANCELLED, rank + 1).await;
@@ -152,7 +159,7 @@ async fn a_final_refusal_is_withdrawn_but_not_opened_again() {
     let page = visitor
         .post(
             &format!("/users/cancel-moderation-and-redirect-to-join-org/{id}"),
-            &[("_csrf", &token)],
+            &[("_csrf", &token), ("confirmed", "true")],
         )
         .await;
     assert_eq!(page.url.path(), "/users/join-organization");
@@ -216,13 +223,10 @@ async fn requests_are_their_authors_own() {
         "cancel-moderation-and-redirect-to-join-org",
         "cancel-moderation-and-redirect-to-personal-information",
     ] {
-        let answer = visitor
-            .post(&format!("/users/{action}/{id}"), &[("_csrf", &token)])
-            .await;
+        let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
+        let answer = visitor.post(&format!("/users/{action}/{id}"), &fields).await;
         assert_eq!(answer.status.as_u16(), 403, "{action}");
-        let answer = visitor
-            .post(&format!("/users/{action}/x"), &[("_csrf", &token)])
-            .await;
+        let answer = visitor.post(&format!("/users/{action}/x"), &fields).await;
         assert_eq!(answer.status.as_u16(), 400, "{action}");
         let answer = visitor.post(&format!("/users/{action}/{id}"), &[]).await;
         assert_eq!(answer.status.as_u16(), 403, "{action} without the form token");

@@ -1,5 +1,6 @@
 //! What people are told while a register, a directory or the support desk is away: every row of spec/organizations.md §6
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -8,7 +9,7 @@ use super::{
     newcomer_as, organization_of, place, text,
 };
 use crate::registers::{API_ENTREPRISE, mend, order, status};
-use crate::support::{Behaviour, Options, TestServer, Visitor, free_port, http_get};
+use crate::support::{Behaviour, Options, TestServer, Visitor, free_port, http_client, http_get};
 
 const TOWN_HALLS: &str = "api-lannuaire.service-public.fr";
 const SCHOOLS: &str = "data.education.gouv.fr";
@@ -105,6 +106,55 @@ async fn what_is_known_is_joined_while_the_register_is_away() {
     assert_eq!(
         link_type(server.database(), user, ONE_PERSON).await,
         "no_verification_means_for_entreprise_unipersonnelle"
+    );
+}
+
+/// The answer to a stranger who asks about a number that nobody has.
+async fn stranger(client: &reqwest::Client, server: &TestServer, number: u64) -> u16 {
+    let path = format!("api/sirene/organization-info/{number:014}");
+    let url = server.base_url.join(&path).unwrap();
+    client.get(url).send().await.unwrap().status().as_u16()
+}
+
+/// One who asks about other numbers all the time.
+async fn pester(client: &reqwest::Client, server: &TestServer, first_number: u64) {
+    for number in first_number.. {
+        stranger(client, server, number).await;
+    }
+}
+
+#[tokio::test]
+async fn strangers_who_use_up_their_share_keep_nobody_from_joining() {
+    // Two calls in a row, then one in three seconds: people do not wait for that long.
+    let options = over_http(Options::default()).with("ENTREPRISE_API_QUOTA_PER_MINUTE", "20");
+    let server = TestServer::start_with(options).await;
+    forget(&server, ONE_PERSON).await;
+    let (visitor, user) = newcomer(&server).await;
+    let client = http_client();
+    let answers = join_all((0..20).map(|number| stranger(&client, &server, number))).await;
+    assert!(answers.contains(&404) && answers.contains(&504), "{answers:?}");
+
+    let strangers = (1..=8).map(|stranger| pester(&client, &server, stranger * 1_000_000));
+    let page = tokio::select! {
+        page = join(&visitor, ONE_PERSON) => page,
+        _ = join_all(strangers) => unreachable!("they do not tire"),
+    };
+    assert_eq!(page.title(), WELCOME);
+    assert_ne!(link_type(server.database(), user, ONE_PERSON).await, "");
+
+    let metrics = http_get(server.operator_url.join("metrics").unwrap())
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let refused = "identite_actor_sirene_cache_quota_refused_total{cache=\"establishments\",urgency=";
+    let lines: Vec<&str> = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix(refused))
+        .collect();
+    assert!(lines.contains(&"\"person\"} 0"), "{lines:?}");
+    assert!(
+        lines.len() == 3 && !lines.contains(&"\"visitor\"} 0"),
+        "{lines:?}"
     );
 }
 

@@ -96,8 +96,8 @@ async fn two_browsers_act_for_two_organizations() {
     assert_eq!(text(server.database(), &selected).await, format!("{town},{bank}"));
     // Leaving it, in whichever browser, ends it in all.
     let page = here.get("/manage-organizations").await;
-    here.submit(&page, &format!("/users/quit-organization/{bank}"), &[])
-        .await;
+    let quit = format!("/users/quit-organization/{bank}");
+    here.submit(&page, &quit, &[("confirmed", "true")]).await;
     assert_eq!(text(server.database(), &selected).await, town.to_string());
 }
 

@@ -191,7 +191,7 @@ async fn a_passkey_gets_another_name() {
         place(&page),
         "/connection-and-account?notification=passkey_successfully_renamed"
     );
-    assert!(page.texts("h3").contains(&"Ordinateur <du> bureau".to_owned()));
+    assert!(page.texts("h4").contains(&"Ordinateur <du> bureau".to_owned()));
 
     for name in ["", "  ", &"x".repeat(65), "deux\nlignes"] {
         let page = visitor.get("/connection-and-account").await;
@@ -243,7 +243,7 @@ async fn the_last_passkey_removed_takes_the_second_factor_with_it() {
     for (removed, remains) in [(&first, 1), (&second, 0)] {
         let page = visitor.get("/connection-and-account").await;
         let path = format!("/delete-passkeys/{}", removed.id());
-        let page = visitor.submit(&page, &path, &[]).await;
+        let page = visitor.submit(&page, &path, &[("confirmed", "true")]).await;
         assert_eq!(
             place(&page),
             "/connection-and-account?notification=passkey_successfully_deleted"
@@ -263,7 +263,8 @@ async fn the_last_passkey_removed_takes_the_second_factor_with_it() {
     let token = visitor.get(ANY_FORM).await.form_token();
     for unknown in [first.id(), "a.b".to_owned(), "AAA=".to_owned()] {
         let path = format!("/delete-passkeys/{unknown}");
-        let page = visitor.post(&path, &[("_csrf", &token)]).await;
+        let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
+        let page = visitor.post(&path, &fields).await;
         assert_eq!(
             place(&page),
             "/connection-and-account?notification=passkey_not_found"
@@ -357,7 +358,7 @@ async fn strangers_and_other_forms_are_turned_away() {
     ] {
         assert_eq!(
             place(&visitor.post(path, &[]).await),
-            "/users/start-sign-in",
+            "/users/start-sign-in?notification=session_expired",
             "{path}"
         );
         assert_eq!(
@@ -370,7 +371,7 @@ async fn strangers_and_other_forms_are_turned_away() {
     let again = server.visitor();
     assert_eq!(
         place(&again.post("/users/sign-in-with-passkey", &[]).await),
-        "/users/start-sign-in"
+        "/users/start-sign-in?notification=session_expired"
     );
     assert_eq!(
         again

@@ -17,9 +17,9 @@ async fn passkeys_are_named_after_what_they_are() {
     hello.aaguid = WINDOWS_HELLO;
     let page = register(&visitor, &mut hello).await;
     assert!(
-        page.texts("h3").contains(&"Windows Hello".to_owned()),
+        page.texts("h4").contains(&"Windows Hello".to_owned()),
         "{:?}",
-        page.texts("h3")
+        page.texts("h4")
     );
 
     // The first one has made the server fetch the fresh list.
@@ -28,7 +28,7 @@ async fn passkeys_are_named_after_what_they_are() {
         let mut demonstration = Authenticator::new(KeyKind::P256, server.issuer());
         demonstration.aaguid = DEMONSTRATION;
         let page = register(&visitor, &mut demonstration).await;
-        if page.texts("h3").contains(&"Clé de démonstration".to_owned()) {
+        if page.texts("h4").contains(&"Clé de démonstration".to_owned()) {
             break;
         }
         assert!(std::time::Instant::now() < deadline, "the list was not refreshed");
@@ -45,6 +45,6 @@ async fn without_the_fresh_list_the_shipped_one_does() {
         let mut hello = Authenticator::new(KeyKind::P256, server.issuer());
         hello.aaguid = WINDOWS_HELLO;
         let page = register(&visitor, &mut hello).await;
-        assert!(page.texts("h3").contains(&"Windows Hello".to_owned()));
+        assert!(page.texts("h4").contains(&"Windows Hello".to_owned()));
     }
 }

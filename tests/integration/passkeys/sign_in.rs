@@ -186,6 +186,27 @@ async fn addresses_do_not_tell_whether_they_have_passkeys() {
 }
 
 #[tokio::test]
+async fn a_passkey_is_for_the_address_that_its_tab_shows() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = server.visitor();
+    visitor.start_sign_in(EMAIL).await;
+    let token = visitor.get("/users/sign-in").await.form_token();
+    for (shown, told) in [
+        ("autre@exemple.fr", "address_changed"),
+        (EMAIL, "invalid_passkey"),
+    ] {
+        let fields = [
+            ("_csrf", token.as_str()),
+            ("email_shown", shown),
+            ("webauthn_authentication_response_string", "{}"),
+        ];
+        let page = visitor.post(WITH_PASSKEY, &fields).await;
+        assert_eq!(place(&page), format!("/users/sign-in?notification={told}"));
+    }
+}
+
+#[tokio::test]
 async fn answers_that_make_no_sense_are_told_in_french() {
     let server = TestServer::start().await;
     insert_user(server.database(), EMAIL, &[]).await;

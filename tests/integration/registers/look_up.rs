@@ -280,7 +280,14 @@ async fn establishments_are_searched() {
         }] })
     );
     let (_, body) = ask(&server, "api/sirene/search?q=clamart&commune=92140").await;
-    assert!(body["results"].as_array().unwrap().len() >= 4, "{body}");
+    let found = body["results"].as_array().unwrap();
+    assert!(found.len() >= 4, "{body}");
+    let town_hall = found.iter().find(|found| found["siret"] == "21920023500014");
+    assert_eq!(
+        town_hall.map(|found| &found["adresse"]),
+        Some(&json!("1 place maurice gunsbourg, 92140 Clamart")),
+        "{body}"
+    );
     let (status, body) = ask(&server, &format!("api/sirene/search?q={TOWN_HALL}")).await;
     assert_eq!((status, &body["results"][0]["siret"]), (200, &json!(TOWN_HALL)));
     let (status, body) = ask(&server, &format!("api/sirene/search?q={NOBODY}")).await;
@@ -315,6 +322,30 @@ async fn an_address_has_its_budget() {
         refused > 0 && answered >= 60 && refused + answered == 300,
         "{answered} answered, {refused} refused"
     );
+}
+
+#[tokio::test]
+async fn an_address_has_a_budget_of_numbers_that_nobody_has_asked_for() {
+    let server = TestServer::start_with(over_http().with("FEATURE_RATE_LIMIT_BY_IP", "True")).await;
+    assert_eq!(look_up(&server, TOWN_HALL).await.0, 200);
+    let client = crate::support::http_client();
+    let mut refused = 0;
+    for wave in 0..3 {
+        // Another second, whose budget a wave does not use up.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let paths: Vec<String> = (0..50)
+            .map(|number| format!("api/sirene/organization-info/{wave:07}{number:07}"))
+            .collect();
+        let asked = paths.iter().map(|path| ask_with(&client, &server, path));
+        let answers = futures::future::join_all(asked).await;
+        refused += answers.iter().filter(|(status, _)| *status == 429).count();
+    }
+    assert_eq!(refused, 31, "of 151, 120 are looked up");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(look_up(&server, TOWN_HALL).await.0, 200, "what is known");
+    let (status, _) = ask(&server, "api/sirene/search?q=33333333333333").await;
+    assert_eq!(status, 429, "the search is no way around it");
+    assert_eq!(ask(&server, "api/sirene/search?q=clamart").await.0, 200);
 }
 
 /// Of the remote systems that monitors ask about, by their hosts.

@@ -261,6 +261,10 @@ impl Person {
     /// Chooses another password with a link; gives the notification that follows.
     pub async fn choose_another_password(&mut self, link: &str, password: &str) -> String {
         let page = self.visitor.get(link).await;
+        // A link that is not good may be told of at once.
+        if let Some(notification) = parameter(&page.url, "notification") {
+            return notification;
+        }
         let values = [("password", password), ("confirm_password", password)];
         let page = self
             .visitor

@@ -188,10 +188,11 @@ async fn quit_and_leave(world: &World, database: &TestDatabase, person: &mut Per
         .iter()
         .find(|form| form.action.path().starts_with("/users/quit-organization/"));
     let action = form.expect("an organization to leave").action.path().to_owned();
-    let page = person.visitor.submit(&page, &action, &[]).await;
+    let confirmed = [("confirmed", "true")];
+    let page = person.visitor.submit(&page, &action, &confirmed).await;
     person.expect(&page, "/manage-organizations", "quit_organization_success");
     let page = person.walk(world, "/connection-and-account", "").await;
-    let page = person.visitor.submit(&page, "/users/delete", &[]).await;
+    let page = person.visitor.submit(&page, "/users/delete", &confirmed).await;
     person.expect(&page, "/users/start-sign-in", "user_successfully_deleted");
     let left = format!("SELECT count(*) FROM users WHERE email = '{}'", person.email);
     assert_eq!(database.count(&left).await, 0);

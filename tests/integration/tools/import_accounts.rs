@@ -151,6 +151,55 @@ async fn a_file_that_is_none_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
+async fn an_import_writes_over_no_file_that_it_reads() {
+    let bench = Workbench::new().await;
+    bench.write("input.csv", &good());
+    std::os::unix::fs::symlink(bench.path("input.csv"), bench.path("symbolic.csv")).expect("a link");
+    std::fs::hard_link(bench.path("input.csv"), bench.path("hard.csv")).expect("a link");
+    let refused = |more: &[&str], options: [&str; 2]| {
+        let arguments = [&["import", "accounts", "--input", "input.csv"][..], more].concat();
+        let output = bench.command(&arguments).output().expect("the program runs");
+        let text = told(&output);
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {text}");
+        assert!(options.iter().all(|option| text.contains(*option)), "{text}");
+    };
+    for same in ["input.csv", "./input.csv", "symbolic.csv", "hard.csv"] {
+        refused(&["--output", same], ["--input", "--output"]);
+        refused(&["--output", same, "--dry-run"], ["--input", "--output"]);
+        refused(&["--report", same], ["--input", "--report"]);
+    }
+    refused(
+        &["--output", "new", "--report", "./new"],
+        ["--output", "--report"],
+    );
+    assert_eq!(bench.read("input.csv"), good());
+    assert!(!bench.path("new").exists() && !bench.path("output.csv").exists());
+}
+
+#[tokio::test]
+async fn the_file_that_is_at_fault_is_named_and_no_other() {
+    let bench = Workbench::new().await;
+    bench.write("input.csv", &good());
+    bench.write("header.csv", "email\n");
+    for (option, file) in [
+        ("--input", "nowhere.csv"),
+        ("--input", "header.csv"),
+        ("--output", "nowhere/output.csv"),
+        ("--output", "/dev/full"),
+        ("--report", "nowhere/report.json"),
+    ] {
+        let output = bench.command(&["import", "accounts", option, file]).output();
+        let output = output.expect("the program runs");
+        assert_eq!(output.status.code(), Some(1));
+        let text = told(&output);
+        assert!(text.starts_with(&format!("{file}: ")), "{text}");
+        assert!(!text.contains("input.csv"), "{text}");
+    }
+    let imports = "SELECT count(*) FROM identite_imports";
+    assert_eq!(bench.database.count(imports).await, 0);
+}
+
+#[tokio::test]
 async fn a_dry_run_tells_and_writes_nothing() {
     let bench = Workbench::new().await;
     bench.write("input.csv", &good());

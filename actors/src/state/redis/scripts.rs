@@ -65,19 +65,42 @@ return 1",
         &SCRIPT
     }
 
-    /// `KEYS`: the counter. `ARGV`: milliseconds of the window. Gives the count and the milliseconds that are left.
-    /// A counter without expiry (written by hand, or restored) gets one.
+    /// `KEYS`: the counters. `ARGV`: milliseconds of the window of each. Gives for each the count and the milliseconds that are
+    /// left. A counter without expiry (written by hand, or restored) gets one.
     pub(super) fn increment() -> &'static Self {
         static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
             Script::new(
                 r"
-local count = redis.call('INCR', KEYS[1])
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  left = tonumber(ARGV[1])
+local counted = {}
+for i = 1, #KEYS do
+  local count = redis.call('INCR', KEYS[i])
+  local left = redis.call('PTTL', KEYS[i])
+  if left < 0 then
+    redis.call('PEXPIRE', KEYS[i], ARGV[i])
+    left = tonumber(ARGV[i])
+  end
+  counted[2 * i - 1] = count
+  counted[2 * i] = left
 end
-return {count, left}",
+return counted",
+            )
+        });
+        &SCRIPT
+    }
+
+    /// `KEYS`: the counters that were hit. `ARGV`: milliseconds that the window of each had left then: one that has more left is a
+    /// later one, and keeps its hits.
+    pub(super) fn give_back() -> &'static Self {
+        static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(
+                r"
+for i = 1, #KEYS do
+  local left = redis.call('PTTL', KEYS[i])
+  if left >= 0 and left <= tonumber(ARGV[i]) and redis.call('DECR', KEYS[i]) < 1 then
+    redis.call('DEL', KEYS[i])
+  end
+end
+return 1",
             )
         });
         &SCRIPT

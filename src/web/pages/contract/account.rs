@@ -4,6 +4,27 @@ pub(super) const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
     ("identity", "label[for=given_name]", "Prénom *obligatoire"),
     ("identity", "label[for=family_name]", "Nom *obligatoire"),
     (
+        "identity-refused",
+        "#given_name[aria-invalid=true][aria-describedby=given_name-error][autofocus]",
+        "",
+    ),
+    (
+        "identity-refused",
+        ".fr-input-group--error #given_name-error",
+        "Un prénom s’écrit avec des lettres, sans chiffre ni signe.",
+    ),
+    (
+        "personal-information-refused",
+        "[autofocus]#phone_number[aria-invalid=true]",
+        "",
+    ),
+    ("personal-information-refused", "#job[aria-invalid=true]", ""),
+    (
+        "personal-information-fc",
+        ".fr-select-group--error #family_name-error",
+        "Choisissez l’un des noms de la liste.",
+    ),
+    (
         "home",
         "a.fr-sidemenu__link[href='/manage-organizations']",
         "Organisations",
@@ -83,6 +104,12 @@ pub(super) const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
         "Remplacer mes codes de secours",
     ),
     ("sessions", "[action='/mes-sessions/fermer'] button", "Fermer"),
+    (
+        "confirmation",
+        "[action='/users/quit-organization/1'] [name=confirmed][value=true] ~ [type=submit]",
+        "Confirmer",
+    ),
+    ("confirmation", "main a[href='/manage-organizations']", "Annuler"),
     ("welcome", "[action='/users/welcome'] [type=submit]", "Continuer"),
     ("welcome", ".tile h2", "Commune de clamart - Mairie"),
     (

@@ -48,6 +48,12 @@ pub(super) const CAPTIONS: &[(&str, &str, &str)] = &[
     ("helper-app-account", "Continuer", "a"),
     ("join", "SIRET de l’organisation que vous représentez", "label"),
     ("join", "Enregistrer", "button"),
+    (
+        "join-waiting",
+        "SIRET de l’organisation que vous représentez",
+        "label",
+    ),
+    ("join-waiting", "Enregistrer", "button"),
     ("suggestions", "Bnp paribas", "button"),
     ("join-confirm", "Continuer avec cet email", "button"),
     ("moderation-rejected", "Changer d'organisation", "button"),

@@ -90,6 +90,10 @@ fn pages_say_what_is_agreed() {
             "contact-code",
             "email officielle de votre mairie : mairie-beaumont@lahague.com",
         ),
+        (
+            "contact-code",
+            "celui qui a été envoyé à mairie-beaumont@lahague.com",
+        ),
         ("manage-organizations", "est en cours de traitement"),
     ] {
         let document = Html::parse_document(&documents[name]);

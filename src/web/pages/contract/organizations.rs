@@ -10,10 +10,21 @@ pub(super) const ORGANIZATION_HOOKS: &[(&str, &str, &str)] = &[
     ),
     ("join-error", "[name=siret][value='21920023500014']", ""),
     (
-        "join-error",
-        ".fr-alert--warning",
-        "D’après l’INSEE, cet établissement est fermé. S’il a déménagé ou changé de forme, son nouveau SIRET figure dans l’Annuaire des Entreprises.",
+        "join-waiting",
+        ".fr-alert--info a[href='/users/unable-to-auto-join-organization?moderation_id=7']",
+        "Voir cette demande pour rejoindre « Commune de clamart - Mairie »",
     ),
+    (
+        "join-error",
+        "#organization-alert:not([hidden])",
+        "Erreur : SIRET invalide. D’après l’INSEE, cet établissement est fermé.",
+    ),
+    (
+        "join-error",
+        "#siret-selector[aria-invalid=true][aria-describedby=organization-alert][autofocus]",
+        "",
+    ),
+    ("join", "#organization-alert[role=alert][hidden]", "Erreur :"),
     (
         "suggestions",
         "[aria-label=\"Sélectionner l'organisation Commune de clamart - Mairie\"]",
@@ -54,6 +65,16 @@ pub(super) const ORGANIZATION_HOOKS: &[(&str, &str, &str)] = &[
         "contact-code",
         "label[for=official_contact_email_verification_token]",
         "Insérer le code à 2 mots",
+    ),
+    (
+        "contact-code",
+        "[aria-invalid=true][aria-describedby=code-error][autofocus]",
+        "",
+    ),
+    (
+        "contact-code",
+        "#code-error",
+        "Ce code n’est pas le bon, ou n’est plus valable. Vérifiez-le auprès de la personne qui l’a reçu.",
     ),
     (
         "moderation-pending",

@@ -98,12 +98,12 @@ pub(super) const SIGN_IN_HOOKS: &[(&str, &str, &str)] = &[
     (
         "sign-up",
         "#password-input-message-special",
-        "1 caractère spécial minimum,",
+        "1 caractère spécial minimum",
     ),
     (
         "sign-up",
         "#passphrase-input-message-20char",
-        "20 caractères minimum,",
+        "20 caractères minimum",
     ),
     (
         "verify-email",
@@ -120,6 +120,16 @@ pub(super) const SIGN_IN_HOOKS: &[(&str, &str, &str)] = &[
         "verify-email",
         "#verify_email_token[name=verify_email_token][autocomplete=one-time-code]",
         "",
+    ),
+    (
+        "verify-email-migrated",
+        "#verify_email_token[aria-invalid=true][aria-describedby=code-error][autofocus]",
+        "",
+    ),
+    (
+        "verify-email-migrated",
+        "#code-error[role=alert]",
+        "Ce code n’est pas le bon, ou n’est plus valable. Vérifiez-le, ou faites-en envoyer un autre.",
     ),
     (
         "magic-link-sent",

@@ -281,6 +281,11 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
     ("form-post", "Submitting Callback", "Retour vers le service"),
     ("logout", "Déconnexion en cours - ProConnect", "Déconnexion..."),
     (
+        "confirmation",
+        "Quitter l’organisation - ProConnect",
+        "Quitter l’organisation",
+    ),
+    (
         "confirm-logout",
         "Se déconnecter - ProConnect",
         "Voulez-vous vous déconnecter de ProConnect ?",
