@@ -69,6 +69,14 @@ async fn an_account_is_looked_after_and_deleted() {
         browser.expect_title(ACCOUNT).await;
         browser.expect_accessible().await;
         browser.screenshots("connection-and-account").await;
+        browser
+            .submit_without_dialog("form[action='/users/delete']")
+            .await;
+        browser.expect_title(CONFIRM_DELETION).await;
+        browser.expect_accessible().await;
+        browser.screenshots("confirmation").await;
+        browser.click_caption("Annuler").await;
+        browser.expect_title(ACCOUNT).await;
         browser.click_caption("Voir mes sessions").await;
         browser.expect_title(SESSIONS).await;
         browser.expect_text("SESSION ACTUELLE").await;
@@ -131,8 +139,7 @@ async fn an_account_is_looked_after_without_script() {
         open(&browser, &server, "/connection-and-account").await;
         browser.click_caption("Supprimer mon compte").await;
         browser.expect_title(CONFIRM_DELETION).await;
-        browser.expect_accessible().await;
-        browser.screenshots("confirmation").await;
+        browser.screenshots("confirmation-without-script").await;
         browser.click_caption("Annuler").await;
         browser.expect_title(ACCOUNT).await;
         browser.click_caption("Supprimer mon compte").await;

@@ -140,13 +140,6 @@ async fn a_forgotten_password_is_replaced() {
         browser.expect_title(HOME).await;
 
         browser.open(&link).await;
-        choose(
-            &browser,
-            "encore une autre phrase secrète",
-            "encore une autre phrase secrète",
-        )
-        .await;
-        browser.click(SAVE).await;
         browser.expect_title(RESET).await;
         browser.expect_text("Attention").await;
         browser.screenshots("reset-password-used-link").await;

@@ -87,6 +87,13 @@ impl Browser {
         value.expect("a look").convert().expect("a text")
     }
 
+    /// Sends a form as a browser without scripts does: nobody listens, no dialog asks.
+    pub async fn submit_without_dialog(&self, selector: &str) {
+        let script = "document.querySelector(arguments[0]).submit();";
+        let sending = self.driver.execute(script, vec![json!(selector)]).await;
+        sending.expect("the form is there");
+    }
+
     /// From now on notes, at each input, how far the element is from the top of the page before any answer can arrive.
     pub async fn note_place_at_input(&self, selector: &str) {
         let script = "const element = document.querySelector(arguments[0]);
