@@ -60,6 +60,14 @@ pub struct Verdict {
     pub retry_after: Duration,
 }
 
+impl Verdict {
+    /// Whether the hit could be counted at all: where it could not, it is refused for that reason and no other.
+    #[must_use]
+    pub const fn was_counted(&self) -> bool {
+        self.count != OVERLOADED.count
+    }
+}
+
 /// To a hit that nobody could count.
 const OVERLOADED: Verdict = Verdict {
     allowed: false,

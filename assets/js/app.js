@@ -1,6 +1,6 @@
 // What every page needs. Pages work without it; it spares time and mistakes.
 import { announceNotifications } from './lib/announce.js';
-import { askBeforeClick } from './lib/confirm.js';
+import { askBeforeSubmission } from './lib/confirm.js';
 import { cleanPastedAddresses } from './lib/pasted-address.js';
 import { guardSubmissions } from './lib/submissions.js';
 import { offerGoingBack } from './lib/go-back.js';
@@ -11,7 +11,7 @@ import { followValidity } from './lib/validity.js';
 openHeaderMenu();
 openSideMenu();
 offerGoingBack();
-askBeforeClick();
+askBeforeSubmission();
 cleanPastedAddresses();
 followValidity();
 guardSubmissions();

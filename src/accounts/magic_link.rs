@@ -78,7 +78,7 @@ impl Accounts {
         let transaction = client.transaction().await?;
         match db::magic_links::issue(&transaction, email.as_str(), &digest, now - SPACING, now).await? {
             // What was stored is undone with the transaction: the last link stays good.
-            Issue::Stored if !self.claims_link(Link::SignIn, email).await => {
+            Issue::Stored if !self.claims_link(Link::SignIn, email).await? => {
                 return Ok(MagicLinkRequest::Sent);
             }
             Issue::Stored => {}
@@ -110,7 +110,7 @@ impl Accounts {
         if former
             .as_ref()
             .is_some_and(|former| former.sent_at > now - SPACING)
-            || !self.claims_link(Link::SignIn, email).await
+            || !self.claims_link(Link::SignIn, email).await?
         {
             return Ok(false);
         }

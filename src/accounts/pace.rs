@@ -1,7 +1,9 @@
-//! What one account bears, wherever it comes from. Nobody can lock out somebody else this way.
+//! What one account bears, wherever it comes from. Nobody can lock out somebody else this way, unless each of their guesses comes from
+//! another network.
 //!
 //! * Guessing at a password becomes slow; a browser that the owner has used before does not wait. A guess counts before it is checked, so
-//!   that it does not matter how many come at once; one that was right, or that nobody has checked, does not count any more.
+//!   that it does not matter how many come at once; one that was right, or that was refused unchecked, does not count any more. One whose
+//!   sender did not wait for the answer does.
 //! * Networks that have not guessed wrongly have turns of their own: whoever keeps guessing competes with others who do.
 //! * A mailbox is not flooded with links: beyond a few an hour, the last one that was sent stays good and is not replaced.
 //!
@@ -59,14 +61,23 @@ pub(super) struct Guess {
 impl Accounts {
     /// Whether the link that is about to be sent to `email` may be, and counts it: of many at once no more than the window grants. Wishes
     /// that send nothing do not count: a stranger would use up the owner's links with them.
-    pub(super) async fn claims_link(&self, link: Link, email: &Email) -> bool {
+    ///
+    /// # Errors
+    /// [`AccountsError::Overloaded`] when nobody could count it.
+    pub(super) async fn claims_link(&self, link: Link, email: &Email) -> Result<bool, AccountsError> {
         let limiter = match link {
             Link::SignIn => "magic-links-sent",
             Link::PasswordReset => "password-resets-sent",
         };
         let subject = digest(email.as_str());
         let verdict = self.services.rate_limiter.hit(limiter, &subject, LINKS).await;
-        verdict.allowed
+        if verdict.was_counted() {
+            Ok(verdict.allowed)
+        } else {
+            Err(AccountsError::Overloaded {
+                retry_after: verdict.retry_after,
+            })
+        }
     }
 
     /// Counts a guess from `device` at the password of `email`, before it is checked. It stays counted, as a wrong one, unless it is given

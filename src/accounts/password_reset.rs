@@ -46,7 +46,7 @@ impl Accounts {
             db::password_resets::issue(&transaction, email.as_str(), &digest, now - SPACING, now).await?;
         if let Some(user) = issued {
             // What was stored is undone with the transaction: the last link stays good.
-            if !self.claims_link(Link::PasswordReset, email).await {
+            if !self.claims_link(Link::PasswordReset, email).await? {
                 return Ok(());
             }
             let event = device.event(user, SecurityEvent::PasswordResetRequested);

@@ -7,7 +7,12 @@ use crate::db;
 use crate::db::franceconnect::CertifiedNames;
 use crate::db::users::{PersonalInformation, User};
 use crate::domain::Device;
-use crate::domain::{Job, PersonName, PersonalField, PhoneNumber, SecurityEvent, UserId};
+use crate::domain::job::InvalidJob;
+use crate::domain::person_name::InvalidName;
+use crate::domain::text::{ecmascript_trim, has_visible_character};
+use crate::domain::{
+    FaultReason, Job, PersonName, PersonalFault, PersonalField, PhoneNumber, SecurityEvent, UserId,
+};
 use crate::mail::messages::{Change, UpdatePersonalData};
 
 /// The form of the account, as it was filled in; `None` for a field that was not sent.
@@ -23,8 +28,8 @@ pub struct PersonalInformationForm<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a value is missing or is not what its field asks for")]
 pub struct InvalidPersonalInformation {
-    /// The fields at fault, in the order of the form.
-    pub fields: Vec<PersonalField>,
+    /// In the order of the form.
+    pub faults: Vec<PersonalFault>,
 }
 
 /// The names that a person with a `FranceConnect` identity chooses from.
@@ -93,10 +98,12 @@ impl NameChoice {
 
 impl InvalidPersonalInformation {
     /// At fault are the fields whose value could not be read.
-    fn among(fields: &[(PersonalField, bool)]) -> Self {
-        let unread = fields.iter().filter(|(_, is_read)| !is_read);
+    fn among<const N: usize>(fields: [(PersonalField, Option<FaultReason>); N]) -> Self {
+        let faults = fields
+            .into_iter()
+            .filter_map(|(field, reason)| reason.map(|reason| PersonalFault { field, reason }));
         Self {
-            fields: unread.map(|(field, _)| *field).collect(),
+            faults: faults.collect(),
         }
     }
 }
@@ -119,7 +126,8 @@ impl Accounts {
         })
     }
 
-    /// Takes the form of the account and tells the person by e-mail what changed, if something did.
+    /// Takes the form of the account and tells the person by e-mail what changed, if something did. What is on record may stay as it is,
+    /// whatever its field asks for by now.
     ///
     /// # Errors
     /// When the database does not answer, or the account is gone.
@@ -134,7 +142,11 @@ impl Accounts {
         let transaction = client.transaction().await?;
         let former = db::users::lock(&transaction, user).await?.ok_or(GONE)?;
         let certified = db::franceconnect::names_of(&transaction, user).await?;
-        let information = match read(form, certified.as_ref().map(NameChoice::of).as_ref()) {
+        let information = match read(
+            form,
+            OnRecord::of(&former),
+            certified.as_ref().map(NameChoice::of).as_ref(),
+        ) {
             Ok(information) => information,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -173,16 +185,19 @@ impl Accounts {
         if db::franceconnect::names_of(&transaction, user).await?.is_some() {
             return Ok(Ok(()));
         }
-        let (given_name, family_name) = (read_name(given_name, None), read_name(family_name, None));
-        if given_name.is_none() || family_name.is_none() {
-            return Ok(Err(InvalidPersonalInformation::among(&[
-                (PersonalField::GivenName, given_name.is_some()),
-                (PersonalField::FamilyName, family_name.is_some()),
+        let names = (
+            read_name(given_name, None, None),
+            read_name(family_name, None, None),
+        );
+        let (Ok(given_name), Ok(family_name)) = &names else {
+            return Ok(Err(InvalidPersonalInformation::among([
+                (PersonalField::GivenName, names.0.err()),
+                (PersonalField::FamilyName, names.1.err()),
             ])));
-        }
+        };
         let information = PersonalInformation {
-            given_name,
-            family_name,
+            given_name: Some(given_name.clone()),
+            family_name: Some(family_name.clone()),
             phone_number: person.phone_number,
             job: person.job,
         };
@@ -221,45 +236,105 @@ impl Accounts {
 
 const GONE: AccountsError = AccountsError::Fault("the account is gone");
 
+/// What is known of a person before they fill in a form.
+#[derive(Clone, Copy, Default)]
+struct OnRecord<'a> {
+    given_name: Option<&'a str>,
+    family_name: Option<&'a str>,
+    phone_number: Option<&'a str>,
+    job: Option<&'a str>,
+}
+
+impl<'a> OnRecord<'a> {
+    fn of(user: &'a User) -> Self {
+        Self {
+            given_name: user.given_name.as_deref(),
+            family_name: user.family_name.as_deref(),
+            phone_number: user.phone_number.as_deref(),
+            job: user.job.as_deref(),
+        }
+    }
+}
+
 fn read(
     form: PersonalInformationForm<'_>,
+    former: OnRecord<'_>,
     choice: Option<&NameChoice>,
 ) -> Result<PersonalInformation, InvalidPersonalInformation> {
     let given_name = read_name(
         form.given_name,
+        former.given_name,
         choice.map(|choice| choice.given_names.as_slice()),
     );
     let family_name = read_name(
         form.family_name,
+        former.family_name,
         choice.map(|choice| choice.family_names.as_slice()),
     );
-    let phone_number = form
-        .phone_number
-        .and_then(|text| PhoneNumber::parse_optional(text).ok());
-    let job = form.job.and_then(|text| Job::parse_optional(text).ok());
-    let refusal = InvalidPersonalInformation::among(&[
-        (PersonalField::GivenName, given_name.is_some()),
-        (PersonalField::FamilyName, family_name.is_some()),
-        (PersonalField::PhoneNumber, phone_number.is_some()),
-        (PersonalField::Job, job.is_some()),
-    ]);
-    match (phone_number, job) {
-        (Some(phone_number), Some(job)) if refusal.fields.is_empty() => Ok(PersonalInformation {
-            given_name,
-            family_name,
-            phone_number: phone_number.map(|number| number.as_str().to_owned()),
-            job: job.map(|job| job.as_str().to_owned()),
+    let phone_number = read_optional(form.phone_number, former.phone_number, |text| {
+        let number = PhoneNumber::parse_optional(text).map_err(|_| FaultReason::Malformed)?;
+        Ok(number.map(|number| number.as_str().to_owned()))
+    });
+    let job = read_optional(form.job, former.job, |text| {
+        let job = Job::parse_optional(text).map_err(|error| match error {
+            InvalidJob::TooLong => FaultReason::TooLong,
+            InvalidJob::NoJob => FaultReason::Malformed,
+        })?;
+        Ok(job.map(|job| job.as_str().to_owned()))
+    });
+    match (given_name, family_name, phone_number, job) {
+        (Ok(given_name), Ok(family_name), Ok(phone_number), Ok(job)) => Ok(PersonalInformation {
+            given_name: Some(given_name),
+            family_name: Some(family_name),
+            phone_number,
+            job,
         }),
-        _ => Err(refusal),
+        (given_name, family_name, phone_number, job) => Err(InvalidPersonalInformation::among([
+            (PersonalField::GivenName, given_name.err()),
+            (PersonalField::FamilyName, family_name.err()),
+            (PersonalField::PhoneNumber, phone_number.err()),
+            (PersonalField::Job, job.err()),
+        ])),
     }
 }
 
+/// What is on record as `former`, if `text` is the same and shows something.
+fn unchanged(text: &str, former: Option<&str>) -> Option<String> {
+    former
+        .filter(|former| has_visible_character(former) && ecmascript_trim(former) == ecmascript_trim(text))
+        .map(str::to_owned)
+}
+
 /// A name that was typed, or chosen where there is a `choice`.
-fn read_name(text: Option<&str>, choice: Option<&[String]>) -> Option<String> {
-    let text = text?;
-    match choice {
-        Some(names) => names.iter().find(|name| *name == text).cloned(),
-        None => PersonName::parse(text).ok().map(|name| name.as_str().to_owned()),
+fn read_name(
+    text: Option<&str>,
+    former: Option<&str>,
+    choice: Option<&[String]>,
+) -> Result<String, FaultReason> {
+    let text = text.ok_or(FaultReason::Malformed)?;
+    if let Some(names) = choice {
+        let chosen = names.iter().find(|name| *name == text);
+        return chosen.cloned().ok_or(FaultReason::Malformed);
+    }
+    if let Some(former) = unchanged(text, former) {
+        return Ok(former);
+    }
+    match PersonName::parse(text) {
+        Ok(name) => Ok(name.as_str().to_owned()),
+        Err(InvalidName::TooLong) => Err(FaultReason::TooLong),
+        Err(InvalidName::NoName) => Err(FaultReason::Malformed),
+    }
+}
+
+fn read_optional(
+    text: Option<&str>,
+    former: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<Option<String>, FaultReason>,
+) -> Result<Option<String>, FaultReason> {
+    let text = text.ok_or(FaultReason::Malformed)?;
+    match unchanged(text, former) {
+        Some(former) => Ok(Some(former)),
+        None => parse(text),
     }
 }
 
@@ -297,7 +372,8 @@ mod tests {
 
     #[test]
     fn every_field_must_be_sent_and_be_good() {
-        let read_names = read(form(" Jean ", "User"), None).unwrap_or_else(|_| panic!("a good form"));
+        let read_names =
+            read(form(" Jean ", "User"), OnRecord::default(), None).unwrap_or_else(|_| panic!("a good form"));
         assert_eq!(read_names.given_name.as_deref(), Some("Jean"));
         assert_eq!(
             (read_names.phone_number, read_names.job.as_deref()),
@@ -327,14 +403,14 @@ mod tests {
             form("\u{200b}", "User"),
             form("Jean", "<b>"),
         ] {
-            assert!(read(broken, None).is_err(), "{broken:?}");
+            assert!(read(broken, OnRecord::default(), None).is_err(), "{broken:?}");
         }
     }
 
     fn faults(form: PersonalInformationForm<'_>, choice: Option<&NameChoice>) -> Vec<PersonalField> {
-        match read(form, choice) {
+        match read(form, OnRecord::default(), choice) {
             Ok(_) => Vec::new(),
-            Err(refusal) => refusal.fields,
+            Err(refusal) => refusal.faults.into_iter().map(|fault| fault.field).collect(),
         }
     }
 
@@ -367,6 +443,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_on_record_may_stay_and_nothing_else_is_too_long() {
+        let long = "é".repeat(150);
+        let record = OnRecord {
+            given_name: Some(&long),
+            family_name: Some("\u{200b}"),
+            ..OnRecord::default()
+        };
+        let read_names = read(form(&long, "User"), record, None).unwrap_or_else(|_| panic!("a good form"));
+        assert_eq!(read_names.given_name.as_deref(), Some(long.as_str()));
+        let longer = "é".repeat(151);
+        let reasons = |form| match read(form, record, None) {
+            Ok(_) => Vec::new(),
+            Err(refusal) => refusal.faults,
+        };
+        let fault = |field, reason| PersonalFault { field, reason };
+        assert_eq!(
+            reasons(form(&longer, "\u{200b}")),
+            [
+                fault(PersonalField::GivenName, FaultReason::TooLong),
+                fault(PersonalField::FamilyName, FaultReason::Malformed)
+            ]
+        );
+        let story = "é".repeat(201);
+        let verbose = PersonalInformationForm {
+            job: Some(&story),
+            ..form("Jean", "User")
+        };
+        assert_eq!(
+            reasons(verbose),
+            [fault(PersonalField::Job, FaultReason::TooLong)]
+        );
+    }
+
+    #[test]
     fn with_franceconnect_names_are_chosen() {
         let choice = NameChoice::of(&CertifiedNames {
             given_name: "Angela Claire Louise".to_owned(),
@@ -386,7 +496,7 @@ mod tests {
             ("Angela", "", false),
         ] {
             assert_eq!(
-                read(form(given_name, family_name), Some(&choice)).is_ok(),
+                read(form(given_name, family_name), OnRecord::default(), Some(&choice)).is_ok(),
                 expected,
                 "{given_name}"
             );

@@ -151,8 +151,11 @@ fn are_one_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Where a file would be that is not there yet.
+/// Where a file would be that is not there yet, behind a link that leads to nothing, too.
 fn place(path: &Path) -> Option<PathBuf> {
+    if let Ok(target) = std::fs::read_link(path) {
+        return place(&path.parent()?.join(target));
+    }
     let directory = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -179,6 +182,8 @@ mod tests {
         }
         assert!(are_one_file(&path("new"), &path("./new")));
         assert!(!are_one_file(&path("new"), &path("newer")));
+        std::os::unix::fs::symlink("new", path("dangling")).unwrap();
+        assert!(are_one_file(&path("new"), &path("dangling")));
         assert!(!are_one_file(&path("new"), &path("one")));
         let null = Path::new("/dev/null");
         assert!(!are_one_file(null, null), "nothing is lost there");

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::Value;
 use tokio_postgres::Row;
 
@@ -93,6 +93,18 @@ pub async fn find(database: &impl GenericClient, client_id: &str) -> Result<Opti
     let statement = database.prepare_cached(&FIND).await?;
     let row = database.query_opt(&statement, &[&client_id]).await?;
     Ok(row.map(|row| ClientRow::at(&row, 0)).transpose()?)
+}
+
+/// Lets nobody else change the client named `client_id` until the transaction ends. Sign-ins go on: they write rows that refer to it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(transaction: &Transaction<'_>, client_id: &str) -> Result<(), Error> {
+    let statement = transaction
+        .prepare_cached("SELECT FROM oidc_clients WHERE client_id = $1 FOR NO KEY UPDATE")
+        .await?;
+    transaction.execute(&statement, &[&client_id]).await?;
+    Ok(())
 }
 
 static FIND_BY_ROW: LazyLock<String> =

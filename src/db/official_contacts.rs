@@ -24,7 +24,7 @@ pub struct ContactCheck {
 pub struct CheckedOrganization {
     pub siret: String,
     pub libelle: Option<String>,
-    pub code_officiel_geographique: Option<String>,
+    code_officiel_geographique: Option<String>,
     categorie_juridique: Option<String>,
     libelle_categorie_juridique: Option<String>,
     activite_principale: Option<String>,
@@ -34,6 +34,12 @@ pub struct CheckedOrganization {
 }
 
 impl CheckedOrganization {
+    /// The INSEE code of its commune; empty when it is not known.
+    #[must_use]
+    pub fn commune(&self) -> &str {
+        self.code_officiel_geographique.as_deref().unwrap_or_default()
+    }
+
     /// What the rules look at.
     #[must_use]
     pub fn profile(&self) -> OrganizationProfile<'_> {

@@ -1,7 +1,7 @@
 //! `identite_signing_keys`: the calendar of the signing keys.
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::Row;
 
 use super::Error;
@@ -41,6 +41,18 @@ pub async fn all(client: &impl GenericClient, now: DateTime<Utc>) -> Result<Vec<
         .await?;
     let rows = client.query(&statement, &[&now]).await?;
     rows.iter().map(read).collect()
+}
+
+/// Lets nobody else change the calendar until the transaction ends: two changes that rely on each other's keys could leave none that signs.
+/// Whoever reads does not wait.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(transaction: &Transaction<'_>) -> Result<(), Error> {
+    transaction
+        .batch_execute("LOCK TABLE identite_signing_keys IN SHARE ROW EXCLUSIVE MODE")
+        .await?;
+    Ok(())
 }
 
 /// The key with this `kid`, whether it is still published or not.

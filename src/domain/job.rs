@@ -10,8 +10,12 @@ pub struct Job(String);
 
 /// A text that names no job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a job")]
-pub struct InvalidJob;
+pub enum InvalidJob {
+    #[error("a job that is too long")]
+    TooLong,
+    #[error("not a job")]
+    NoJob,
+}
 
 impl Job {
     /// A job is no story.
@@ -29,9 +33,10 @@ impl Job {
         let is_number = job
             .chars()
             .all(|character| character.is_ascii_digit() || is_ecmascript_whitespace(character));
-        let is_too_long = job.chars().count() > Self::LIMIT_IN_CHARACTERS;
-        if is_number || is_too_long || !is_one_line(job) || !has_visible_character(job) {
-            Err(InvalidJob)
+        if is_number || !is_one_line(job) || !has_visible_character(job) {
+            Err(InvalidJob::NoJob)
+        } else if job.chars().count() > Self::LIMIT_IN_CHARACTERS {
+            Err(InvalidJob::TooLong)
         } else {
             Ok(Some(Self(job.to_owned())))
         }
@@ -62,15 +67,12 @@ mod tests {
             assert_eq!((read.as_str(), read.to_string().as_str()), (job, job));
         }
         for text in ["123", "1 2", "  ", "\u{200b}", "\u{feff}"] {
-            assert_eq!(Job::parse_optional(text), Err(InvalidJob), "{text:?}");
+            assert_eq!(Job::parse_optional(text), Err(InvalidJob::NoJob), "{text:?}");
         }
         assert!(Job::parse_optional(&"a".repeat(200)).is_ok());
-        for text in [
-            "a".repeat(201),
-            "Chef\nde projet".to_owned(),
-            "Chef\u{202e}".to_owned(),
-        ] {
-            assert_eq!(Job::parse_optional(&text), Err(InvalidJob), "{text:?}");
+        assert_eq!(Job::parse_optional(&"a".repeat(201)), Err(InvalidJob::TooLong));
+        for text in ["Chef\nde projet", "Chef\u{202e}"] {
+            assert_eq!(Job::parse_optional(text), Err(InvalidJob::NoJob), "{text:?}");
         }
     }
 }

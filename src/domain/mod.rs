@@ -57,7 +57,7 @@ pub use one_time_secret::{ContactCode, EmailCode, LinkToken, SecretHasher};
 pub use organization::{OrganizationInfo, OrganizationProfile};
 pub use passkey::{CredentialId, PasskeyName, ProvenPasskey};
 pub use person_name::PersonName;
-pub use personal_field::PersonalField;
+pub use personal_field::{FaultReason, PersonalFault, PersonalField};
 pub use phone_number::PhoneNumber;
 pub use recovery_code::RecoveryCode;
 pub use scope::{Scope, ScopeSet};

@@ -13,8 +13,12 @@ pub struct PersonName(String);
 
 /// A text that is no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a name")]
-pub struct InvalidName;
+pub enum InvalidName {
+    #[error("a name that is too long")]
+    TooLong,
+    #[error("not a name")]
+    NoName,
+}
 
 impl PersonName {
     /// A name is no place for a message: mails to others begin with it.
@@ -28,12 +32,13 @@ impl PersonName {
         let name = ecmascript_trim(text);
         let is_name = has_visible_character(name)
             && is_one_line(name)
-            && name.chars().count() <= Self::LIMIT_IN_CHARACTERS
             && !name.contains(|character| FORBIDDEN_CHARACTERS.contains(character));
-        if is_name {
-            Ok(Self(name.to_owned()))
+        if !is_name {
+            Err(InvalidName::NoName)
+        } else if name.chars().count() > Self::LIMIT_IN_CHARACTERS {
+            Err(InvalidName::TooLong)
         } else {
-            Err(InvalidName)
+            Ok(Self(name.to_owned()))
         }
     }
 
@@ -89,17 +94,14 @@ mod tests {
             "   ",
             "\u{feff}\u{2060}",
         ] {
-            assert_eq!(PersonName::parse(text), Err(InvalidName), "{text:?}");
+            assert_eq!(PersonName::parse(text), Err(InvalidName::NoName), "{text:?}");
         }
         let trimmed = PersonName::parse("  Jean\u{a0}").unwrap();
         assert_eq!((trimmed.as_str(), trimmed.to_string().as_str()), ("Jean", "Jean"));
         assert!(PersonName::parse(&"a".repeat(100)).is_ok());
-        for text in [
-            "a".repeat(101),
-            "Jean\r\n\r\nAttention".to_owned(),
-            "Jean\u{2028}Dupont".to_owned(),
-        ] {
-            assert_eq!(PersonName::parse(&text), Err(InvalidName), "{text:?}");
+        assert_eq!(PersonName::parse(&"a".repeat(101)), Err(InvalidName::TooLong));
+        for text in ["Jean\r\n\r\nAttention", "Jean\u{2028}Dupont", &"4".repeat(101)] {
+            assert_eq!(PersonName::parse(text), Err(InvalidName::NoName), "{text:?}");
         }
     }
 }

@@ -17,8 +17,9 @@ pub struct PhoneNumber(String);
 pub struct InvalidPhoneNumber;
 
 impl PhoneNumber {
-    /// The longest there is: a `+`, fifteen digits and what may stand between them.
-    pub const LIMIT_IN_CHARACTERS: usize = 2 * MOST_DIGITS;
+    /// What its field takes. The longest there is has 30: a `+`, fifteen digits and what may stand between them; what is no number yet
+    /// may be longer.
+    pub const LIMIT_IN_CHARACTERS: usize = 40;
 
     /// Reads what a person typed; an empty field is no number.
     ///

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::trusted_path::TrustedPath;
-use crate::domain::{Email, EssentialAcr, ModerationId, OrganizationId, PersonalField, Siret};
+use crate::domain::{Email, EssentialAcr, ModerationId, OrganizationId, PersonalFault, Siret};
 
 /// The volatile half of a browser session.
 #[expect(
@@ -73,9 +73,11 @@ pub struct Visit {
 pub struct PersonalDraft {
     /// The form that it was typed in.
     pub form: PersonalForm,
-    /// The fields at fault, in the order of the form.
-    pub faults: Vec<PersonalField>,
-    /// Each value is cut to what its field may hold.
+    /// When it was refused.
+    pub kept_at: DateTime<Utc>,
+    /// In the order of the form.
+    pub faults: Vec<PersonalFault>,
+    /// A value at fault is cut to what its field may hold.
     pub given_name: String,
     pub family_name: String,
     /// Empty for a form without it, as `job`.
@@ -256,6 +258,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::domain::{FaultReason, PersonalField};
     use crate::journey::tests::interaction;
 
     fn busy() -> Visit {
@@ -360,7 +363,11 @@ mod tests {
             lost_second_factor: true,
             personal_draft: Some(PersonalDraft {
                 form: PersonalForm::Names,
-                faults: vec![PersonalField::GivenName],
+                kept_at: DateTime::UNIX_EPOCH,
+                faults: vec![PersonalFault {
+                    field: PersonalField::GivenName,
+                    reason: FaultReason::TooLong,
+                }],
                 given_name: "R2".to_owned(),
                 family_name: "Durand".to_owned(),
                 phone_number: String::new(),

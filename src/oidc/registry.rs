@@ -254,6 +254,7 @@ pub async fn rotate_secret(
     rotation: Rotation,
     now: DateTime<Utc>,
 ) -> Result<HandedOut, RegistryError> {
+    clients::lock(transaction, client_id).await?;
     let row = find(transaction, client_id).await?;
     let mut settings = present_settings(&row, now);
     if let Some(until) = previous_secret_counts_until(&settings, now).filter(|_| !rotation.force) {
@@ -297,6 +298,7 @@ pub async fn set(
     supported: &[SigningAlgorithm],
     now: DateTime<Utc>,
 ) -> Result<(), RegistryError> {
+    clients::lock(transaction, client_id).await?;
     let row = find(transaction, client_id).await?;
     let unset = client_settings::unset(row.id, now);
     let mut settings = present_settings(&row, now);

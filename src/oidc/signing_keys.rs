@@ -316,6 +316,7 @@ impl SigningKeys {
         let published_until = later(signs_from, grace)?;
         let jwk = generate_signing_key(wanted)?;
         let kid = text_of(&jwk, "kid");
+        signing_keys::lock(transaction).await?;
         let rows = signing_keys::all(transaction, now).await?;
         let predecessors: Vec<String> = self
             .known(&rows)
@@ -349,6 +350,7 @@ impl SigningKeys {
         grace: TimeDelta,
         now: DateTime<Utc>,
     ) -> Result<Retirement, SigningKeysError> {
+        signing_keys::lock(transaction).await?;
         let rows = signing_keys::all(transaction, now).await?;
         let (targets, others): (Vec<_>, Vec<_>) =
             self.known(&rows).into_iter().partition(|key| key.kid == kid);

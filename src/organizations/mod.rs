@@ -19,7 +19,7 @@ use identite_actors::rate_limiter::RateLimiter;
 pub use joining::decision::Refusal;
 pub use joining::{JoinOutcome, JoinRequest};
 pub use moderation::{ModerationPage, RequestOutcome};
-pub use official_contact::{ContactCodeOutcome, ContactPage};
+pub use official_contact::{ChoiceRefusal, ContactCodeOutcome, ContactPage};
 pub use ticket::{ModerationTicket, TicketCarrier};
 
 use directory::{Directory, OfficialContacts};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use identite_actors::rate_limiter::Budget;
 
+use super::directory::ContactError;
 use super::{Organizations, OrganizationsError};
 use crate::db;
 use crate::db::official_contacts::{CheckedOrganization, NewCode};
@@ -33,10 +34,12 @@ pub enum ContactPage {
     CodeSent {
         email: String,
         organization_type: TypeLabel,
-        /// Another address was chosen, and gets none: too many codes were sent.
-        is_choice_refused: bool,
+        /// Whether there is another address to choose, as far as is remembered.
+        offers_choice: bool,
+        /// Why another address gets none, for whoever wanted one.
+        refusal: Option<ChoiceRefusal>,
     },
-    /// The organization has several addresses: one is to be chosen.
+    /// The organization has several addresses, or another one than the code went to: one is to be chosen.
     ChooseAddress(Vec<Email>),
     /// The membership needs no check, or not any more.
     NotNeeded,
@@ -46,6 +49,32 @@ pub enum ContactPage {
     DirectoryUnavailable,
     /// No other code is sent before this is over, on the wish of this person.
     TooManyCodes { retry_after: Duration },
+}
+
+/// Why a code stays where it is although another address was wished for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChoiceRefusal {
+    /// Too many codes were sent.
+    TooManyCodes,
+    /// The directory does not answer: nobody knows whether the address is an official one.
+    DirectoryAway,
+    /// The directory does not list the address.
+    NotOfficial,
+    /// Another request has just had a code sent elsewhere.
+    Overtaken,
+    /// The directory lists no other address.
+    NothingElse,
+}
+
+/// What became of a code that was to be sent.
+enum Sending {
+    Sent,
+    /// Another request has sent one since the survey, or none is expected any more.
+    Overtaken,
+    /// Too many were sent already.
+    TooMany {
+        retry_after: Duration,
+    },
 }
 
 /// What became of a code.
@@ -78,20 +107,9 @@ struct LivingCode {
     sent_at: DateTime<Utc>,
 }
 
-impl OpenCheck {
-    /// The page that asks for the code, which was sent to `email`.
-    fn code_sent(&self, email: &str) -> ContactPage {
-        ContactPage::CodeSent {
-            email: email.to_owned(),
-            organization_type: self.organization_type,
-            is_choice_refused: false,
-        }
-    }
-}
-
 impl Organizations {
     /// What the page that asks for one of several addresses shows, whether or not a code was sent to one of them. Sends nothing:
-    /// [`ContactPage::CodeSent`] means that there is nothing to choose.
+    /// [`ContactPage::CodeSent`] means that there is nothing to choose, and tells why where a code was sent.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -104,11 +122,19 @@ impl Organizations {
             Survey::Known(page) => return Ok(page),
             Survey::Open(check) => check,
         };
-        let contacts = self.known_contacts_of(&check.organization).await;
+        let contacts = self.listed_contacts(&check.organization).await;
+        let (refusal, contacts) = match contacts {
+            Ok(contacts) => (ChoiceRefusal::NothingElse, contacts),
+            Err(ContactError::Unavailable) => (ChoiceRefusal::DirectoryAway, Vec::new()),
+            Err(ContactError::NotFound | ContactError::Unusable) => (ChoiceRefusal::NothingElse, Vec::new()),
+        };
         Ok(match (contacts.as_slice(), &check.living) {
             ([_, _, ..], _) => ContactPage::ChooseAddress(contacts),
-            (_, Some(living)) => check.code_sent(&living.sent_to),
-            ([only], None) => check.code_sent(only.as_str()),
+            ([other], Some(living)) if other.as_str() != living.sent_to => {
+                ContactPage::ChooseAddress(contacts)
+            }
+            (_, Some(living)) => self.code_sent(&check, &living.sent_to, Some(refusal)).await,
+            ([only], None) => self.code_sent(&check, only.as_str(), None).await,
             ([], None) => ContactPage::DirectoryUnavailable,
         })
     }
@@ -132,27 +158,84 @@ impl Organizations {
         if let Some(living) = &check.living
             && chosen.is_none_or(|chosen| chosen.as_str() == living.sent_to)
         {
-            return Ok(check.code_sent(&living.sent_to));
+            return Ok(self.code_sent(&check, &living.sent_to, None).await);
         }
-        let contacts = self.known_contacts_of(&check.organization).await;
-        let email = match (contacts.as_slice(), chosen, &check.living) {
-            ([only], None, _) => only,
-            (contacts, Some(chosen), _) if contacts.contains(chosen) => chosen,
-            // Not one of theirs, as far as is known: the code stays where it is.
-            (_, _, Some(living)) => return Ok(check.code_sent(&living.sent_to)),
-            (_, Some(_), None) | ([], None, None) => return Ok(ContactPage::DirectoryUnavailable),
-            (_, None, None) => return Ok(ContactPage::ChooseAddress(contacts)),
+        let contacts = self.listed_contacts(&check.organization).await;
+        let email = match (chosen, contacts.as_deref()) {
+            (Some(chosen), Ok(contacts)) if contacts.contains(chosen) => chosen,
+            // The code stays where it is.
+            (Some(_), answer) => {
+                let refusal = match answer {
+                    Err(ContactError::Unavailable) => ChoiceRefusal::DirectoryAway,
+                    Ok(_) | Err(ContactError::NotFound | ContactError::Unusable) => {
+                        ChoiceRefusal::NotOfficial
+                    }
+                };
+                return Ok(match &check.living {
+                    Some(living) => self.code_sent(&check, &living.sent_to, Some(refusal)).await,
+                    None => ContactPage::DirectoryUnavailable,
+                });
+            }
+            (None, Ok([only])) => only,
+            (None, Ok([]) | Err(_)) => return Ok(ContactPage::DirectoryUnavailable),
+            (None, Ok(several)) => return Ok(ContactPage::ChooseAddress(several.to_vec())),
         };
-        let refusal = self.send_contact_code(user, organization, email, &check).await?;
-        Ok(match (refusal, &check.living) {
-            (None, _) => check.code_sent(email.as_str()),
-            (Some(_), Some(living)) => ContactPage::CodeSent {
-                email: living.sent_to.clone(),
-                organization_type: check.organization_type,
-                is_choice_refused: true,
-            },
-            (Some(retry_after), None) => ContactPage::TooManyCodes { retry_after },
+        let sending = self.send_contact_code(user, organization, email, &check).await?;
+        Ok(match (sending, &check.living) {
+            (Sending::Sent, _) => self.code_sent(&check, email.as_str(), None).await,
+            (Sending::Overtaken, _) => return self.overtaken(user, organization, email).await,
+            (Sending::TooMany { .. }, Some(living)) => {
+                let refusal = Some(ChoiceRefusal::TooManyCodes);
+                self.code_sent(&check, &living.sent_to, refusal).await
+            }
+            (Sending::TooMany { retry_after }, None) => ContactPage::TooManyCodes { retry_after },
         })
+    }
+
+    /// What to show to whoever wanted a code sent to `wanted` while another request had one sent.
+    async fn overtaken(
+        &self,
+        user: UserId,
+        organization: OrganizationId,
+        wanted: &Email,
+    ) -> Result<ContactPage, OrganizationsError> {
+        let check = match self.survey(user, organization).await? {
+            Survey::Known(page) => return Ok(page),
+            Survey::Open(check) => check,
+        };
+        let Some(living) = &check.living else {
+            // Another application has sent it, and has not noted where to: nobody knows better than the person.
+            return Ok(self.code_sent(&check, wanted.as_str(), None).await);
+        };
+        let refusal = (living.sent_to != wanted.as_str()).then_some(ChoiceRefusal::Overtaken);
+        Ok(self.code_sent(&check, &living.sent_to, refusal).await)
+    }
+
+    /// The page that asks for the code, which was sent to `email`.
+    async fn code_sent(&self, check: &OpenCheck, email: &str, refusal: Option<ChoiceRefusal>) -> ContactPage {
+        ContactPage::CodeSent {
+            email: email.to_owned(),
+            organization_type: check.organization_type,
+            offers_choice: self.may_have_another(&check.organization, email).await,
+            refusal,
+        }
+    }
+
+    /// Whether `organization` has another address than `email`, or nobody remembers. Asks no directory: the page of the code is there
+    /// whatever becomes of it.
+    async fn may_have_another(&self, organization: &CheckedOrganization, email: &str) -> bool {
+        let Some(directory) = organization.profile().contact_directory() else {
+            return false;
+        };
+        let contacts = &self.services.contacts;
+        let remembered = contacts
+            .remembered(directory, &organization.siret, organization.commune())
+            .await;
+        match remembered {
+            Some(Ok(contacts)) => contacts.iter().any(|contact| contact.as_str() != email),
+            Some(Err(ContactError::NotFound | ContactError::Unusable)) => false,
+            Some(Err(ContactError::Unavailable)) | None => true,
+        }
     }
 
     /// Whether a code is expected, and which one lives.
@@ -185,33 +268,26 @@ impl Organizations {
         })))
     }
 
-    /// The addresses that could receive a code; none when the directory does not answer.
-    async fn known_contacts_of(&self, organization: &CheckedOrganization) -> Vec<Email> {
+    /// The addresses that could receive a code.
+    async fn listed_contacts(&self, organization: &CheckedOrganization) -> Result<Vec<Email>, ContactError> {
         let Some(directory) = organization.profile().contact_directory() else {
-            return Vec::new();
+            return Err(ContactError::NotFound);
         };
-        let commune = organization
-            .code_officiel_geographique
-            .as_deref()
-            .unwrap_or_default();
         let contacts = &self.services.contacts;
         contacts
-            .ask(directory, &organization.siret, commune)
+            .ask(directory, &organization.siret, organization.commune())
             .await
-            .unwrap_or_else(|error| {
-                tracing::warn!(?error, "an official contact is not known");
-                Vec::new()
-            })
+            .inspect_err(|error| tracing::warn!(?error, "an official contact is not known"))
     }
 
-    /// Sends a code, unless another request has done so since `check` was made. Gives how long to wait when too many were sent already.
+    /// Sends a code, unless another request has done so since `check` was made.
     async fn send_contact_code(
         &self,
         user: UserId,
         organization: OrganizationId,
         email: &Email,
         check: &OpenCheck,
-    ) -> Result<Option<Duration>, OrganizationsError> {
+    ) -> Result<Sending, OrganizationsError> {
         let now = self.services.clock.now();
         let code = ContactCode::draw(&mut rand::rng());
         let digest = code.digest(
@@ -228,16 +304,18 @@ impl Organizations {
             replaces: check.living.as_ref().map(|living| living.sent_at),
         };
         if !db::official_contacts::issue(&transaction, fresh, now - LIFETIME, now).await? {
-            return Ok(None);
+            return Ok(Sending::Overtaken);
         }
         let Some(person) = db::users::find_by_id(&transaction, user).await? else {
-            return Ok(None);
+            return Ok(Sending::Overtaken);
         };
         // Counted once it is known that this request sends; a refusal leaves nothing behind, since nothing is committed.
         let subject = format!("{user}|{organization}");
         let verdict = self.services.rate_limiter.hit(CODES_SENT, &subject, CODES).await;
         if !verdict.allowed {
-            return Ok(Some(verdict.retry_after));
+            return Ok(Sending::TooMany {
+                retry_after: verdict.retry_after,
+            });
         }
         let (given_name, family_name) = person.names();
         let CheckedOrganization { libelle, siret, .. } = &check.organization;
@@ -251,7 +329,7 @@ impl Organizations {
         self.post(&transaction, email.as_str(), &message).await?;
         transaction.commit().await?;
         self.services.outbox.poke();
-        Ok(None)
+        Ok(Sending::Sent)
     }
 
     /// Checks what `user` typed, and uses the code up: they are known to the official contact of `organization` then.

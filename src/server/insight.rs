@@ -15,7 +15,7 @@ use crate::web::operator::{DeadLetter, Figures, Insight, Letters, Minute, Outbox
 
 /// Pages that look more often than this, together, are shown the same figures.
 const FIGURES_LAST: Duration = Duration::from_secs(4);
-/// Who watches the page waits no longer, nor does anybody behind them.
+/// Who watches the page waits no longer.
 const FIGURES_TIMEOUT: Duration = Duration::from_secs(2);
 /// Dead letters that are listed.
 const LISTED_LETTERS: i64 = 50;
@@ -101,18 +101,20 @@ impl DatabaseInsight {
 #[async_trait]
 impl Insight for DatabaseInsight {
     async fn figures(&self) -> Result<Figures, String> {
-        let mut latest = self.latest.lock().await;
-        if let Some((at, figures)) = latest.as_ref()
-            && at.elapsed() < FIGURES_LAST
-        {
-            return Ok(figures.clone());
-        }
-        let looked = tokio::time::timeout(FIGURES_TIMEOUT, self.look()).await;
-        let figures = looked
-            .map_err(|_| "no answer in time".to_owned())?
-            .map_err(|error| error.to_string())?;
-        *latest = Some((Instant::now(), figures.clone()));
-        Ok(figures)
+        let figures = async {
+            let mut latest = self.latest.lock().await;
+            if let Some((at, figures)) = latest.as_ref()
+                && at.elapsed() < FIGURES_LAST
+            {
+                return Ok(figures.clone());
+            }
+            let figures = self.look().await.map_err(|error| error.to_string())?;
+            *latest = Some((Instant::now(), figures.clone()));
+            Ok(figures)
+        };
+        // Whoever waits behind somebody who waits in vain waits no longer than they do.
+        let looked = tokio::time::timeout(FIGURES_TIMEOUT, figures).await;
+        looked.unwrap_or_else(|_| Err("no answer in time".to_owned()))
     }
 
     async fn retry(&self, letters: Letters, actor: &str) -> Result<u64, String> {

@@ -81,15 +81,18 @@ pub fn redact_query(target: &str) -> Cow<'_, str> {
 /// `text` with `***` for each word that looks like an e-mail address, percent-encoded or not.
 #[must_use]
 pub fn redact_addresses(text: &str) -> Cow<'_, str> {
-    if !text.contains('@') && !text.contains("%40") {
+    if !text.contains('@') && !text.contains("40") {
         return Cow::Borrowed(text);
     }
     let mut redacted = String::with_capacity(text.len());
     for piece in text.split_inclusive(is_beside_addresses) {
         let word = piece.trim_end_matches(is_beside_addresses);
-        let at = word.find('@').or_else(|| word.find("%40"));
-        // What begins with the sign is a name of another kind, as of a package.
-        if at.is_some_and(|at| at > 0) {
+        // What only begins with the sign is a name of another kind, as of a package.
+        let name = ["@", "%40", "%2540"]
+            .iter()
+            .find_map(|sign| word.strip_prefix(sign))
+            .unwrap_or(word);
+        if ["@", "%40", "%2540"].iter().any(|sign| name.contains(sign)) {
             redacted.push_str(REDACTED);
             redacted.push_str(&piece[word.len()..]);
         } else {
@@ -168,6 +171,10 @@ mod tests {
                 "Bot/1.0 (+mailto:***; fr)",
             ),
             ("/dist/@gouvfr/dsfr.css", "/dist/@gouvfr/dsfr.css"),
+            ("/@camille@exemple.fr/x", "/***/x"),
+            ("/a?b=%40camille%40exemple.fr", "/a?b=***"),
+            ("/a?b=camille%2540exemple.fr", "/a?b=***"),
+            ("/prix?a=40", "/prix?a=40"),
         ] {
             assert_eq!(redact_addresses(text), expected);
         }

@@ -2,18 +2,19 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::app::App;
 use super::confirmations::{self, ask, is_confirmed};
 use super::error::PageError;
+use super::fields::Fields;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
 use super::moderations::go_on_after_correction;
-use super::page::{html, notification, shell};
+use super::page::{html, notification, notification_code, shell};
 use super::pages::account::{
-    ConnectionAndAccountPage, FieldErrors, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
-    RecoveryCodesCard,
+    ConnectionAndAccountPage, FieldErrors, IdentityPage, NameChoices, PHONE_NUMBER_ADVICE, PasskeyCard,
+    PersonalInformationPage, RecoveryCodesCard,
 };
 use super::session::Browser;
 use super::verify_email::signed_in;
@@ -21,8 +22,13 @@ use crate::accounts::{InvalidPersonalInformation, PasskeyOverview, PersonalInfor
 use crate::db::sessions::EndReason;
 use crate::domain::passkey::name_of_unnamed;
 use crate::domain::text::ecmascript_trim;
-use crate::domain::{Job, PersonName, PhoneNumber, calendar};
-use crate::journey::{PersonalDraft, PersonalForm, Prompt};
+use crate::domain::{Job, PersonName, PersonalField, PhoneNumber, calendar};
+use crate::journey::{PersonalDraft, PersonalForm, Prompt, is_expired};
+
+/// Tells in the query that a form was refused a moment ago.
+const REFUSED: &str = "invalid_personal_informations";
+/// For so long a form that was refused is shown again.
+const DRAFT_WINDOW: TimeDelta = TimeDelta::minutes(10);
 
 /// `GET /connection-and-account`
 ///
@@ -80,7 +86,7 @@ pub async fn get_personal_information(
     let person = signed_in(&browser).await?;
     let mut view = app.accounts.personal_information(person.user_id).await?;
     let mut errors = FieldErrors::default();
-    if let Some(draft) = take_draft(&browser, PersonalForm::Account).await? {
+    if let Some(draft) = draft_to_show(&app, &browser, &query, PersonalForm::Account).await? {
         errors = FieldErrors::new(&draft.faults, view.choice.is_some());
         view.given_name = Some(draft.given_name);
         view.family_name = Some(draft.family_name);
@@ -100,6 +106,7 @@ pub async fn get_personal_information(
         job: view.job,
         name_choices,
         errors,
+        phone_number_advice: PHONE_NUMBER_ADVICE,
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
@@ -126,12 +133,12 @@ pub async fn post_personal_information(
         .await?;
     let code = match outcome {
         Ok(()) => {
-            take_draft(&browser, PersonalForm::Account).await?;
+            take_draft(&browser).await?;
             "personal_information_update_success"
         }
         Err(refusal) => {
-            keep_draft(&browser, PersonalForm::Account, form, refusal).await?;
-            "invalid_personal_informations"
+            keep_draft(&app, &browser, PersonalForm::Account, form, refusal).await?;
+            REFUSED
         }
     };
     Ok(redirect(&format!("/personal-information?notification={code}")))
@@ -139,37 +146,58 @@ pub async fn post_personal_information(
 
 /// Keeps a form that was refused, to be shown again.
 async fn keep_draft(
+    app: &App,
     browser: &Browser,
     form: PersonalForm,
     typed: PersonalInformationForm<'_>,
     refusal: InvalidPersonalInformation,
 ) -> Result<(), PageError> {
+    // What is right is shown as it is: a value on record may be longer than its field.
+    let shown = |field: PersonalField, typed: Option<&str>, limit: usize| {
+        let text = ecmascript_trim(typed.unwrap_or_default());
+        let is_at_fault = refusal.faults.iter().any(|fault| fault.field == field);
+        let limit = if is_at_fault { limit } else { usize::MAX };
+        text.chars().take(limit).collect::<String>()
+    };
+    let name_limit = PersonName::LIMIT_IN_CHARACTERS;
     let draft = PersonalDraft {
         form,
-        faults: refusal.fields,
-        given_name: cut(typed.given_name, PersonName::LIMIT_IN_CHARACTERS),
-        family_name: cut(typed.family_name, PersonName::LIMIT_IN_CHARACTERS),
-        phone_number: cut(typed.phone_number, PhoneNumber::LIMIT_IN_CHARACTERS),
-        job: cut(typed.job, Job::LIMIT_IN_CHARACTERS),
+        kept_at: app.clock.now(),
+        given_name: shown(PersonalField::GivenName, typed.given_name, name_limit),
+        family_name: shown(PersonalField::FamilyName, typed.family_name, name_limit),
+        phone_number: shown(
+            PersonalField::PhoneNumber,
+            typed.phone_number,
+            PhoneNumber::LIMIT_IN_CHARACTERS,
+        ),
+        job: shown(PersonalField::Job, typed.job, Job::LIMIT_IN_CHARACTERS),
+        faults: refusal.faults,
     };
     browser
         .update(move |visit| visit.personal_draft = Some(draft.clone()))
         .await
 }
 
-/// What is shown again of a value that was typed.
-fn cut(typed: Option<&str>, limit: usize) -> String {
-    let text = ecmascript_trim(typed.unwrap_or_default());
-    text.chars().take(limit).collect()
+/// What was refused of `form` a moment ago, where the query tells of it. Whatever was kept is forgotten with this: whoever comes by
+/// another way finds what is on record.
+async fn draft_to_show(
+    app: &App,
+    browser: &Browser,
+    query: &Fields,
+    form: PersonalForm,
+) -> Result<Option<PersonalDraft>, PageError> {
+    let (is_told, now) = (notification_code(query) == Some(REFUSED), app.clock.now());
+    let draft = take_draft(browser).await?;
+    Ok(draft
+        .filter(|draft| is_told && draft.form == form && !is_expired(Some(draft.kept_at), DRAFT_WINDOW, now)))
 }
 
-/// What was refused of `form` a moment ago: it is forgotten with this, and so is what was refused of another form.
-async fn take_draft(browser: &Browser, form: PersonalForm) -> Result<Option<PersonalDraft>, PageError> {
+/// What was refused last: it is forgotten with this.
+async fn take_draft(browser: &Browser) -> Result<Option<PersonalDraft>, PageError> {
     if browser.visit().await?.personal_draft.is_none() {
         return Ok(None);
     }
-    let draft = browser.update(|visit| visit.personal_draft.take()).await?;
-    Ok(draft.filter(|draft| draft.form == form))
+    browser.update(|visit| visit.personal_draft.take()).await
 }
 
 /// `GET /users/personal-information`: the names, on the way to a service.
@@ -184,7 +212,7 @@ pub async fn get_identity(
     let person = signed_in(&browser).await?;
     let mut view = app.accounts.personal_information(person.user_id).await?;
     let mut errors = FieldErrors::default();
-    let draft = take_draft(&browser, PersonalForm::Names).await?;
+    let draft = draft_to_show(&app, &browser, &query, PersonalForm::Names).await?;
     // Names that FranceConnect told are not typed.
     if let Some(draft) = draft.filter(|_| view.choice.is_none()) {
         errors = FieldErrors::new(&draft.faults, false);
@@ -222,10 +250,10 @@ pub async fn post_identity(
         .complete_names(person.user_id, form.given_name, form.family_name)
         .await?;
     if let Err(refusal) = outcome {
-        keep_draft(&browser, PersonalForm::Names, form, refusal).await?;
-        return Ok(redirect(
-            "/users/personal-information?notification=invalid_personal_informations",
-        ));
+        keep_draft(&app, &browser, PersonalForm::Names, form, refusal).await?;
+        return Ok(redirect(&format!(
+            "/users/personal-information?notification={REFUSED}"
+        )));
     }
     let reopened = browser
         .update(|visit| {
@@ -255,6 +283,7 @@ pub async fn post_delete(
             &app,
             &browser,
             confirmations::DELETE_ACCOUNT,
+            None,
             "/users/delete".to_owned(),
             "/connection-and-account".to_owned(),
         )

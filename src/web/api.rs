@@ -8,12 +8,13 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, get, resource, to};
 use actix_web::{Error, FromRequest, Handler, HttpMessage, HttpResponse, Responder, ResponseError};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::access_log::RequestId;
 use super::app::App;
 use super::budgets::{self, spend_by_ip};
 use super::error::{PageError, retry_after_seconds};
-use super::gate::{climb, in_time, options, report};
+use super::gate::{DEADLINE, climb, in_time, options, report};
 use super::session::Browser;
 use crate::journey::Ladder;
 
@@ -57,11 +58,12 @@ async fn pass<B: MessageBody + 'static>(
 
     let browser = Browser::of(&request, app.clone());
     request.extensions_mut().insert(browser.clone());
-    let admission = in_time(admit(&app, ladder, &request, &browser)).await;
+    let deadline = Instant::now() + DEADLINE;
+    let admission = in_time(deadline, admit(&app, ladder, &request, &browser)).await;
     let mut response = match admission.unwrap_or_else(Err) {
         Ok(true) => {
             let head = request.request().clone();
-            match in_time(next.call(request)).await {
+            match in_time(deadline, next.call(request)).await {
                 Ok(response) => response?.map_into_boxed_body(),
                 Err(late) => ServiceResponse::from_err(late, head),
             }

@@ -90,7 +90,8 @@ pub(super) fn is_confirmed(fields: &Fields) -> Result<bool, PageError> {
     Ok(fields.flag("confirmed")?)
 }
 
-/// Asks on a page. Who agrees posts to `action` again; who does not goes back to `back`.
+/// Asks on a page, about what is called `subject` where there may be several. Who agrees posts to `action` again; who does not goes back to
+/// `back`.
 ///
 /// # Errors
 /// When the session cannot be read, or the page cannot be rendered.
@@ -98,11 +99,13 @@ pub(super) async fn ask(
     app: &App,
     browser: &Browser,
     question: Question,
+    subject: Option<String>,
     action: String,
     back: String,
 ) -> Result<HttpResponse, PageError> {
     let page = ConfirmationPage {
         title: question.title,
+        subject,
         question: question.text,
         action,
         back,

@@ -12,7 +12,7 @@ use super::confirmations::{self, ask, is_confirmed};
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::{go_on, pass_by, redirect};
-use super::page::{html, notification, shell};
+use super::page::{html, notification, notification_code, shell};
 use super::pages::factors::{
     ChoicePage, ConfiguredPage, DuringSignIn, InAccount, RecoveryCodesPage, ToolType, TotpConfigurationPage,
     TotpSetUp, TotpToolPage, Way,
@@ -103,7 +103,7 @@ pub async fn get_totp<W: Way>(
         qr_code: qr_code(&enrolment.uri)?,
         human_readable_key: enrolment.human_readable_key,
         tool_type: query.one("totp-tool-type")?.and_then(ToolType::parse),
-        has_code_error: query.one("notification").ok().flatten() == Some(INVALID_CODE),
+        has_code_error: notification_code(&query) == Some(INVALID_CODE),
         replaces_another: person.has_totp,
     });
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
@@ -201,6 +201,7 @@ pub async fn post_delete_totp(
             &app,
             &browser,
             confirmations::REMOVE_TOTP,
+            None,
             "/delete-totp-configuration".to_owned(),
             ACCOUNT.to_owned(),
         )
@@ -264,6 +265,7 @@ pub async fn post_recovery_codes(
             &app,
             &browser,
             confirmations::REPLACE_RECOVERY_CODES,
+            None,
             "/codes-de-secours".to_owned(),
             ACCOUNT.to_owned(),
         )

@@ -12,6 +12,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use tokio::time::Instant;
 
 use super::access_log::RequestId;
 use super::app::App;
@@ -74,7 +75,7 @@ pub enum Caching {
 
 /// Nobody waits for a page any longer. It is more than all that a page may wait for by its own rules takes: a turn to guess, a slow
 /// register, a slow body.
-const DEADLINE: Duration = Duration::from_secs(45);
+pub(super) const DEADLINE: Duration = Duration::from_secs(45);
 /// How long an error page waits for the name of the request that it leads back to.
 const WAY_BACK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -105,11 +106,12 @@ pub async fn pass<B: MessageBody + 'static>(
 
     let browser = Browser::of(&request, app.clone());
     request.extensions_mut().insert(browser.clone());
-    let admission = in_time(admit(&app, gate, &request, &browser)).await;
+    let deadline = Instant::now() + DEADLINE;
+    let admission = in_time(deadline, admit(&app, gate, &request, &browser)).await;
     let mut response = match admission.unwrap_or_else(Err) {
         Ok(Admission::Enter) => {
             let head = request.request().clone();
-            match in_time(next.call(request)).await {
+            match in_time(deadline, next.call(request)).await {
                 Ok(Ok(response)) => response.map_into_boxed_body(),
                 Ok(Err(error)) => return Err(error),
                 Err(late) => ServiceResponse::from_err(late, head),
@@ -130,10 +132,10 @@ pub async fn pass<B: MessageBody + 'static>(
 /// What `work` gives.
 ///
 /// # Errors
-/// [`PageError::Unavailable`] when it takes longer than anybody waits for a page: a store took the question and does not answer.
-pub(super) async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, PageError> {
+/// [`PageError::Unavailable`] when it is not there at `deadline`: a store took the question and does not answer.
+pub(super) async fn in_time<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, PageError> {
     let late = |_| PageError::Unavailable("no answer in time".to_owned());
-    tokio::time::timeout(DEADLINE, work).await.map_err(late)
+    tokio::time::timeout_at(deadline, work).await.map_err(late)
 }
 
 /// The answer to `OPTIONS` on a path that answers the methods `allow`.
@@ -191,7 +193,8 @@ async fn admit(
             {
                 remember_the_way(app, gate, request, browser).await?;
             }
-            Ok(Admission::Elsewhere(if request.method() == Method::POST {
+            let is_lost = request.method() == Method::POST && browser.journey().await?.person.is_none();
+            Ok(Admission::Elsewhere(if is_lost {
                 place.path_after_form()
             } else {
                 place.path()
@@ -410,4 +413,17 @@ fn forbid_keeping(caching: Caching, headers: &mut HeaderMap) {
         HeaderName::from_static("surrogate-control"),
         HeaderValue::from_static("no-store"),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_there_in_time_is_told_as_an_outage() {
+        let soon = Instant::now() + Duration::from_millis(20);
+        assert_eq!(in_time(soon, async { 1 }).await.unwrap(), 1);
+        let late = in_time(soon, std::future::pending::<()>()).await.unwrap_err();
+        assert!(matches!(late, PageError::Unavailable(_)), "{late}");
+    }
 }

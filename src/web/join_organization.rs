@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
 use super::manage_organizations::requested_tile;
-use super::page::{html, notification, shell};
+use super::page::{field_error_or_notification, html, notification, notification_code, shell};
 use super::pages::joining::{
     ConfirmJoiningPage, DomainNotAllowedPage, DomainRefusedPage, JoinOrganizationPage, PrivateSectorPage,
     PublicSectorOnlyPage, RequestUnderStudy, SuggestionsPage,
@@ -48,7 +48,7 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
     let person = signed_in(&browser).await?;
     let siret_hint = query.one("siret_hint")?.filter(|hint| !hint.is_empty());
     let wants_the_form = siret_hint.is_some()
-        || query.one("notification")?.is_some()
+        || notification_code(&query).is_some()
         || query.flag("do_not_propose_suggestions")?;
     if !wants_the_form {
         let suggestions = app
@@ -59,10 +59,9 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
             return Ok(redirect("/users/organization-suggestions"));
         }
     }
-    let is_refused = query.one("notification")? == Some(INVALID_SIRET);
+    let (is_refused, notification) = field_error_or_notification(&query, INVALID_SIRET);
     let is_closed = query.flag("closed")?;
     let siret_error = is_refused.then(|| siret_error(siret_hint.unwrap_or_default(), is_closed));
-    let notification = notification(&query).filter(|_| !is_refused);
     let requests = app
         .organizations
         .first_pending_requests(person.user_id, SHOWN_REQUESTS)

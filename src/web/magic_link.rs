@@ -14,7 +14,7 @@ use super::page::{html, shell};
 use super::pages::oidc::AutoSubmitPage;
 use super::pages::passwords::{MagicLinkSentPage, SignInWithMagicLinkPage};
 use super::session::Browser;
-use super::sign_in::{ADDRESS_CHANGED, identified, refuse_address, shows_another_address};
+use super::sign_in::{address_changed, identified, refuse_address, shows_another_address};
 use super::sign_up::refuse_if_undeliverable;
 use crate::accounts::{MagicLinkOutcome, MagicLinkRequest};
 use crate::domain::{LinkToken, calendar};
@@ -31,9 +31,7 @@ pub async fn post_send(
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
     if shows_another_address(&fields, &email)? {
-        return Ok(redirect(&format!(
-            "/users/start-sign-in?notification={ADDRESS_CHANGED}"
-        )));
+        return Ok(address_changed());
     }
     budgets::spend(&app, &browser, budgets::SEND_MAGIC_LINK, email.as_str()).await?;
     if let Some(refusal) = refuse_if_undeliverable(&app, &browser, &email).await? {

@@ -49,17 +49,20 @@ pub async fn post_quit(
     Form(fields): Form,
 ) -> Result<HttpResponse, PageError> {
     let organization: OrganizationId = id.parse().map_err(|_| UNKNOWN_ORGANIZATION)?;
+    let person = signed_in(&browser).await?;
     if !is_confirmed(&fields)? {
+        let mut links = person.links.iter();
+        let link = links.find(|link| link.organization == organization);
         return ask(
             &app,
             &browser,
             confirmations::QUIT_ORGANIZATION,
+            Some(tile(link.ok_or(PageError::NotFound)?).libelle),
             format!("/users/quit-organization/{organization}"),
             MANAGE_ORGANIZATIONS.to_owned(),
         )
         .await;
     }
-    let person = signed_in(&browser).await?;
     if !app.organizations.quit(person.user_id, organization).await? {
         return Err(PageError::NotFound);
     }

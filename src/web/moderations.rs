@@ -179,10 +179,19 @@ async fn withdraw(
 ) -> Result<HttpResponse, PageError> {
     if !is_confirmed(fields)? {
         let moderation = parse(id)?;
+        let person = signed_in(browser).await?;
+        let request = match app.organizations.request(person.user_id, moderation).await? {
+            ModerationPage::Request(request) if request.is_pending() || request.is_rejected() => request,
+            ModerationPage::Request(_) => return Err(PageError::NotFound),
+            // It was withdrawn already.
+            ModerationPage::NotFound => return Ok(redirect(next)),
+            ModerationPage::Forbidden => return Err(FORBIDDEN),
+        };
         return ask(
             app,
             browser,
             confirmations::WITHDRAW_REQUEST,
+            Some(requested_tile(request.organization).libelle),
             format!("/users/cancel-moderation-and-redirect-to-{correction}/{moderation}"),
             Place::PendingModeration { moderation }.path(),
         )

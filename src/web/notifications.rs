@@ -122,11 +122,11 @@ const NOTIFICATIONS: &[Notification] = &[
     ),
     warning(
         "session_expired",
-        "Attention : votre session a expiré, et ce que vous venez d’envoyer n’a pas été enregistré.\n\nIdentifiez-vous de nouveau ; si vous veniez d’un service, repartez de ce service.",
+        "Attention : votre session a expiré, et ce que vous venez d’envoyer n’a peut-être pas été enregistré.\n\nIdentifiez-vous de nouveau ; si vous veniez d’un service, repartez de ce service.",
     ),
     warning(
         "address_changed",
-        "Attention : l’adresse email a été changée dans un autre onglet. C’est maintenant celle que cette page affiche : vérifiez-la avant de continuer.",
+        "Attention : une autre adresse email a été saisie dans un autre onglet, et ce que vous venez d’envoyer n’a pas servi.\n\nIndiquez ici l’adresse à utiliser.",
     ),
     // Proof of the e-mail address.
     info(

@@ -8,13 +8,13 @@ use super::budgets;
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
-use super::page::{html, notification, shell};
+use super::page::{field_error_or_notification, html, notification, shell};
 use super::pages::official_contact::{AskWhichEmailPage, ContactCodePage};
 use super::session::Browser;
 use super::verify_email::{INVALID_CODE, signed_in};
 use crate::domain::{Email, OrganizationId};
 use crate::journey::Place;
-use crate::organizations::{ContactCodeOutcome, ContactPage};
+use crate::organizations::{ChoiceRefusal, ContactCodeOutcome, ContactPage};
 
 const NOT_NEEDED: &str =
     "/users/join-organization?notification=official_contact_email_verification_not_needed";
@@ -41,7 +41,25 @@ pub async fn get_ask(
             organization_id: organization.0,
             emails: emails.iter().map(ToString::to_string).collect(),
         },
-        ContactPage::CodeSent { .. } => {
+        // There is nothing to choose: the page of the code says why.
+        ContactPage::CodeSent {
+            email,
+            organization_type,
+            offers_choice,
+            refusal: Some(refusal),
+        } => {
+            let page = ContactCodePage {
+                organization_id: organization.0,
+                organization_type: organization_type.as_str(),
+                email,
+                has_other_organizations: person.links.len() > 1,
+                offers_choice,
+                choice_refusal: Some(explanation(refusal)),
+                has_code_error: false,
+            };
+            return html(&app, &shell(&app, &browser, notification(&query)).await?, &page);
+        }
+        ContactPage::CodeSent { refusal: None, .. } => {
             return Ok(redirect(&Place::OfficialContact { organization }.path()));
         }
         ContactPage::NotNeeded => return Ok(redirect(NOT_NEEDED)),
@@ -68,7 +86,7 @@ pub async fn get(
         .map(Email::parse)
         .transpose()
         .map_err(|_| PageError::BadRequest("Cette adresse email n’est pas valide."))?;
-    let has_code_error = query.one("notification").ok().flatten() == Some(INVALID_CODE);
+    let (has_code_error, notification) = field_error_or_notification(&query, INVALID_CODE);
     let person = signed_in(&browser).await?;
     budgets::spend(&app, &browser, budgets::SEND_CONTACT_CODE, &person.email).await?;
     let outcome = app
@@ -79,13 +97,15 @@ pub async fn get(
         ContactPage::CodeSent {
             email,
             organization_type,
-            is_choice_refused,
+            offers_choice,
+            refusal,
         } => ContactCodePage {
             organization_id: organization.0,
             organization_type: organization_type.as_str(),
             email,
             has_other_organizations: person.links.len() > 1,
-            is_choice_refused,
+            offers_choice,
+            choice_refusal: refusal.map(explanation),
             has_code_error,
         },
         ContactPage::ChooseAddress(_) => {
@@ -98,7 +118,6 @@ pub async fn get(
         ContactPage::TooManyCodes { retry_after } => return Err(PageError::TooManyRequests { retry_after }),
         ContactPage::NotFound => return Err(PageError::NotFound),
     };
-    let notification = notification(&query).filter(|_| !has_code_error);
     html(&app, &shell(&app, &browser, notification).await?, &page)
 }
 
@@ -134,6 +153,27 @@ pub async fn post(
         ))),
         ContactCodeOutcome::NotNeeded => Ok(redirect(NOT_NEEDED)),
         ContactCodeOutcome::NotFound => Err(PageError::NotFound),
+    }
+}
+
+/// Why another address gets no code.
+const fn explanation(refusal: ChoiceRefusal) -> &'static str {
+    match refusal {
+        ChoiceRefusal::TooManyCodes => {
+            "Vous avez demandé plusieurs codes en moins d’une heure\u{a0}: aucun n’a été envoyé à l’adresse que vous venez de choisir."
+        }
+        ChoiceRefusal::DirectoryAway => {
+            "L’annuaire des adresses officielles ne répond pas\u{a0}: aucun code n’a pu être envoyé à une autre adresse, réessayez dans quelques minutes."
+        }
+        ChoiceRefusal::NotOfficial => {
+            "L’adresse que vous venez de choisir ne figure pas parmi les adresses officielles de cette organisation\u{a0}: aucun code n’y a été envoyé."
+        }
+        ChoiceRefusal::Overtaken => {
+            "Un code vient d’être envoyé à une autre adresse, sans doute depuis un autre onglet\u{a0}: aucun n’a été envoyé à celle que vous venez de choisir."
+        }
+        ChoiceRefusal::NothingElse => {
+            "L’annuaire ne connaît pas d’autre adresse officielle de cette organisation."
+        }
     }
 }
 

@@ -31,14 +31,27 @@ pub async fn shell(
     })
 }
 
-/// The message that the query asks for; an unknown, repeated or over-long code asks for none.
+/// The code of the message that the query asks for; one that is repeated or over-long asks for none.
+#[must_use]
+pub fn notification_code(query: &Fields) -> Option<&str> {
+    query.one("notification").ok().flatten()
+}
+
+/// The message that the query asks for, if it is known.
 #[must_use]
 pub fn notification(query: &Fields) -> Option<Notification> {
-    query
-        .one("notification")
-        .ok()
-        .flatten()
-        .and_then(Notification::from_code)
+    notification_code(query).and_then(Notification::from_code)
+}
+
+/// Whether the query asks for the message `code`, for a page that tells it next to a field, and the message that is told above the page
+/// then: another one, if any.
+#[must_use]
+pub fn field_error_or_notification(query: &Fields, code: &str) -> (bool, Option<Notification>) {
+    if notification_code(query) == Some(code) {
+        (true, None)
+    } else {
+        (false, notification(query))
+    }
 }
 
 /// The page as an answer.

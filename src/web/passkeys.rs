@@ -12,7 +12,7 @@ use super::form::Form;
 use super::gate::{go_on, redirect};
 use super::second_factor::{Rename, actor};
 use super::session::Browser;
-use super::sign_in::{ADDRESS_CHANGED, identified, shows_another_address};
+use super::sign_in::{address_changed, identified, shows_another_address};
 use super::verify_email::signed_in;
 use crate::accounts::PasskeySignInOutcome;
 use crate::domain::{CredentialId, PasskeyName, ProvenPasskey};
@@ -94,7 +94,7 @@ pub async fn post_first_factor(
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
     if shows_another_address(&fields, &email)? {
-        return Ok(back_to(SIGN_IN, ADDRESS_CHANGED));
+        return Ok(address_changed());
     }
     let Some(answer) = assertion(&fields)? else {
         return Ok(back_to(SIGN_IN, INVALID));
@@ -252,10 +252,14 @@ pub async fn post_delete(
         return Ok(back_to(ACCOUNT, UNKNOWN));
     };
     if !is_confirmed(&fields)? {
+        let Some(name) = app.mfa.passkey_name(person.user_id, &credential_id).await? else {
+            return Ok(back_to(ACCOUNT, UNKNOWN));
+        };
         return ask(
             &app,
             &browser,
             confirmations::REMOVE_PASSKEY,
+            Some(name),
             format!("/delete-passkeys/{credential_id}"),
             ACCOUNT.to_owned(),
         )

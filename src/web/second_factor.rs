@@ -10,7 +10,7 @@ use super::error::PageError;
 use super::fields::Fields;
 use super::form::{Form, Query};
 use super::gate::{go_on, pass_by, redirect};
-use super::page::{html, notification, shell};
+use super::page::{field_error_or_notification, html, notification, notification_code, shell};
 use super::pages::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::session::Browser;
 use super::verify_email::signed_in;
@@ -79,8 +79,12 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
     if !person.is_second_factor_capable() {
         return pass_by(&browser).await;
     }
-    let is_refused = query.one("notification").ok().flatten() == Some(INVALID_CODE);
-    let has_code_error = is_refused && person.has_totp;
+    // Without the field the error has no place but above the page.
+    let (has_code_error, notification) = if person.has_totp {
+        field_error_or_notification(&query, INVALID_CODE)
+    } else {
+        (false, notification(&query))
+    };
     let codes_left = app.mfa.recovery_codes_left(person.user_id).await?;
     let page = SecondFactorPage {
         has_code_error,
@@ -92,7 +96,6 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
         change_email_returns_to_client: false,
         email: person.email,
     };
-    let notification = notification(&query).filter(|_| !has_code_error);
     html(&app, &shell(&app, &browser, notification).await?, &page)
 }
 
@@ -140,7 +143,7 @@ pub async fn get_recovery(
     let page = RecoveryCodePage {
         email: person.email,
         change_email_returns_to_client: false,
-        has_code_error: query.one("notification").ok().flatten() == Some("invalid_recovery_code"),
+        has_code_error: notification_code(&query) == Some("invalid_recovery_code"),
     };
     html(&app, &shell(&app, &browser, None).await?, &page)
 }

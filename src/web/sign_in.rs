@@ -13,7 +13,7 @@ use super::error::PageError;
 use super::fields::Fields;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
-use super::page::{html, notification, shell};
+use super::page::{field_error_or_notification, html, notification, shell};
 use super::pages::sign_in::{SignInPage, StartSignInPage};
 use super::session::Browser;
 use crate::accounts::{SignInOutcome, StartOutcome};
@@ -22,8 +22,6 @@ use crate::domain::text::ecmascript_trim;
 use crate::journey::Visit;
 
 const START: &str = "/users/start-sign-in";
-/// Says that the address is another one than the page showed (spec accounts §8).
-pub(super) const ADDRESS_CHANGED: &str = "address_changed";
 /// As much of what was typed is shown again.
 const SHOWN_AGAIN_IN_CHARACTERS: usize = 254;
 
@@ -49,8 +47,7 @@ pub async fn get_start(
         return start_with(&app, &browser, &hint.unwrap_or_default()).await;
     }
 
-    let code = query.one("notification").ok().flatten();
-    let has_email_error = code == Some("invalid_email");
+    let (has_email_error, notification) = field_error_or_notification(&query, "invalid_email");
     let visit = browser.visit().await?;
     let typed = visit
         .typed_email
@@ -62,11 +59,6 @@ pub async fn get_start(
         login_hint,
         has_email_error,
         did_you_mean: did_you_mean.map(str::to_owned),
-    };
-    let notification = if has_email_error {
-        None
-    } else {
-        notification(&query)
     };
     html(&app, &shell(&app, &browser, notification).await?, &page)
 }
@@ -179,9 +171,7 @@ pub async fn post_password(
 ) -> Result<HttpResponse, PageError> {
     let email = identified(&browser).await?;
     if shows_another_address(&fields, &email)? {
-        return Ok(redirect(&format!(
-            "/users/sign-in?notification={ADDRESS_CHANGED}"
-        )));
+        return Ok(address_changed());
     }
     budgets::spend(&app, &browser, budgets::PASSWORD, email.as_str()).await?;
     let Some(password) = password_of(&fields)? else {
@@ -221,6 +211,11 @@ pub(super) async fn identified(browser: &Browser) -> Result<Email, PageError> {
         .await?
         .email
         .ok_or_else(|| PageError::fault("this route asks for no address first"))
+}
+
+/// Back to the address, which each tab typed for itself: what fits one of them, a password, a new account, need not fit the other.
+pub(super) fn address_changed() -> HttpResponse {
+    redirect(&format!("{START}?notification=address_changed"))
 }
 
 /// Whether the page that was sent showed another address than the one that the session has now, which was typed in another tab. What the

@@ -10,10 +10,10 @@ use super::cookies::Sid;
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::{go_on, redirect};
-use super::page::{html, notification, shell};
+use super::page::{html, notification, notification_code, shell};
 use super::pages::passwords::{InclusionConnectWelcomePage, SignUpPage};
 use super::session::Browser;
-use super::sign_in::{ADDRESS_CHANGED, identified, is_federation, refuse_address, shows_another_address};
+use super::sign_in::{address_changed, identified, is_federation, refuse_address, shows_another_address};
 use crate::accounts::{Deliverability, RefusedPassword, SignUpOutcome};
 use crate::domain::Email;
 
@@ -55,7 +55,7 @@ pub async fn get(app: Data<App>, browser: Browser, Query(query): Query) -> Resul
     let page = SignUpPage {
         email: identified(&browser).await?.as_str().to_owned(),
         change_email_returns_to_client: is_federation(&browser).await?,
-        is_new_account: query.one("notification")? != Some("new_password_needed"),
+        is_new_account: notification_code(&query) != Some("new_password_needed"),
     };
     html(&app, &shell(&app, &browser, notification(&query)).await?, &page)
 }
@@ -73,7 +73,7 @@ pub async fn post(
     let email = identified(&browser).await?;
     let refused = |code: &str| redirect(&format!("/users/sign-up?notification={code}"));
     if shows_another_address(&fields, &email)? {
-        return Ok(refused(ADDRESS_CHANGED));
+        return Ok(address_changed());
     }
     if let Some(refusal) = refuse_if_undeliverable(&app, &browser, &email).await? {
         return Ok(refusal);

@@ -10,7 +10,7 @@ use super::budgets;
 use super::error::PageError;
 use super::form::{Form, Query};
 use super::gate::{climb, go_on, pass_by, redirect};
-use super::page::{html, notification, shell};
+use super::page::{field_error_or_notification, html, shell};
 use super::pages::passwords::VerifyEmailPage;
 use super::session::Browser;
 use crate::accounts::{CodeRequest, EmailCodeOutcome};
@@ -46,7 +46,7 @@ pub async fn get(
         .await?;
     // The countdown is shown in seconds: it ends when the second is over.
     let countdown_end = code.next_code_at + TimeDelta::milliseconds(999);
-    let has_code_error = query.one("notification").ok().flatten() == Some(INVALID_CODE);
+    let (has_code_error, notification) = field_error_or_notification(&query, INVALID_CODE);
     let page = VerifyEmailPage {
         email: person.email,
         change_email_returns_to_client: false,
@@ -55,7 +55,6 @@ pub async fn get(
         needs_onboarding_help: person.needs_inclusionconnect_onboarding_help,
         has_code_error,
     };
-    let notification = notification(&query).filter(|_| !has_code_error);
     html(&app, &shell(&app, &browser, notification).await?, &page)
 }
 

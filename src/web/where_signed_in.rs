@@ -78,6 +78,7 @@ pub async fn post_end_others(
             &app,
             &browser,
             confirmations::END_OTHER_SESSIONS,
+            None,
             format!("{SESSIONS}/fermer-les-autres"),
             SESSIONS.to_owned(),
         )

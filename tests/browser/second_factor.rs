@@ -129,6 +129,18 @@ async fn an_application_is_added_used_and_removed() {
         browser.screenshots("factors-choice-after-recovery").await;
         browser.click_caption("Plus tard").await;
         browser.expect_title(HOME).await;
+
+        browser
+            .open(&server.base_url.join("/connection-and-account").expect("a path"))
+            .await;
+        browser.expect_title(ACCOUNT).await;
+        browser
+            .submit_past_listeners("form[action='/delete-totp-configuration']")
+            .await;
+        browser
+            .expect_text("L’application d’authentification a bien été supprimée.")
+            .await;
+        browser.expect_title(ACCOUNT).await;
     })
     .await;
 }

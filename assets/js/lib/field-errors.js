@@ -19,26 +19,53 @@ function messageOf({ dataset, title, type, validationMessage, validity }) {
   return (validity.patternMismatch && (dataset.error || title)) || validationMessage;
 }
 
-function refersTo(field) {
-  return (field.getAttribute('aria-describedby') ?? '').split(' ').filter((id) => id && id !== idOf(field));
+const describedBy = (field) => (field.getAttribute('aria-describedby') ?? '').split(' ').filter(Boolean);
+
+function describe(field, ids) {
+  if (ids.length > 0) field.setAttribute('aria-describedby', ids.join(' '));
+  else field.removeAttribute('aria-describedby');
 }
 
-/** Takes back what was told of this field, once it is right or empty. */
+function mark(field, isWrong) {
+  const kind = field.matches('select') ? 'fr-select' : 'fr-input';
+  if (isWrong) field.setAttribute('aria-invalid', 'true');
+  else field.removeAttribute('aria-invalid');
+  field.classList.toggle(`${kind}--error`, isWrong);
+  field.closest(`.${kind}-group`)?.classList.toggle(`${kind}-group--error`, isWrong);
+}
+
+function holdsWhatWasServed({ options, value, defaultValue }) {
+  if (!options) return value === defaultValue;
+  return [...options].every(({ selected, defaultSelected }) => selected === defaultSelected);
+}
+
+/** Takes back what the server has said of this field, once it holds something else. */
+function forgiveRefusal(field) {
+  if (field.getAttribute('aria-invalid') !== 'true' || holdsWhatWasServed(field)) return;
+  const ids = describedBy(field);
+  const isSaid = (id) => document.getElementById(id)?.matches('.fr-error-text');
+  for (const id of ids.filter(isSaid)) document.getElementById(id).hidden = true;
+  describe(field, ids.filter((id) => !isSaid(id)));
+  mark(field, false);
+}
+
+/** Takes back what was said of this field: here, once it is right or empty; by the server, once it was changed. */
 export function forgiveField(field) {
+  if (field.matches(OWN_FEEDBACK)) return;
   const message = field.id && document.getElementById(idOf(field));
-  if (!message || (field.value !== '' && !field.validity.valid)) return;
+  if (!message) {
+    forgiveRefusal(field);
+    return;
+  }
+  if (field.value !== '' && !field.validity.valid) return;
   message.remove();
-  const others = refersTo(field);
-  if (others.length > 0) field.setAttribute('aria-describedby', others.join(' '));
-  else field.removeAttribute('aria-describedby');
-  field.removeAttribute('aria-invalid');
-  field.classList.remove('fr-input--error');
-  field.closest('.fr-input-group')?.classList.remove('fr-input-group--error');
+  describe(field, describedBy(field).filter((id) => id !== message.id));
+  mark(field, false);
 }
 
 function tell(field) {
   const told = document.getElementById(idOf(field));
-  // What the server has said stands.
+  // What the server has said stands until the field is changed.
   const isRefusedAlready = !told && field.getAttribute('aria-invalid') === 'true';
   if (!field.willValidate || field.validity.valid || field.value === '' || isRefusedAlready) return;
   const message = told ?? document.createElement('p');
@@ -46,10 +73,8 @@ function tell(field) {
   message.id = idOf(field);
   message.textContent = messageOf(field);
   field.after(message);
-  field.setAttribute('aria-describedby', [...refersTo(field), message.id].join(' '));
-  field.setAttribute('aria-invalid', 'true');
-  field.classList.add('fr-input--error');
-  field.closest('.fr-input-group')?.classList.add('fr-input-group--error');
+  describe(field, [...describedBy(field).filter((id) => id !== message.id), message.id]);
+  mark(field, true);
   announce(message.textContent);
 }
 

@@ -31,6 +31,8 @@ export function followValidity() {
       refresh(form);
     });
     form.addEventListener('change', ({ target }) => {
+      // Not every browser tells of a list with the event above.
+      forgiveField(target);
       judgeField(target);
       refresh(form);
     });

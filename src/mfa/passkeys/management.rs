@@ -1,7 +1,8 @@
 //! What the owner of an account does with its passkeys.
 
 use crate::db;
-use crate::domain::{Amr, CredentialId, PasskeyName, SecurityEvent};
+use crate::domain::passkey::name_of_unnamed;
+use crate::domain::{Amr, CredentialId, PasskeyName, SecurityEvent, UserId};
 use crate::mail::messages::DeleteAccessKey;
 use crate::mfa::{Actor, Mfa, MfaError};
 
@@ -14,6 +15,22 @@ pub enum PasskeyChange {
 }
 
 impl Mfa {
+    /// What a passkey of `user` is called on its card; `None` when they have no such passkey.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn passkey_name(
+        &self,
+        user: UserId,
+        credential_id: &CredentialId,
+    ) -> Result<Option<String>, MfaError> {
+        let client = self.services.pool.get().await?;
+        let id = credential_id.to_string();
+        let passkeys = db::authenticators::of_user(&client, user).await?;
+        let passkey = passkeys.into_iter().find(|passkey| passkey.credential_id == id);
+        Ok(passkey.map(|passkey| passkey.display_name.unwrap_or_else(|| name_of_unnamed(&id))))
+    }
+
     /// Gives a passkey of the account another name.
     ///
     /// # Errors

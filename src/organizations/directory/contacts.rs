@@ -75,6 +75,25 @@ impl OfficialContacts {
         }
     }
 
+    /// What [`Self::ask`] gives, where it needs no directory.
+    pub async fn remembered(
+        &self,
+        directory: ContactDirectory,
+        siret: &str,
+        code_officiel_geographique: &str,
+    ) -> Option<Result<Vec<Email>, ContactError>> {
+        match directory {
+            ContactDirectory::ServicePublic => {
+                let known = self.town_halls.peek(code_officiel_geographique).await?;
+                Some(self.addresses_of_town_halls(known.finding))
+            }
+            ContactDirectory::EducationNationale => {
+                let known = self.schools.peek(siret).await?;
+                Some(self.address_of_school(known.finding).map(|address| vec![address]))
+            }
+        }
+    }
+
     async fn town_halls(&self, code_officiel_geographique: &str) -> Result<Vec<Email>, ContactError> {
         if code_officiel_geographique.is_empty() {
             return Err(ContactError::NotFound);
@@ -84,7 +103,11 @@ impl OfficialContacts {
             .look_up(code_officiel_geographique)
             .await
             .map_err(|_| ContactError::Unavailable)?;
-        match (known.finding, &self.replacement) {
+        self.addresses_of_town_halls(known.finding)
+    }
+
+    fn addresses_of_town_halls(&self, finding: Finding<Vec<Email>, ()>) -> Result<Vec<Email>, ContactError> {
+        match (finding, &self.replacement) {
             (Finding::Absent(()), _) => Err(ContactError::NotFound),
             (Finding::Present(_), Some(replacement)) => Ok(vec![Email::clone(replacement)]),
             (Finding::Present(addresses), None) => Ok(Vec::clone(&addresses)),
@@ -97,7 +120,11 @@ impl OfficialContacts {
             .look_up(siret.as_str())
             .await
             .map_err(|_| ContactError::Unavailable)?;
-        match (known.finding, &self.replacement) {
+        self.address_of_school(known.finding)
+    }
+
+    fn address_of_school(&self, finding: Finding<Email, SchoolAbsence>) -> Result<Email, ContactError> {
+        match (finding, &self.replacement) {
             (Finding::Absent(SchoolAbsence::Unknown), _) => Err(ContactError::NotFound),
             (Finding::Absent(SchoolAbsence::Unusable), _) => Err(ContactError::Unusable),
             (Finding::Present(_), Some(replacement)) => Ok(Email::clone(replacement)),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::organizations::OrganizationTile;
-use crate::domain::PersonalField;
+use crate::domain::{FaultReason, Job, PersonName, PersonalFault, PersonalField};
 use crate::web::render::{Layout, MenuEntry, Page};
 
 /// « Renseigner votre identité », during a sign-in (spec ui D1).
@@ -47,7 +47,7 @@ pub struct FieldErrors {
 
 #[derive(Debug, Clone, Serialize)]
 struct FieldError {
-    text: &'static str,
+    text: Cow<'static, str>,
     /// The first field of the form that is at fault.
     takes_focus: bool,
 }
@@ -55,11 +55,12 @@ struct FieldError {
 impl FieldErrors {
     /// What to tell of `faults`, which are in the order of the form. The names are chosen from lists, or typed.
     #[must_use]
-    pub fn new(faults: &[PersonalField], names_are_chosen: bool) -> Self {
+    pub fn new(faults: &[PersonalFault], names_are_chosen: bool) -> Self {
         let told = |field: PersonalField| {
-            faults.contains(&field).then(|| FieldError {
-                text: advice(field, names_are_chosen),
-                takes_focus: faults.first() == Some(&field),
+            let rank = faults.iter().position(|fault| fault.field == field)?;
+            Some(FieldError {
+                text: advice(faults[rank], names_are_chosen),
+                takes_focus: rank == 0,
             })
         };
         Self {
@@ -77,21 +78,36 @@ impl FieldErrors {
     }
 }
 
-const fn advice(field: PersonalField, names_are_chosen: bool) -> &'static str {
+/// How a telephone number is written: told by the script of the page, or here once it was refused.
+pub const PHONE_NUMBER_ADVICE: &str = "Écrivez le numéro avec des chiffres et des espaces, sans point ni parenthèse, par exemple 06 12 34 56 78.";
+
+fn advice(fault: PersonalFault, names_are_chosen: bool) -> Cow<'static, str> {
+    let limit = match (fault.reason, fault.field) {
+        (FaultReason::TooLong, PersonalField::GivenName | PersonalField::FamilyName) => {
+            Some(PersonName::LIMIT_IN_CHARACTERS)
+        }
+        (FaultReason::TooLong, PersonalField::Job) => Some(Job::LIMIT_IN_CHARACTERS),
+        (FaultReason::TooLong, PersonalField::PhoneNumber) | (FaultReason::Malformed, _) => None,
+    };
+    limit.map_or_else(
+        || form_advice(fault.field, names_are_chosen).into(),
+        |limit| format!("{limit} caractères au plus.").into(),
+    )
+}
+
+const fn form_advice(field: PersonalField, names_are_chosen: bool) -> &'static str {
     match field {
         PersonalField::GivenName if names_are_chosen => "Choisissez l’un des prénoms de la liste.",
         PersonalField::GivenName => "Un prénom s’écrit avec des lettres, sans chiffre ni signe.",
         PersonalField::FamilyName if names_are_chosen => "Choisissez l’un des noms de la liste.",
         PersonalField::FamilyName => "Un nom s’écrit avec des lettres, sans chiffre ni signe.",
-        PersonalField::PhoneNumber => {
-            "Écrivez le numéro avec des chiffres et des espaces, sans point ni parenthèse, par exemple 06 12 34 56 78."
-        }
+        PersonalField::PhoneNumber => PHONE_NUMBER_ADVICE,
         PersonalField::Job => "Un métier ou une fonction s’écrit en toutes lettres.",
     }
 }
 
 /// « Informations personnelles » (spec ui I2).
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PersonalInformationPage {
     /// Given name, when known.
     pub given_name: Option<String>,
@@ -105,6 +121,8 @@ pub struct PersonalInformationPage {
     pub name_choices: Option<NameChoices>,
     /// What was refused a moment ago.
     pub errors: FieldErrors,
+    /// What to tell of a telephone number that cannot be sent, [`PHONE_NUMBER_ADVICE`].
+    pub phone_number_advice: &'static str,
 }
 
 /// The names a person identified by FranceConnect may choose among.

@@ -11,6 +11,8 @@ use crate::web::render::{Layout, Page};
 pub struct ConfirmationPage {
     /// What is about to be done.
     pub title: &'static str,
+    /// What it is done to, where there may be several.
+    pub subject: Option<String>,
     /// What is asked, as the dialog asks it.
     pub question: &'static str,
     /// Where the form is sent that was sent before.

@@ -33,8 +33,10 @@ pub struct ContactCodePage {
     pub email: String,
     /// Whether the person may act for another organization meanwhile.
     pub has_other_organizations: bool,
-    /// Another address was chosen, and gets no code: too many were sent.
-    pub is_choice_refused: bool,
+    /// Whether another address may be chosen.
+    pub offers_choice: bool,
+    /// Why another address, which was wished for, gets no code: a sentence.
+    pub choice_refusal: Option<&'static str>,
     /// Whether the code was refused.
     pub has_code_error: bool,
 }

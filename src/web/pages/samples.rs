@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::account::{
-    ConnectionAndAccountPage, FieldErrors, IdentityPage, NameChoices, PasskeyCard, PersonalInformationPage,
-    RecoveryCodesCard, SessionCard, SessionsPage, WelcomePage,
+    ConnectionAndAccountPage, FieldErrors, IdentityPage, NameChoices, PHONE_NUMBER_ADVICE, PasskeyCard,
+    PersonalInformationPage, RecoveryCodesCard, SessionCard, SessionsPage, WelcomePage,
 };
 use super::certification::{
     CertifiedPage, CloseMatchPage, NoMatchPage, NotCoveredPage, RegistersUnavailablePage,
@@ -37,7 +37,7 @@ use super::passwords::{
 };
 use super::second_factor::{RecoveryCodePage, SecondFactorPage};
 use super::sign_in::{SignInPage, StartSignInPage};
-use crate::domain::PersonalField;
+use crate::domain::{FaultReason, PersonalFault, PersonalField};
 use crate::web::assets::Assets;
 use crate::web::legal_texts::LegalTexts;
 use crate::web::notifications::Notification;
@@ -180,6 +180,7 @@ fn add_sign_in(samples: &mut Samples) {
         &shell(),
         &ConfirmationPage {
             title: "Quitter l’organisation",
+            subject: Some("Commune de clamart - Mairie".to_owned()),
             question: "Pour représenter de nouveau cette organisation, il faudra une nouvelle validation. La quitter\u{a0}?",
             action: "/users/quit-organization/1".to_owned(),
             back: "/manage-organizations".to_owned(),
@@ -251,6 +252,20 @@ fn add_certification(samples: &mut Samples) {
     );
 }
 
+const fn malformed(field: PersonalField) -> PersonalFault {
+    PersonalFault {
+        field,
+        reason: FaultReason::Malformed,
+    }
+}
+
+const fn too_long(field: PersonalField) -> PersonalFault {
+    PersonalFault {
+        field,
+        reason: FaultReason::TooLong,
+    }
+}
+
 fn add_identity(samples: &mut Samples) {
     let identity = IdentityPage {
         given_name: Some("Jean".to_owned()),
@@ -260,7 +275,7 @@ fn add_identity(samples: &mut Samples) {
     let refused = IdentityPage {
         given_name: Some(String::new()),
         family_name: Some("Durand".to_owned()),
-        errors: FieldErrors::new(&[PersonalField::GivenName], false),
+        errors: FieldErrors::new(&[malformed(PersonalField::GivenName)], false),
         ..IdentityPage::default()
     };
     samples.add(
@@ -310,6 +325,7 @@ fn add_account(samples: &mut Samples) {
         job: None,
         name_choices: None,
         errors: FieldErrors::default(),
+        phone_number_advice: PHONE_NUMBER_ADVICE,
     };
     samples.add(
         "personal-information",
@@ -318,7 +334,13 @@ fn add_account(samples: &mut Samples) {
     );
     let refused = PersonalInformationPage {
         phone_number: Some("FR".to_owned()),
-        errors: FieldErrors::new(&[PersonalField::PhoneNumber, PersonalField::Job], false),
+        errors: FieldErrors::new(
+            &[
+                malformed(PersonalField::PhoneNumber),
+                too_long(PersonalField::Job),
+            ],
+            false,
+        ),
         ..person.clone()
     };
     samples.add(
@@ -333,7 +355,7 @@ fn add_account(samples: &mut Samples) {
     );
     let listed = PersonalInformationPage {
         name_choices: Some(choices),
-        errors: FieldErrors::new(&[PersonalField::FamilyName], true),
+        errors: FieldErrors::new(&[malformed(PersonalField::FamilyName)], true),
         ..person
     };
     samples.add("personal-information-fc", &shell(), &listed);
@@ -666,7 +688,8 @@ fn add_joining(samples: &mut Samples) {
         organization_type: "mairie",
         email: "mairie-beaumont@lahague.com".to_owned(),
         has_other_organizations: true,
-        is_choice_refused: true,
+        offers_choice: true,
+        choice_refusal: Some("L’annuaire des adresses officielles ne répond pas."),
         has_code_error: true,
     };
     samples.add("contact-code", &shell(), &code);

@@ -53,7 +53,24 @@ async fn an_account_is_looked_after_and_deleted() {
         browser.expect_title(&format!("Erreur - {PERSONAL}")).await;
         browser.expect_accessible().await;
         browser.screenshots("personal-information-refused").await;
+        browser
+            .find("#given_name[aria-invalid=true][aria-describedby=given_name-error]")
+            .await;
+        browser.retype("#given_name", "Zoé2").await;
+        assert!(
+            !browser.shows("#given_name-error").await,
+            "what was refused is there no more"
+        );
+        browser.press(Key::Tab).await;
+        browser
+            .find("#given_name[aria-invalid=true][aria-describedby=given_name-refused]")
+            .await;
         browser.retype("#given_name", "Zoé").await;
+        assert!(
+            !browser
+                .shows("#given_name[aria-invalid], #given_name-refused, .fr-input-group--error #given_name")
+                .await
+        );
         browser.retype("#phone_number", "+33 1 23 45 67 89").await;
         browser.retype("#job", "Chargée de mission").await;
         browser.click(UPDATE).await;
@@ -69,9 +86,7 @@ async fn an_account_is_looked_after_and_deleted() {
         browser.expect_title(ACCOUNT).await;
         browser.expect_accessible().await;
         browser.screenshots("connection-and-account").await;
-        browser
-            .submit_without_dialog("form[action='/users/delete']")
-            .await;
+        browser.submit_unconfirmed("form[action='/users/delete']").await;
         browser.expect_title(CONFIRM_DELETION).await;
         browser.expect_accessible().await;
         browser.screenshots("confirmation").await;
@@ -100,6 +115,12 @@ async fn an_account_is_looked_after_and_deleted() {
         browser.screenshots("history").await;
 
         open(&browser, &server, "/connection-and-account").await;
+        let asked = browser.refuse_submission("form[action='/users/delete']").await;
+        assert_eq!(asked.len(), 2, "what was refused is not on its way: {asked:?}");
+        assert!(
+            asked[0].contains("Inutile de supprimer votre compte"),
+            "{asked:?}"
+        );
         browser.click_caption("Supprimer mon compte").await;
         browser.disagree().await;
         browser.expect_title(ACCOUNT).await;

@@ -87,11 +87,35 @@ impl Browser {
         value.expect("a look").convert().expect("a text")
     }
 
-    /// Sends a form as a browser without scripts does: nobody listens, no dialog asks.
-    pub async fn submit_without_dialog(&self, selector: &str) {
+    /// Sends a form past its listeners, as the suite of the reference does: no dialog asks.
+    pub async fn submit_past_listeners(&self, selector: &str) {
         let script = "document.querySelector(arguments[0]).submit();";
         let sending = self.driver.execute(script, vec![json!(selector)]).await;
         sending.expect("the form is there");
+    }
+
+    /// Sends a form as a browser without scripts does: nothing says that it was confirmed.
+    pub async fn submit_unconfirmed(&self, selector: &str) {
+        let script = "const form = document.querySelector(arguments[0]);
+            form.elements.namedItem('confirmed').remove();
+            form.submit();";
+        let sending = self.driver.execute(script, vec![json!(selector)]).await;
+        sending.expect("the form is there, with its field");
+    }
+
+    /// Sends a form twice without any button. Gives what was asked; the answer is no.
+    pub async fn refuse_submission(&self, selector: &str) -> Vec<String> {
+        let script = "const { confirm } = window, form = document.querySelector(arguments[0]), asked = [];
+            window.confirm = (question) => {
+              asked.push(question);
+              return false;
+            };
+            form.requestSubmit();
+            form.requestSubmit();
+            window.confirm = confirm;
+            return asked;";
+        let sending = self.driver.execute(script, vec![json!(selector)]).await;
+        sending.expect("the form is there").convert().expect("questions")
     }
 
     /// From now on notes, at each input, how far the element is from the top of the page before any answer can arrive.

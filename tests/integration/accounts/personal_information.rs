@@ -1,7 +1,7 @@
 //! `/personal-information`, `/users/personal-information`, `/connection-and-account`
 
 use super::{PASSWORD, count_mails, insert_user, place, text};
-use crate::support::{TestServer, Visitor};
+use crate::support::{TestServer, Visitor, http_client_builder};
 
 const EMAIL: &str = "agent@exemple.fr";
 const UPDATED: &str = "Mise à jour de vos données personnelles";
@@ -137,6 +137,7 @@ async fn an_account_form_that_was_refused_is_shown_again_once() {
     );
     assert_eq!(page.attributes("[autofocus]", "id"), ["given_name"]);
     assert_eq!(page.attributes("#family_name", "value"), ["é".repeat(100)]);
+    assert_eq!(page.texts("#family_name-error"), ["100 caractères au plus."]);
     assert_eq!(page.attributes("#phone_number", "value"), ["01.23.45.67.89"]);
     assert_eq!(page.attributes("#job", "value"), ["Cheffe"]);
 
@@ -156,6 +157,71 @@ async fn an_account_form_that_was_refused_is_shown_again_once() {
         "what was right was kept"
     );
     assert!(page.attributes("[aria-invalid]", "id").is_empty());
+}
+
+/// What was refused is shown by its redirect alone: who comes by another way finds what is on record.
+#[tokio::test]
+async fn a_refused_form_does_not_outlive_its_redirect() {
+    const HERE: &str = "/personal-information";
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[]).await;
+    let visitor = signed_in(&server).await;
+    let page = visitor.get(HERE).await;
+    let token = page.form_token();
+    let refused = [
+        ("_csrf", token.as_str()),
+        ("given_name", "R2"),
+        ("family_name", "Durand"),
+        ("phone_number", ""),
+        ("job", "Cheffe"),
+    ];
+    let told = "/personal-information?notification=invalid_personal_informations";
+    let page = visitor.post(HERE, &refused).await;
+    assert_eq!(page.attributes("#given_name", "value"), ["R2"]);
+    let page = visitor.get(told).await;
+    assert_eq!(page.attributes("#given_name", "value"), ["Jean"], "shown once");
+    assert!(page.attributes("[aria-invalid]", "id").is_empty());
+
+    // Whoever does not follow the redirect, and comes back by the menu.
+    let client = http_client_builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let answer = client
+        .post(visitor.url(HERE))
+        .header("Cookie", visitor.cookies_for(HERE))
+        .form(&refused)
+        .send()
+        .await
+        .expect("an answer");
+    let location = answer.headers()["location"].to_str().expect("a text");
+    assert!(location.ends_with(told), "{location}");
+    for way in [HERE, told] {
+        let page = visitor.get(way).await;
+        assert_eq!(page.attributes("#given_name", "value"), ["Jean"], "{way}");
+        assert!(page.attributes("[aria-invalid]", "id").is_empty(), "{way}");
+    }
+}
+
+/// Names of before there was a limit stay as they are, and keep nobody from changing the rest.
+#[tokio::test]
+async fn a_long_name_on_record_does_not_block_a_change_of_the_number() {
+    let server = TestServer::start().await;
+    insert_user(server.database(), EMAIL, &[("family_name", "repeat('é', 150)")]).await;
+    let visitor = signed_in(&server).await;
+    let page = visitor.get("/personal-information").await;
+    let wrong = [("phone_number", "FR"), ("job", "")];
+    let page = visitor.submit(&page, "/personal-information", &wrong).await;
+    assert_eq!(page.attributes("[aria-invalid=true]", "id"), ["phone_number"]);
+    assert_eq!(page.attributes("#family_name", "value"), ["é".repeat(150)]);
+    let right = [("phone_number", "0123456789"), ("job", "")];
+    let page = visitor.submit(&page, "/personal-information", &right).await;
+    assert_eq!(
+        place(&page),
+        "/personal-information?notification=personal_information_update_success"
+    );
+    let stored = "SELECT concat_ws(';', char_length(family_name), phone_number) FROM users WHERE email = 'agent@exemple.fr'";
+    assert_eq!(text(server.database(), stored).await, "150;0123456789");
 }
 
 #[tokio::test]

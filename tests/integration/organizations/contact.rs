@@ -199,6 +199,10 @@ async fn one_of_several_addresses_is_chosen_and_remembered() {
         .get(&format!("{action}?contact_email=moi@gmail.com"))
         .await;
     assert!(page.text().contains(chosen));
+    assert!(
+        page.text()
+            .contains("ne figure pas parmi les adresses officielles")
+    );
     assert_eq!(count_mails(&server, chosen, SUBJECT), 1);
     assert_eq!(
         visitor.submit(&page, &action, &[(field, &code)]).await.title(),
@@ -246,6 +250,66 @@ async fn another_address_gets_another_code() {
         visitor.submit(&page, &action, &[(field, &living)]).await.title(),
         WELCOME
     );
+}
+
+/// Of two choices at once one is sent a code, and both are told to which address.
+#[tokio::test]
+async fn of_two_choices_at_once_both_are_shown_the_address_that_was_written_to() {
+    const OVERTAKEN: &str = "Un code vient d’être envoyé à une autre adresse";
+    let server = TestServer::start_with(by_the_lists().with("FEATURE_USE_ANNUAIRE_EMAILS", "True")).await;
+    let (visitor, user) = newcomer_as(&server, FREE, &[]).await;
+    join_with(&visitor, &[("siret", TOWN_OF_TWO), ("confirmed", "true")]).await;
+    let town = organization_of(server.database(), TOWN_OF_TWO).await;
+    let action = format!("/users/official-contact-email-verification/{town}");
+    let emails = ["courrier@lahague.com", "mairie-beaumont@lahague.com"];
+    // Both have looked before one of them writes.
+    let hold = format!(
+        "DO $$ BEGIN
+           PERFORM 1 FROM users_organizations WHERE user_id = {user} FOR UPDATE;
+           PERFORM pg_sleep(2);
+         END $$"
+    );
+    let choose = async |email: &str| {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        visitor.get(&format!("{action}?contact_email={email}")).await
+    };
+    let ((), first, second) = tokio::join!(
+        server.database().execute(&hold),
+        choose(emails[0]),
+        choose(emails[1])
+    );
+    let stored = format!("SELECT email FROM identite_official_contacts WHERE user_id = {user}");
+    let stored = text(server.database(), &stored).await;
+    for page in [&first, &second] {
+        assert!(
+            page.text()
+                .contains(&format!("officielle de votre mairie : {stored}"))
+        );
+    }
+    assert_ne!(
+        first.text().contains(OVERTAKEN),
+        second.text().contains(OVERTAKEN)
+    );
+    code(&server, &stored, 1).await;
+    let sent = emails.map(|email| count_mails(&server, email, SUBJECT));
+    assert_eq!(sent.iter().sum::<usize>(), 1, "{sent:?}");
+}
+
+/// Where there is nothing to choose nothing is offered, and whoever comes to choose all the same is told.
+#[tokio::test]
+async fn a_single_address_leaves_nothing_to_choose() {
+    let server = TestServer::start_with(with_contact()).await;
+    let (visitor, _) = newcomer_as(&server, FREE, &[]).await;
+    let page = join_town(&visitor).await;
+    assert!(!page.text().contains("en choisir une autre"));
+    let town = organization_of(server.database(), TOWN).await;
+    let page = visitor
+        .get(&format!("/users/official-contact-ask-which-email/{town}"))
+        .await;
+    assert_eq!(page.title(), CODE_PAGE);
+    assert!(page.text().contains("ne connaît pas d’autre adresse officielle"));
+    assert!(page.text().contains(CONTACT));
+    assert_eq!(count_mails(&server, CONTACT, SUBJECT), 1);
 }
 
 #[tokio::test]

@@ -74,6 +74,18 @@ fn told_under_the_field(page: &Page) {
 }
 
 #[tokio::test]
+async fn a_code_that_is_given_twice_asks_for_no_message() {
+    let server = TestServer::start().await;
+    let (visitor, _) = newcomer(&server).await;
+    let page = visitor
+        .get("/users/join-organization?do_not_propose_suggestions=true&notification=invalid_siret&notification=invalid_siret")
+        .await;
+    assert_eq!(page.title(), "Rejoindre une organisation - ProConnect");
+    assert!(page.attributes("[aria-invalid=true]", "name").is_empty());
+    assert!(page.texts("#notifications").is_empty());
+}
+
+#[tokio::test]
 async fn a_refused_siret_is_told_why() {
     let server = TestServer::start().await;
     let (visitor, _) = newcomer(&server).await;

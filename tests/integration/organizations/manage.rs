@@ -39,6 +39,9 @@ async fn an_organization_is_left_and_the_session_acts_for_it_no_more() {
     );
     let asked = visitor.submit(&page, "/users/quit-organization/1", &[]).await;
     assert_eq!(asked.heading(), "Quitter l’organisation");
+    let label = page.attributes("[action='/users/quit-organization/1'] button", "aria-label");
+    let meant = asked.texts("main p strong");
+    assert_eq!(label, [format!("Quitter l'organisation {}", meant[0])]);
     assert_eq!(asked.attributes("main a.fr-link", "href"), [MANAGE]);
     assert_eq!(
         text(server.database(), &selected).await,
@@ -58,8 +61,10 @@ async fn an_organization_is_left_and_the_session_acts_for_it_no_more() {
     for (id, status) in [("1", 404), ("999999", 404), ("x", 400), ("99999999999", 400)] {
         let path = format!("/users/quit-organization/{id}");
         let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
-        let page = visitor.post(&path, &fields).await;
-        assert_eq!(page.status.as_u16(), status, "{id}");
+        for fields in [&fields[..], &fields[..1]] {
+            let page = visitor.post(&path, fields).await;
+            assert_eq!(page.status.as_u16(), status, "{id} {fields:?}");
+        }
     }
     let page = visitor.post("/users/quit-organization/2", &[]).await;
     assert_eq!(page.status.as_u16(), 403, "without the form token");

@@ -48,6 +48,7 @@ async fn a_request_is_made_shown_and_withdrawn_from_each_of_its_rows() {
             .expect("the form");
         let asked = visitor.submit(&page, form.action.path(), &[]).await;
         assert_eq!(asked.heading(), "Corriger votre demande de rattachement");
+        assert_eq!(asked.texts("main p strong").len(), 1, "the organization is named");
         assert_eq!(
             text(server.database(), &state).await,
             "organization_join_block pending true",
@@ -224,8 +225,10 @@ async fn requests_are_their_authors_own() {
         "cancel-moderation-and-redirect-to-personal-information",
     ] {
         let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
-        let answer = visitor.post(&format!("/users/{action}/{id}"), &fields).await;
-        assert_eq!(answer.status.as_u16(), 403, "{action}");
+        for fields in [&fields[..], &fields[..1]] {
+            let answer = visitor.post(&format!("/users/{action}/{id}"), fields).await;
+            assert_eq!(answer.status.as_u16(), 403, "{action} {fields:?}");
+        }
         let answer = visitor.post(&format!("/users/{action}/x"), &fields).await;
         assert_eq!(answer.status.as_u16(), 400, "{action}");
         let answer = visitor.post(&format!("/users/{action}/{id}"), &[]).await;

@@ -365,6 +365,24 @@ async fn the_way_to_a_code_is_told_when_the_directory_is_away() {
     let visitor = server.visitor();
     let page = visitor.sign_in_as(FREE, super::PASSWORD).await;
     assert_eq!(page.title(), "Vérifier votre email - ProConnect");
+    // Another address cannot be had now, and that is said.
+    let town = organization_of(server.database(), TOWN).await;
+    for way in [
+        format!("/users/official-contact-ask-which-email/{town}"),
+        format!("/users/official-contact-email-verification/{town}?contact_email=autre@ville.fr"),
+    ] {
+        let page = visitor.get(&way).await;
+        assert_eq!(page.title(), "Vérifier votre email - ProConnect");
+        assert!(
+            page.text()
+                .contains("L’annuaire des adresses officielles ne répond pas"),
+            "{way}"
+        );
+        assert!(
+            page.text().contains("en choisir une autre"),
+            "nobody remembers whether there is one"
+        );
+    }
     let expire = format!(
         "UPDATE users_organizations SET official_contact_email_verification_sent_at = now() - interval '2 hours' WHERE user_id = {user}"
     );

@@ -192,6 +192,11 @@ async fn a_passkey_gets_another_name() {
         "/connection-and-account?notification=passkey_successfully_renamed"
     );
     assert!(page.texts("h4").contains(&"Ordinateur <du> bureau".to_owned()));
+    // It is called so where its removal is asked about, too.
+    let removal = format!("/delete-passkeys/{}", authenticator.id());
+    let asked = visitor.submit(&page, &removal, &[]).await;
+    assert_eq!(asked.heading(), "Supprimer la clé d’accès");
+    assert_eq!(asked.texts("main p strong"), ["Ordinateur <du> bureau"]);
 
     for name in ["", "  ", &"x".repeat(65), "deux\nlignes"] {
         let page = visitor.get("/connection-and-account").await;
@@ -221,11 +226,16 @@ async fn a_passkey_gets_another_name() {
         ("credential_id", &authenticator.id()),
         ("display_name", "À moi"),
     ];
-    let page = other.post("/passkeys/rename", &fields).await;
-    assert_eq!(
-        place(&page),
-        "/connection-and-account?notification=passkey_not_found"
-    );
+    for (path, fields) in [
+        ("/passkeys/rename", &fields[..]),
+        (removal.as_str(), &fields[..1]),
+    ] {
+        let page = other.post(path, fields).await;
+        assert_eq!(
+            place(&page),
+            "/connection-and-account?notification=passkey_not_found"
+        );
+    }
     let name = format!("SELECT display_name FROM authenticators WHERE user_id = {user}");
     assert_eq!(text(server.database(), &name).await, "Ordinateur <du> bureau");
 }
@@ -264,11 +274,13 @@ async fn the_last_passkey_removed_takes_the_second_factor_with_it() {
     for unknown in [first.id(), "a.b".to_owned(), "AAA=".to_owned()] {
         let path = format!("/delete-passkeys/{unknown}");
         let fields = [("_csrf", token.as_str()), ("confirmed", "true")];
-        let page = visitor.post(&path, &fields).await;
-        assert_eq!(
-            place(&page),
-            "/connection-and-account?notification=passkey_not_found"
-        );
+        for fields in [&fields[..], &fields[..1]] {
+            let page = visitor.post(&path, fields).await;
+            assert_eq!(
+                place(&page),
+                "/connection-and-account?notification=passkey_not_found"
+            );
+        }
     }
 }
 

@@ -193,8 +193,11 @@ async fn a_passkey_is_for_the_address_that_its_tab_shows() {
     visitor.start_sign_in(EMAIL).await;
     let token = visitor.get("/users/sign-in").await.form_token();
     for (shown, told) in [
-        ("autre@exemple.fr", "address_changed"),
-        (EMAIL, "invalid_passkey"),
+        (
+            "autre@exemple.fr",
+            "/users/start-sign-in?notification=address_changed",
+        ),
+        (EMAIL, "/users/sign-in?notification=invalid_passkey"),
     ] {
         let fields = [
             ("_csrf", token.as_str()),
@@ -202,7 +205,7 @@ async fn a_passkey_is_for_the_address_that_its_tab_shows() {
             ("webauthn_authentication_response_string", "{}"),
         ];
         let page = visitor.post(WITH_PASSKEY, &fields).await;
-        assert_eq!(place(&page), format!("/users/sign-in?notification={told}"));
+        assert_eq!(place(&page), told);
     }
 }
 

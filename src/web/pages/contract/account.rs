@@ -20,6 +20,17 @@ pub(super) const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
     ),
     ("personal-information-refused", "#job[aria-invalid=true]", ""),
     (
+        "personal-information-refused",
+        "#job-error",
+        "200 caractères au plus.",
+    ),
+    ("personal-information", "#phone_number[maxlength='40']", ""),
+    (
+        "personal-information",
+        "#phone_number[data-error^='Écrivez le numéro avec des chiffres']",
+        "",
+    ),
+    (
         "personal-information-fc",
         ".fr-select-group--error #family_name-error",
         "Choisissez l’un des noms de la liste.",
@@ -109,6 +120,7 @@ pub(super) const ACCOUNT_HOOKS: &[(&str, &str, &str)] = &[
         "[action='/users/quit-organization/1'] [name=confirmed][value=true] ~ [type=submit]",
         "Confirmer",
     ),
+    ("confirmation", "main p strong", "Commune de clamart - Mairie"),
     ("confirmation", "main a[href='/manage-organizations']", "Annuler"),
     ("welcome", "[action='/users/welcome'] [type=submit]", "Continuer"),
     ("welcome", ".tile h2", "Commune de clamart - Mairie"),
