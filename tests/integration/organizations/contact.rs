@@ -309,6 +309,7 @@ async fn a_single_address_leaves_nothing_to_choose() {
     assert_eq!(page.title(), CODE_PAGE);
     assert!(page.text().contains("ne connaît pas d’autre adresse officielle"));
     assert!(page.text().contains(CONTACT));
+    code(&server, CONTACT, 1).await;
     assert_eq!(count_mails(&server, CONTACT, SUBJECT), 1);
 }
 
