@@ -30,6 +30,10 @@ async fn application(browser: &Browser) -> TotpApplication {
     TotpApplication::new(&key.text().await.expect("the key"))
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one journey, from its first page to its last"
+)]
 #[tokio::test]
 async fn an_application_is_added_used_and_removed() {
     let server = TestServer::start().await;

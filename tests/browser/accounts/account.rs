@@ -19,6 +19,10 @@ async fn server() -> TestServer {
     server
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one journey, from its first page to its last"
+)]
 #[tokio::test]
 async fn an_account_is_looked_after_and_deleted() {
     let server = server().await;
